@@ -1,0 +1,1 @@
+//! interlock-tokens-oidc

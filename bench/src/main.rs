@@ -1,0 +1,2 @@
+//! interlock-bench
+fn main() {}

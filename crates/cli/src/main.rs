@@ -1,0 +1,2 @@
+//! interlock-cli
+fn main() {}

@@ -1,0 +1,1 @@
+//! interlock-platform-suites

@@ -1,0 +1,222 @@
+//! The audit log: what was asked, by whom, what was decided, what came of it (rule T25). Implementations:
+//! `backends/audit-log`.
+//!
+//! *Writes* have an intent record that is durable before the credential is leased, and an outcome record that is durable
+//! before the reply. *Reads and refusals* have one record, durable before the reply. Arguments never enter a record:
+//! only their keyed hash does. Field names on disk follow the Elastic Common Schema.
+
+use std::net::IpAddr;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::Json;
+use crate::context::CallContext;
+use crate::error::Error;
+use crate::policy::{Decision, Risk};
+use crate::principal::Principal;
+
+/// Which record of a call it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// The only record of a read or a refusal.
+    Call,
+    /// Before a write.
+    Intent,
+    /// After a write.
+    Outcome,
+    /// Not a tool call: start, stop, sign-in, elevation, policy activation.
+    Event,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It worked.
+    Success,
+    /// It was let through and failed.
+    Failure,
+    /// It was not let through.
+    Refused,
+    /// It is about to happen.
+    Pending,
+    /// It cannot be told (T20): the call was dropped, or the process died.
+    Unknown,
+}
+
+/// Who, as the log keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditActor {
+    /// Issuer.
+    pub issuer: String,
+    /// Subject.
+    pub subject: String,
+    /// Name.
+    pub name: String,
+    /// Groups.
+    pub groups: Vec<String>,
+    /// OAuth client.
+    pub client_id: String,
+    /// Actor chain, outermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub act: Vec<String>,
+}
+
+impl From<&Principal> for AuditActor {
+    fn from(p: &Principal) -> Self {
+        Self {
+            issuer: p.issuer.clone(),
+            subject: p.subject.clone(),
+            name: p.name.clone(),
+            groups: p.groups.clone(),
+            client_id: p.client_id.clone(),
+            act: p.actors.iter().map(|a| a.subject.clone()).collect(),
+        }
+    }
+}
+
+/// The tool of a call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditedTool {
+    /// Server instance as requested.
+    pub server: String,
+    /// Tool as requested.
+    pub tool: String,
+    /// Risk, once resolved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk: Option<Risk>,
+    /// Ids of resolved targets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<String>,
+}
+
+/// The decision of a call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditedDecision {
+    /// `allow`, `challenge`, `deny`.
+    pub effect: String,
+    /// Reasons.
+    pub reasons: Vec<String>,
+    /// Policy revision.
+    pub revision: String,
+}
+
+impl From<&Decision> for AuditedDecision {
+    fn from(d: &Decision) -> Self {
+        let effect = match d.effect {
+            crate::policy::Effect::Allow => "allow",
+            crate::policy::Effect::Challenge => "challenge",
+            crate::policy::Effect::Deny => "deny",
+        };
+        Self { effect: effect.to_owned(), reasons: d.reasons.clone(), revision: d.revision.clone() }
+    }
+}
+
+/// One record to append. The log adds sequence number, chain hash and the keyed hash of the arguments.
+#[derive(Debug, Clone)]
+pub struct AuditEntry {
+    /// When it happened.
+    pub at: Timestamp,
+    /// Which record.
+    pub phase: Phase,
+    /// What: `tool.call`, `authentication.refused`, `elevation.granted`, `platform.started`, …
+    pub action: String,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// Stable code of a refusal or failure.
+    pub code: Option<String>,
+    /// `x-request-id`; the same on both records of a write.
+    pub request_id: Option<String>,
+    /// The caller's own request id.
+    pub client_request_id: Option<String>,
+    /// W3C trace id.
+    pub trace_id: Option<String>,
+    /// Door.
+    pub protocol: Option<String>,
+    /// Caller's address.
+    pub source: Option<IpAddr>,
+    /// Caller; absent when nobody was recognised.
+    pub actor: Option<AuditActor>,
+    /// Tool.
+    pub tool: Option<AuditedTool>,
+    /// Arguments: hashed under the log's key, never written.
+    pub arguments: Option<Json>,
+    /// Decision.
+    pub decision: Option<AuditedDecision>,
+    /// How long the call took, microseconds.
+    pub duration_us: Option<u64>,
+    /// More facts, safe to keep in clear; members of `interlock` in the record.
+    pub facts: serde_json::Map<String, Json>,
+}
+
+impl AuditEntry {
+    /// A record that is not a tool call.
+    pub fn event(at: Timestamp, action: &str, outcome: Outcome) -> Self {
+        Self {
+            at,
+            phase: Phase::Event,
+            action: action.to_owned(),
+            outcome,
+            code: None,
+            request_id: None,
+            client_request_id: None,
+            trace_id: None,
+            protocol: None,
+            source: None,
+            actor: None,
+            tool: None,
+            arguments: None,
+            decision: None,
+            duration_us: None,
+            facts: serde_json::Map::new(),
+        }
+    }
+
+    /// The first form of a tool call's record: who, from where, and the requested name.
+    pub fn tool_call(at: Timestamp, cx: &CallContext, server: &str, tool: &str) -> Self {
+        let mut entry = Self::event(at, "tool.call", Outcome::Unknown);
+        entry.phase = Phase::Call;
+        entry.request_id = Some(cx.request_id.to_string());
+        entry.client_request_id = cx.client_request_id.clone();
+        entry.trace_id = Some(cx.trace.trace_id_hex());
+        entry.protocol = Some(cx.protocol.as_str().to_owned());
+        entry.source = Some(cx.source);
+        entry.actor = Some(AuditActor::from(cx.principal.as_ref()));
+        entry.tool =
+            Some(AuditedTool { server: server.to_owned(), tool: tool.to_owned(), risk: None, targets: vec![] });
+        entry
+    }
+}
+
+/// Where a record stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AuditPosition(pub u64);
+
+/// An append-only, tamper-evident log.
+#[async_trait]
+pub trait AuditLog: Send + Sync + 'static {
+    /// Appends a record; it is durable when this returns. Error: `audit_unavailable`, and then the caller must not act.
+    async fn append(&self, entry: AuditEntry) -> Result<AuditPosition, Error>;
+
+    /// Appends from a place that cannot wait (a dropped call). The log keeps it in line and makes it durable.
+    fn append_detached(&self, entry: AuditEntry);
+
+    /// The latest records, oldest first, for `audit tail` and `explain_refusal`: at most `limit`, only those that
+    /// `filter` admits.
+    async fn recent(&self, filter: AuditFilter, limit: usize) -> Result<Vec<Json>, Error>;
+}
+
+/// Which records to show.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// Only those with this `x-request-id`.
+    pub request_id: Option<String>,
+    /// Only those of this (issuer, subject).
+    pub actor: Option<(String, String)>,
+    /// Only those after this position.
+    pub after: Option<AuditPosition>,
+}

@@ -1,0 +1,204 @@
+//! Lists: `cursor`, `limit` and `fields` in, `{items, next_cursor, total}` out.
+//!
+//! Cursors are opaque and bound to the arguments they were issued for; a cursor used with other arguments is refused
+//! with `invalid_cursor` instead of silently answering another question.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use platform::{Error, ErrorKind, Json, canonical};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::tool::{Tool, ToolCx, ToolOutput, ToolSpec, parse_arguments, schema_of};
+
+/// Rows per page when the caller does not say.
+const DEFAULT_LIMIT: u32 = 50;
+/// Most rows per page.
+const MAX_LIMIT: u32 = 500;
+
+/// The part of a list that the function is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageRequest {
+    /// Rows to skip; 0 for the first page.
+    pub offset: u64,
+    /// Rows wanted, 1 to 500.
+    pub limit: u32,
+}
+
+/// What the function found.
+#[derive(Debug, Clone)]
+pub struct PageOf<R> {
+    /// Rows, at most as many as were asked for.
+    pub rows: Vec<R>,
+    /// Rows in the whole list, where the target says so.
+    pub total: Option<u64>,
+    /// Whether another page may follow.
+    pub more: bool,
+}
+
+/// A page as callers see it.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Page {
+    /// Rows.
+    pub items: Vec<Json>,
+    /// Pass as `cursor` for the next page; absent on the last one.
+    pub next_cursor: Option<String>,
+    /// Rows in the whole list, where known.
+    pub total: Option<u64>,
+}
+
+/// How a list reads its pages.
+pub trait Listing<A, R>: Fn(ToolCx, A, PageRequest) -> Self::Future + Send + Sync + 'static {
+    /// The future.
+    type Future: Future<Output = Result<PageOf<R>, Error>> + Send + 'static;
+}
+
+impl<A, R, F, Fut> Listing<A, R> for F
+where
+    F: Fn(ToolCx, A, PageRequest) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<PageOf<R>, Error>> + Send + 'static,
+{
+    type Future = Fut;
+}
+
+#[derive(Serialize, Deserialize)]
+struct Cursor {
+    /// Offset.
+    o: u64,
+    /// First 8 bytes of the digest of the arguments, in hexadecimal.
+    a: String,
+}
+
+struct PagedTool<L, A, R> {
+    spec: ToolSpec,
+    list: L,
+    types: std::marker::PhantomData<fn(A) -> R>,
+}
+
+/// Makes a list tool. `spec` comes from `ToolSpec::new::<A, Page>`; `cursor`, `limit` and `fields` are added to its
+/// input schema and the row schema of `R` to its output schema.
+pub fn paged<A, R, L>(mut spec: ToolSpec, list: L) -> Arc<dyn Tool>
+where
+    A: DeserializeOwned + Send + 'static,
+    R: Serialize + JsonSchema + 'static,
+    L: Listing<A, R>,
+{
+    spec.output = page_schema::<R>();
+    if let Some(properties) = spec.input.as_object_mut().map(|o| o.entry("properties").or_insert_with(|| json!({})))
+        && let Some(properties) = properties.as_object_mut()
+    {
+        properties.insert(
+            "cursor".into(),
+            json!({"type": "string", "maxLength": 200,
+            "description": "`next_cursor` of the page before; leave out for the first page."}),
+        );
+        properties.insert(
+            "limit".into(),
+            json!({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT,
+            "default": DEFAULT_LIMIT, "description": "Rows per page."}),
+        );
+        properties.insert(
+            "fields".into(),
+            json!({"type": "array", "maxItems": 50, "uniqueItems": true,
+            "items": {"type": "string", "maxLength": 64}, "description": "Only these members of each row."}),
+        );
+    }
+    Arc::new(PagedTool { spec, list, types: std::marker::PhantomData })
+}
+
+/// The output schema of a list of `R`. Rows may be narrowed by `fields`, so no member is required.
+pub fn page_schema<R: JsonSchema>() -> Json {
+    let mut row = schema_of::<R>();
+    if let Some(row) = row.as_object_mut() {
+        row.remove("required");
+        row.remove("$schema");
+    }
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": {
+            "items": {"type": "array", "items": row},
+            "next_cursor": {"type": ["string", "null"]},
+            "total": {"type": ["integer", "null"], "minimum": 0}
+        },
+        "required": ["items"]
+    })
+}
+
+#[async_trait::async_trait]
+impl<A, R, L> Tool for PagedTool<L, A, R>
+where
+    A: DeserializeOwned + Send + 'static,
+    R: Serialize + JsonSchema + 'static,
+    L: Listing<A, R>,
+{
+    fn spec(&self) -> &ToolSpec {
+        &self.spec
+    }
+
+    async fn call(&self, cx: ToolCx, arguments: Json) -> Result<ToolOutput, Error> {
+        let (arguments, page, fields) = split(arguments)?;
+        let binding = binding_of(&arguments)?;
+        let request = page_request(&page, &binding)?;
+        let arguments: A = parse_arguments(arguments)?;
+        let found = (self.list)(cx, arguments, request).await?;
+        let next = request.offset + found.rows.len() as u64;
+        let next_cursor = (found.more && !found.rows.is_empty()).then(|| cursor(next, binding));
+        let items = found.rows.iter().map(|row| narrowed(row, fields.as_deref())).collect::<Result<_, _>>()?;
+        ToolOutput::of(&Page { items, next_cursor, total: found.total })
+    }
+}
+
+#[derive(Default)]
+struct Asked {
+    cursor: Option<String>,
+    limit: Option<u32>,
+}
+
+fn split(mut arguments: Json) -> Result<(Json, Asked, Option<Vec<String>>), Error> {
+    let mut asked = Asked::default();
+    let mut fields = None;
+    if let Some(members) = arguments.as_object_mut() {
+        asked.cursor = members.remove("cursor").map(parse_arguments).transpose()?;
+        asked.limit = members.remove("limit").map(parse_arguments).transpose()?;
+        fields = members.remove("fields").map(parse_arguments).transpose()?;
+    }
+    Ok((arguments, asked, fields))
+}
+
+fn binding_of(arguments: &Json) -> Result<String, Error> {
+    let mut digest = canonical::digest_hex(arguments)?;
+    digest.truncate(16);
+    Ok(digest)
+}
+
+fn cursor(offset: u64, binding: String) -> String {
+    let cursor = serde_json::to_vec(&Cursor { o: offset, a: binding }).unwrap_or_default();
+    URL_SAFE_NO_PAD.encode(cursor)
+}
+
+fn page_request(asked: &Asked, binding: &str) -> Result<PageRequest, Error> {
+    let limit = asked.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
+    let Some(text) = &asked.cursor else { return Ok(PageRequest { offset: 0, limit }) };
+    let cursor: Option<Cursor> = URL_SAFE_NO_PAD.decode(text).ok().and_then(|b| serde_json::from_slice(&b).ok());
+    match cursor {
+        Some(cursor) if cursor.a == binding => Ok(PageRequest { offset: cursor.o, limit }),
+        _ => Err(Error::new(
+            ErrorKind::InvalidInput,
+            "invalid_cursor",
+            "The cursor is not one that was issued for these arguments; start again without a cursor.",
+        )),
+    }
+}
+
+fn narrowed<R: Serialize>(row: &R, fields: Option<&[String]>) -> Result<Json, Error> {
+    let mut row = serde_json::to_value(row).map_err(Error::internal)?;
+    if let (Some(fields), Some(members)) = (fields, row.as_object_mut()) {
+        members.retain(|name, _| fields.iter().any(|f| f == name));
+    }
+    Ok(row)
+}

@@ -1,0 +1,219 @@
+//! A tool: its published description, and the function behind it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use platform::policy::TargetFacts;
+use platform::{CallContext, Error, Json, SharedClock};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::connector::Lease;
+
+/// What a repeat of the call would do (T20).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SideEffect {
+    /// A repeat does no harm.
+    Idempotent,
+    /// A repeat would act again, but the target's own records tell whether the first attempt happened.
+    Discoverable,
+    /// Never resent.
+    Once,
+}
+
+/// An argument that names something in the target system; resolved to verified facts before policy is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TargetArgument {
+    /// Member of the arguments object.
+    pub argument: &'static str,
+    /// `device`, `site`, `template`, …: what [`crate::Connector::look_up`] is asked for.
+    pub kind: &'static str,
+}
+
+/// What is published about a tool, and how the pipeline treats it. The risk class is not here: it is the operator's.
+#[derive(Debug, Clone)]
+pub struct ToolSpec {
+    /// `verb_noun`, `[a-z0-9_]{1,40}`.
+    pub name: &'static str,
+    /// For people: a few words.
+    pub title: &'static str,
+    /// For the model: what it does, what it needs, what comes back.
+    pub description: &'static str,
+    /// JSON Schema 2020-12 of the arguments; an object. The published schema is the enforced one.
+    pub input: Json,
+    /// JSON Schema 2020-12 of the structured result; an object.
+    pub output: Json,
+    /// Side effect.
+    pub effect: SideEffect,
+    /// Arguments that name targets.
+    pub targets: &'static [TargetArgument],
+    /// How long a result may be served again to callers under equal obligations; `None` = never cached.
+    pub cache_for: Option<Duration>,
+    /// Longest time one call may run.
+    pub timeout: Duration,
+    /// Ports are registered but never listed or callable from outside.
+    pub listed: bool,
+    /// Example arguments for documentation and `tools describe`.
+    pub example: Option<Json>,
+}
+
+impl ToolSpec {
+    /// A read with the schemas of `A` and `R`, 30 seconds, no cache.
+    pub fn new<A: JsonSchema, R: JsonSchema>(
+        name: &'static str,
+        title: &'static str,
+        description: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            title,
+            description,
+            input: schema_of::<A>(),
+            output: schema_of::<R>(),
+            effect: SideEffect::Idempotent,
+            targets: &[],
+            cache_for: None,
+            timeout: Duration::from_secs(30),
+            listed: true,
+            example: None,
+        }
+    }
+
+    /// Declares the arguments that name targets.
+    #[must_use]
+    pub fn targets(mut self, targets: &'static [TargetArgument]) -> Self {
+        self.targets = targets;
+        self
+    }
+
+    /// Declares the side effect.
+    #[must_use]
+    pub fn effect(mut self, effect: SideEffect) -> Self {
+        self.effect = effect;
+        self
+    }
+
+    /// Lets results be cached.
+    #[must_use]
+    pub fn cache_for(mut self, ttl: Duration) -> Self {
+        self.cache_for = Some(ttl);
+        self
+    }
+
+    /// Sets the longest time of a call.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Gives an example of the arguments.
+    #[must_use]
+    pub fn example(mut self, example: Json) -> Self {
+        self.example = Some(example);
+        self
+    }
+}
+
+/// The JSON Schema 2020-12 of a type, as published and enforced.
+pub fn schema_of<T: JsonSchema>() -> Json {
+    let generator =
+        schemars::generate::SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true).into_generator();
+    generator.into_root_schema_for::<T>().to_value()
+}
+
+/// What a tool gets beside its arguments. Cheap to clone.
+#[derive(Clone)]
+pub struct ToolCx {
+    /// The call.
+    pub call: Arc<CallContext>,
+    /// The server instance's credential, leased for this call; empty for connectors that need none.
+    pub lease: Arc<Lease>,
+    /// Facts of the targets that the arguments name, in the order of [`ToolSpec::targets`].
+    pub targets: Arc<[TargetFacts]>,
+    /// When the call must be over.
+    pub deadline: Instant,
+    /// Time of day.
+    pub clock: SharedClock,
+}
+
+/// Work that goes on after the reply: REST answers 202 with a `Location` that makes this call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FollowUp {
+    /// A read tool of the same server.
+    pub tool: &'static str,
+    /// Its arguments.
+    pub arguments: Json,
+}
+
+/// A tool's result.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToolOutput {
+    /// Structured result; conforms to the tool's output schema.
+    pub structured: Json,
+    /// Work that goes on.
+    pub follow_up: Option<FollowUp>,
+}
+
+impl ToolOutput {
+    /// A finished result.
+    pub fn of<R: Serialize>(result: &R) -> Result<Self, Error> {
+        let structured = serde_json::to_value(result).map_err(Error::internal)?;
+        Ok(Self { structured, follow_up: None })
+    }
+}
+
+/// A tool. Only the pipeline calls it.
+#[async_trait]
+pub trait Tool: Send + Sync + 'static {
+    /// Its description.
+    fn spec(&self) -> &ToolSpec;
+
+    /// Runs it with arguments that conform to the input schema.
+    async fn call(&self, cx: ToolCx, arguments: Json) -> Result<ToolOutput, Error>;
+}
+
+/// A tool out of a typed function: arguments in, result out.
+pub struct TypedTool<F, A, R> {
+    spec: ToolSpec,
+    function: F,
+    types: std::marker::PhantomData<fn(A) -> R>,
+}
+
+/// Makes a tool of `function`. The arguments were validated against the schema of `A` before it runs.
+pub fn typed<A, R, F, Fut>(spec: ToolSpec, function: F) -> Arc<dyn Tool>
+where
+    A: DeserializeOwned + Send + 'static,
+    R: Serialize + 'static,
+    F: Fn(ToolCx, A) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<R, Error>> + Send + 'static,
+{
+    Arc::new(TypedTool { spec, function, types: std::marker::PhantomData })
+}
+
+#[async_trait]
+impl<F, A, R, Fut> Tool for TypedTool<F, A, R>
+where
+    A: DeserializeOwned + Send + 'static,
+    R: Serialize + 'static,
+    F: Fn(ToolCx, A) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<R, Error>> + Send + 'static,
+{
+    fn spec(&self) -> &ToolSpec {
+        &self.spec
+    }
+
+    async fn call(&self, cx: ToolCx, arguments: Json) -> Result<ToolOutput, Error> {
+        let arguments = parse_arguments(arguments)?;
+        ToolOutput::of(&(self.function)(cx, arguments).await?)
+    }
+}
+
+/// Arguments of a tool as its type; what the schema lets through and the type does not is the caller's mistake too.
+pub fn parse_arguments<A: DeserializeOwned>(arguments: Json) -> Result<A, Error> {
+    serde_json::from_value(arguments).map_err(|e| {
+        Error::new(platform::ErrorKind::InvalidInput, "invalid_arguments", format!("The arguments do not fit: {e}."))
+    })
+}

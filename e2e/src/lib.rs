@@ -1,0 +1,1 @@
+//! interlock-e2e

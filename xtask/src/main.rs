@@ -1,0 +1,2 @@
+//! interlock-xtask
+fn main() {}
