@@ -17,6 +17,7 @@ pub mod http;
 pub mod policy;
 pub mod principal;
 pub mod resource;
+pub mod seal;
 pub mod secret;
 pub mod secrets;
 pub mod shared;
