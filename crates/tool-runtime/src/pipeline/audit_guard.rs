@@ -137,13 +137,8 @@ impl AuditGuard {
             Some(tool) if self.resolved => (tool.server.as_str(), tool.tool.as_str()),
             _ => ("unknown", "unknown"),
         };
-        let outcome = match self.entry.outcome {
-            Outcome::Success => "success",
-            Outcome::Refused => "refused",
-            Outcome::Failure | Outcome::Pending => "failure",
-            Outcome::Unknown => "unknown",
-        };
-        self.metrics.tool_call(server, tool, outcome, self.entry.code.as_deref().unwrap_or("ok"), took);
+        let (outcome, code) = (self.entry.outcome, self.entry.code.as_deref().unwrap_or("ok"));
+        self.metrics.tool_call(server, tool, outcome, code, took);
     }
 }
 

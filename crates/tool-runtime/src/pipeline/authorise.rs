@@ -85,11 +85,7 @@ pub(super) async fn authorise(
         request_id: cx.request_id.to_string(),
     };
     let decision = decide(road, &input).await?;
-    road.parts.metrics.authz(match decision.effect {
-        Effect::Allow => "allow",
-        Effect::Challenge => "challenge",
-        Effect::Deny => "deny",
-    });
+    road.parts.metrics.authz(decision.effect);
     if decision.effect == Effect::Deny {
         return Err(denied(&decision));
     }

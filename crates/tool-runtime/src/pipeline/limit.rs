@@ -35,11 +35,10 @@ fn rate_of(obligation: &Obligation) -> Option<RateLimit> {
 async fn take(road: &Pipeline, key: &str, limit: RateLimit) -> Result<(), Error> {
     match road.parts.shared.take(key, limit).await? {
         Taken::Granted => Ok(()),
-        Taken::Limited { retry_after } => Err(Error::new(
-            ErrorKind::RateLimited,
-            "rate_limited",
-            format!("Too many calls; {} per minute are allowed here. Wait and repeat.", limit.per_minute),
-        )
-        .with_retry_after(retry_after)),
+        Taken::Limited { retry_after } => {
+            road.parts.metrics.rate_limited();
+            let message = format!("Too many calls; {} per minute are allowed here. Wait and repeat.", limit.per_minute);
+            Err(Error::new(ErrorKind::RateLimited, "rate_limited", message).with_retry_after(retry_after))
+        }
     }
 }
