@@ -15,7 +15,9 @@ fn main() -> io::Result<()> {
         Err(_) => Vec::new(),
     };
     pages.sort();
-    let mut code = String::from("/// The documentation of an error code, as Markdown.\nfn error_page(code: &str) -> Option<&'static str> {\n    match code {\n");
+    let mut code = String::from(
+        "/// The documentation of an error code, as Markdown.\nfn error_page(code: &str) -> Option<&'static str> {\n    match code {\n",
+    );
     for page in pages.iter().filter(|p| p.extension().is_some_and(|e| e == "md")) {
         if let Some(name) = page.file_stem().and_then(|s| s.to_str()) {
             writeln!(code, "        {name:?} => Some(include_str!({page:?})),").map_err(io::Error::other)?;

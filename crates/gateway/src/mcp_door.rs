@@ -7,7 +7,9 @@ use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use mcp::{CallHandler, CallReply, Endpoint, EndpointOptions, ServerDescription, ToolAnnotations, ToolCall, ToolDescription};
+use mcp::{
+    CallHandler, CallReply, Endpoint, EndpointOptions, ServerDescription, ToolAnnotations, ToolCall, ToolDescription,
+};
 use platform::context::Protocol;
 use platform::policy::Risk;
 use platform::resource::Resource;
@@ -45,11 +47,8 @@ pub(crate) fn router(gateway: &Arc<Gateway>) -> (Router, Endpoints) {
         };
         let options = EndpointOptions { max_body: gateway.parts.options.max_body, ..EndpointOptions::default() };
         let endpoint = mcp::endpoint(Arc::new(handler), options);
-        let door = Door {
-            gateway: Arc::clone(gateway),
-            resource: Resource::McpServer(name.clone()),
-            protocol: Protocol::Mcp,
-        };
+        let door =
+            Door { gateway: Arc::clone(gateway), resource: Resource::McpServer(name.clone()), protocol: Protocol::Mcp };
         let route = Router::new()
             .route_service(&format!("/mcp/{name}"), endpoint.clone())
             .layer(from_fn_with_state(door, authenticate));

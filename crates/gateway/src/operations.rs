@@ -23,8 +23,7 @@ use crate::problem::Problem;
 pub(crate) fn router(gateway: &Arc<Gateway>) -> Router {
     let mut metrics = Router::new().route("/metrics", get(metrics)).with_state(Arc::clone(gateway));
     if !gateway.parts.options.open_metrics {
-        let door =
-            Door { gateway: Arc::clone(gateway), resource: Resource::Rest, protocol: Protocol::Rest };
+        let door = Door { gateway: Arc::clone(gateway), resource: Resource::Rest, protocol: Protocol::Rest };
         metrics = metrics.route_layer(from_fn_with_state(door, authenticate));
     }
     Router::new()

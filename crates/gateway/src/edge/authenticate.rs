@@ -98,9 +98,11 @@ fn challenge(door: &Door, identified: &Identified, refused: &Refused) -> Problem
         Refused::Malformed => {
             Error::new(ErrorKind::Malformed, "authorization_repeated", "Send exactly one Authorization header.")
         }
-        Refused::Token(TokenRefusal::Scope) => {
-            Error::new(ErrorKind::Forbidden, "scope_missing", "The access token lacks a scope that this resource needs.")
-        }
+        Refused::Token(TokenRefusal::Scope) => Error::new(
+            ErrorKind::Forbidden,
+            "scope_missing",
+            "The access token lacks a scope that this resource needs.",
+        ),
         Refused::Token(TokenRefusal::IssuerUnavailable) => Error::new(
             ErrorKind::Unavailable,
             "issuer_unavailable",
@@ -150,7 +152,11 @@ fn references(headers: &HeaderMap) -> Result<CallReferences, Error> {
         let text = value.to_str().ok().filter(|_| values.next().is_none());
         let text = text.map(|t| t.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(t).to_owned());
         text.map(Some).ok_or_else(|| {
-            Error::new(ErrorKind::Malformed, "reference_invalid", format!("Send `{name}` once, in printable characters."))
+            Error::new(
+                ErrorKind::Malformed,
+                "reference_invalid",
+                format!("Send `{name}` once, in printable characters."),
+            )
         })
     };
     Ok(CallReferences { change: one("interlock-change")?, idempotency_key: one("idempotency-key")? })

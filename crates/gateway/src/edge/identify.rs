@@ -56,7 +56,8 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 fn printable(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let value = text(headers, name.as_str())?;
-    (!value.is_empty() && value.len() <= 128 && value.bytes().all(|b| (0x20..0x7f).contains(&b))).then(|| value.to_owned())
+    (!value.is_empty() && value.len() <= 128 && value.bytes().all(|b| (0x20..0x7f).contains(&b)))
+        .then(|| value.to_owned())
 }
 
 /// The caller's address: the peer, or, behind trusted proxies, the last address in `X-Forwarded-For` that is not one of

@@ -45,9 +45,7 @@ pub(crate) fn around(gateway: &Arc<Gateway>, doors: Router) -> Router {
             let (permits, metrics) = (Arc::clone(&permits), Arc::clone(&metrics));
             async move { shed(permits, metrics, request, next).await }
         }))
-        .layer(CatchPanicLayer::custom(|_panic| {
-            Problem::from(Error::internal("a handler panicked")).into_response()
-        }))
+        .layer(CatchPanicLayer::custom(|_panic| Problem::from(Error::internal("a handler panicked")).into_response()))
         .layer(from_fn_with_state(Arc::clone(gateway), identify::identify))
 }
 
@@ -59,8 +57,9 @@ async fn shed(
 ) -> Response {
     let Ok(_permit) = permits.try_acquire() else {
         metrics.load_shed();
-        let refusal = Error::new(ErrorKind::Unavailable, "overloaded", "Too many requests are under way. Repeat shortly.")
-            .with_retry_after(std::time::Duration::from_secs(1));
+        let refusal =
+            Error::new(ErrorKind::Unavailable, "overloaded", "Too many requests are under way. Repeat shortly.")
+                .with_retry_after(std::time::Duration::from_secs(1));
         return Problem::from(refusal).into_response();
     };
     next.run(request).await

@@ -54,7 +54,8 @@ fn malformed(message: String) -> Problem {
 pub(super) fn from_query(query: &str, schema: Option<&Json>) -> Json {
     let mut arguments = Map::new();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
-        let wanted = schema.and_then(|s| s.pointer(&format!("/properties/{}/type", name.replace('~', "~0").replace('/', "~1"))));
+        let wanted =
+            schema.and_then(|s| s.pointer(&format!("/properties/{}/type", name.replace('~', "~0").replace('/', "~1"))));
         let wants = |t: &str| wanted.is_some_and(|w| w == t || w.as_array().is_some_and(|a| a.iter().any(|x| x == t)));
         let typed = if wants("integer") || wants("number") || wants("boolean") {
             serde_json::from_str(&value).unwrap_or_else(|_| Json::from(value.as_ref()))

@@ -52,13 +52,18 @@ async fn tools(gateway: &Gateway, cx: &CallContext, server: &str) -> Result<plat
     if visibility.catalogue().server(server).is_none() {
         return Err(Error::new(ErrorKind::NotFound, "server_unknown", "There is no server of that name."));
     }
-    let tools: Vec<_> = visibility.tools(&cx.principal, server).await?.iter().map(|tool| {
-        let spec = tool.tool.spec();
-        json!({
-            "name": spec.name, "title": spec.title, "description": spec.description, "risk": tool.risk,
-            "input_schema": tool.published_input, "output_schema": tool.published_output,
+    let tools: Vec<_> = visibility
+        .tools(&cx.principal, server)
+        .await?
+        .iter()
+        .map(|tool| {
+            let spec = tool.tool.spec();
+            json!({
+                "name": spec.name, "title": spec.title, "description": spec.description, "risk": tool.risk,
+                "input_schema": tool.published_input, "output_schema": tool.published_output,
+            })
         })
-    }).collect();
+        .collect();
     Ok(json!({"server": server, "count": tools.len(), "tools": tools}))
 }
 
