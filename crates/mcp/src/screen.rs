@@ -243,10 +243,14 @@ impl<'a> Raw<'a> {
     }
 }
 
-/// The types of the members that a call needs. rmcp would take such a message for one of an unknown method.
+/// The types of the members that a call needs. rmcp would take such a call for an
+/// unknown method, and read over a cursor of the wrong type.
 fn wrong_shape(message: &Message<'_>) -> Option<Fault> {
     if message.params.get("_meta").is_some_and(|m| !m.is_object()) {
         return Some(Fault::invalid_params("invalid_params", "`params._meta` is an object."));
+    }
+    if message.method == "tools/list" && message.params.get("cursor").is_some_and(|c| !c.is_string() && !c.is_null()) {
+        return Some(Fault::invalid_params("invalid_params", "`params.cursor` is a string."));
     }
     if message.method != "tools/call" {
         return None;
