@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 use crate::endpoint::EndpointOptions;
-use crate::error::{error_data, internal};
+use crate::error::{error_data, internal, log_detail};
 use crate::handler::{CallHandler, CallReply, ToolCall, ToolDescription};
 use crate::refusal::published_output_schema;
 use crate::reply::{bad_request, outcome};
@@ -149,7 +149,10 @@ impl ServerHandler for Bridge {
             ));
         }
         let cx = Self::call_context(&context)?;
-        let tools = self.0.handler.list_tools(&cx).await.map_err(|e| error_data(&e))?;
+        let tools = self.0.handler.list_tools(&cx).await.map_err(|e| {
+            log_detail(&e, cx.request_id);
+            error_data(&e)
+        })?;
         let mut result = ListToolsResult::with_all_items(tools.iter().map(wire_tool).collect());
         if Self::era(&context) == Era::Modern {
             // Filtered per caller, so never shared between callers.

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use axum::body::Body;
 use http::{HeaderValue, Response, StatusCode, header};
+use platform::context::RequestId;
 use platform::{Error, ErrorKind};
 use rmcp::model::{ErrorCode, ErrorData, JsonRpcError, NumberOrString};
 use serde_json::json;
@@ -28,6 +29,17 @@ pub const fn json_rpc_code(kind: ErrorKind) -> i32 {
 pub(crate) fn error_data(error: &Error) -> ErrorData {
     let data = serde_json::to_value(error.refusal()).ok();
     ErrorData::new(ErrorCode(json_rpc_code(error.kind())), error.message().to_owned(), data)
+}
+
+/// Keeps the promise of an internal error, that the operator finds the details under the request id; a refusal's are
+/// only worth a look while somebody debugs.
+pub(crate) fn log_detail(error: &Error, request_id: RequestId) {
+    let Some(detail) = error.detail() else { return };
+    if error.kind() == ErrorKind::Internal {
+        tracing::error!(code = error.code(), detail, %request_id, "a call failed");
+    } else {
+        tracing::debug!(code = error.code(), detail, %request_id, "a call was refused");
+    }
 }
 
 pub(crate) fn unknown_tool(name: &str) -> ErrorData {
@@ -123,7 +135,7 @@ pub(crate) fn raw_json(status: StatusCode, body: Vec<u8>) -> Response<Body> {
     response
 }
 
-/// A result or an error of rmcp, as a failure of ours carries it in the log: never the message, which may quote input.
+/// A failure of our own that no request id is known for.
 pub(crate) fn internal(detail: impl std::fmt::Display) -> ErrorData {
     let error = Error::internal(detail);
     tracing::error!(detail = error.detail(), "the MCP endpoint failed");

@@ -7,7 +7,7 @@ use rmcp::model::{CallToolResult, ContentBlock, ErrorCode, ErrorData, MetaObject
 use serde::Serialize;
 use serde_json::json;
 
-use crate::error::{error_data, unknown_tool};
+use crate::error::{error_data, log_detail, unknown_tool};
 use crate::handler::CallReply;
 use crate::refusal::refusal_text;
 use crate::revision::Era;
@@ -43,15 +43,16 @@ pub(crate) fn outcome(reply: CallReply, cx: &CallContext) -> Result<Outcome, Err
             })
         }
         CallReply::Refused(error) => {
-            if let Some(detail) = error.detail() {
-                tracing::debug!(code = error.code(), detail, request_id = %cx.request_id, "a call was refused");
-            }
+            log_detail(&error, cx.request_id);
             let compact = serde_json::to_string(error.refusal()).map_err(crate::error::internal)?;
             let text = refusal_text(&error, cx.request_id);
             Ok(Outcome { text, structured: Structured::Own(compact), is_error: true })
         }
         CallReply::UnknownTool(name) => Err(unknown_tool(&name)),
-        CallReply::BadRequest(error) => Err(bad_request(&error)),
+        CallReply::BadRequest(error) => {
+            log_detail(&error, cx.request_id);
+            Err(bad_request(&error))
+        }
     }
 }
 
