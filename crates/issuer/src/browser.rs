@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::response::{IntoResponse, Response};
@@ -101,8 +102,12 @@ impl<S: Sync> FromRequestParts<S> for Source {
     }
 }
 
-/// An error that a person sees on a page.
+/// An error that a person sees on a page. It travels in the response's extensions to where the page can be rendered
+/// with the issuer's own stylesheet: [`render_error`].
 pub(crate) struct PageError(pub(crate) Error);
+
+#[derive(Clone)]
+struct Shown(Arc<Error>);
 
 impl From<Error> for PageError {
     fn from(error: Error) -> Self {
@@ -112,6 +117,16 @@ impl From<Error> for PageError {
 
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
-        pages::error(&self.0)
+        let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        response.extensions_mut().insert(Shown(Arc::new(self.0)));
+        response
+    }
+}
+
+/// The page of a [`PageError`]; any other response as it is.
+pub(crate) fn render_error(state: &State, mut response: Response) -> Response {
+    match response.extensions_mut().remove::<Shown>() {
+        Some(Shown(error)) => pages::error(state, &error),
+        None => response,
     }
 }

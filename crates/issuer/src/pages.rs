@@ -78,7 +78,7 @@ pub(crate) fn second_factor(state: &State, page: &FormPage<'_>) -> Response {
 }
 
 /// An error without a way back to a client.
-pub(crate) fn error(error: &Error) -> Response {
+pub(crate) fn error(state: &State, error: &Error) -> Response {
     if error.kind() == ErrorKind::Internal {
         tracing::error!(code = error.code(), detail = error.detail(), "a sign-in page failed");
     }
@@ -88,8 +88,11 @@ pub(crate) fn error(error: &Error) -> Response {
         p.hint { "Code: " code { (error.code()) } }
     };
     let status = StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    // An error page has no stylesheet of its own path to trust: it may be shown before a request was understood.
-    render(status, "This did not work", None, &body, "'none'", error)
+    render(status, "This did not work", &stylesheet(state), &body, "'none'", error)
+}
+
+fn stylesheet(state: &State) -> String {
+    format!("{}/style.css", state.path)
 }
 
 fn form_page(state: &State, page: &FormPage<'_>, title: &str, body: &Markup) -> Response {
@@ -97,14 +100,14 @@ fn form_page(state: &State, page: &FormPage<'_>, title: &str, body: &Markup) -> 
         .error
         .map_or(StatusCode::OK, |e| StatusCode::from_u16(e.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
     let allowed = format!("'self' {}", redirects::csp_source(page.redirect));
-    let style = format!("{}/style.css", state.path);
+    let style = stylesheet(state);
     match page.error {
-        Some(error) => render(status, title, Some(&style), body, &allowed, error),
-        None => document(status, title, Some(&style), body, &allowed),
+        Some(error) => render(status, title, &style, body, &allowed, error),
+        None => document(status, title, &style, body, &allowed),
     }
 }
 
-fn render(status: StatusCode, title: &str, style: Option<&str>, body: &Markup, forms: &str, error: &Error) -> Response {
+fn render(status: StatusCode, title: &str, style: &str, body: &Markup, forms: &str, error: &Error) -> Response {
     let mut response = document(status, title, style, body, forms);
     if let Some(seconds) = error.refusal().retry_after_s {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
@@ -112,7 +115,7 @@ fn render(status: StatusCode, title: &str, style: Option<&str>, body: &Markup, f
     response
 }
 
-fn document(status: StatusCode, title: &str, style: Option<&str>, body: &Markup, forms: &str) -> Response {
+fn document(status: StatusCode, title: &str, style: &str, body: &Markup, forms: &str) -> Response {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -120,7 +123,7 @@ fn document(status: StatusCode, title: &str, style: Option<&str>, body: &Markup,
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { (title) " · Interlock" }
-                @if let Some(style) = style { link rel="stylesheet" href=(style); }
+                link rel="stylesheet" href=(style);
             }
             body {
                 main {

@@ -11,6 +11,7 @@ use http::header::{
 };
 use platform::{Error, ErrorKind};
 
+use crate::browser::{PageError, render_error};
 use crate::issuer::Issuer;
 use crate::{authorize, metadata, pages, sign_in, token, userinfo};
 
@@ -30,7 +31,7 @@ pub(crate) fn router(issuer: Issuer) -> Router {
         .route("/style.css", get(style))
         .fallback(not_found)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
-        .layer(axum::middleware::map_response(protect))
+        .layer(axum::middleware::map_response_with_state(issuer.clone(), protect))
         .with_state(issuer)
 }
 
@@ -47,8 +48,8 @@ async fn style() -> impl IntoResponse {
     ([css, (CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"))], pages::STYLE)
 }
 
-async fn not_found() -> Response {
-    pages::error(&Error::new(ErrorKind::NotFound, "not_found", "There is no such page here."))
+async fn not_found() -> PageError {
+    PageError(Error::new(ErrorKind::NotFound, "not_found", "There is no such page here."))
 }
 
 /// Documents that anybody may read, browsers of other origins included.
@@ -60,7 +61,8 @@ fn public() -> [(HeaderName, HeaderValue); 2] {
 }
 
 /// Headers of every response; what a handler set itself stands.
-async fn protect(mut response: Response) -> Response {
+async fn protect(Extension(issuer): Extension<Issuer>, response: Response) -> Response {
+    let mut response = render_error(&issuer.0, response);
     let headers = response.headers_mut();
     for (name, value) in [
         (CACHE_CONTROL, "no-store"),

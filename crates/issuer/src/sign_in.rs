@@ -285,7 +285,7 @@ fn throttled(state: &State, source: Source, buckets: &[Bucket]) -> Result<(), Er
 /// The same page with what went wrong.
 fn again(state: &State, post: &Submitted, typed: &str, error: &Error) -> Result<Response, Error> {
     if error.kind() == ErrorKind::Internal {
-        return Ok(pages::error(error));
+        return Ok(pages::error(state, error));
     }
     post.pending.page_for(state, &post.client, &post.redirect, &post.browser, Some(typed), Some(error))
 }
