@@ -63,23 +63,27 @@ fn is_product(path: &str) -> bool {
     ours && path.ends_with(".rs") && !is_test_file(path) && !path.starts_with("crates/platform-suites/")
 }
 
-/// The second argument of every `Error::new(kind, "code", …)`, and every literal in a function called `code`.
+/// The literal after every `ErrorKind::X,`, the second argument of every `Error::new(`, and every literal in a method
+/// called `code`.
 fn codes(text: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for (at, start) in text.match_indices("Error::new(") {
-        let before = &text[..at];
-        if before.ends_with("io::") || before.ends_with("Parse") {
-            continue;
-        }
-        let arguments = &text[at + start.len()..];
-        if let Some((_, rest)) = arguments.split_once(',') {
-            found.extend(literal(rest));
+    for (at, start) in text.match_indices("ErrorKind::") {
+        let after = text[at + start.len()..].trim_start_matches(|c: char| c.is_alphanumeric()).trim_start();
+        if !text[..at].ends_with("io::") {
+            found.extend(after.strip_prefix(',').and_then(literal));
         }
     }
-    for (at, start) in text.match_indices("fn code(") {
+    for (at, start) in text.match_indices("Error::new(") {
+        let other_type = text[..at].ends_with("io::") || text[..at].ends_with(|c: char| c.is_alphanumeric());
+        let second = text[at + start.len()..].split_once(',').map(|(_, rest)| rest);
+        found.extend(second.filter(|_| !other_type).and_then(literal));
+    }
+    for (at, start) in text.match_indices("fn code(&self") {
         let body = body(&text[at + start.len()..]);
         found.extend(body.match_indices('"').filter_map(|(quote, _)| literal(&body[quote..])));
     }
+    let mut once = BTreeSet::new();
+    found.retain(|code| once.insert(code.clone()));
     found
 }
 
@@ -128,11 +132,23 @@ mod tests {
                 format!("…"),
             );
             io::Error::new(io::ErrorKind::Other, "word");
+            TokenError::new(status, "oauth_error");
+            Self::new(ErrorKind::InvalidInput, "policy_refused", message);
+            Error::new(kind_of(status), "target_refused", message);
+            fn code(request: Request) -> &'static str { "handler" }
             Error::new(kind, code, message);
             fn code(&self) -> &'static str { match self { Self::A => "wrong_audience", Self::B { .. } => "token_expired" } }
             fn other() -> &'static str { "not_a_code" }
         "#;
-        assert_eq!(codes(text), ["tool_unknown", "reference_conflict", "wrong_audience", "token_expired"]);
+        let want = [
+            "tool_unknown",
+            "reference_conflict",
+            "policy_refused",
+            "target_refused",
+            "wrong_audience",
+            "token_expired",
+        ];
+        assert_eq!(codes(text), want);
     }
 
     #[test]
