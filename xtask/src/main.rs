@@ -1,2 +1,56 @@
-//! interlock-xtask
-fn main() {}
+//! The workspace's own tasks: `cargo xtask lab`, `test`, `tidy`, `docs`, `bench`.
+//!
+//! Where to go next: [`lab`] for what a newcomer meets first, [`test`] for the parts of the suite, [`tidy`] for the rules
+//! of the house.
+
+mod bench;
+mod clients;
+mod docs;
+mod lab;
+mod machine;
+mod terminal;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Tasks of the Interlock workspace", disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build everything and start the lab: the platform with simulated systems, nothing external.
+    Lab(lab::Arguments),
+    /// Run the whole test suite, part by part.
+    Test(test::Arguments),
+    /// Check the rules of the house: arrows, sizes, names, comments, features, pages.
+    Tidy,
+    /// Write the generated pages again.
+    Docs(docs::Arguments),
+    /// Measure the hot path in a release build.
+    Bench(bench::Arguments),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().task {
+        Task::Lab(arguments) => lab::run(&arguments),
+        Task::Test(arguments) => test::run(&arguments),
+        Task::Tidy => tidy::run(),
+        Task::Docs(arguments) => docs::run(&arguments),
+        Task::Bench(arguments) => bench::run(&arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            terminal::say(format_args!("\nerror: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

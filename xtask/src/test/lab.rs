@@ -1,0 +1,79 @@
+//! A lab for one client: the shipped program on a free port with an empty state folder, stopped when it is dropped.
+//! Next: [`crate::clients`], which gets its facts.
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::clients::LabFacts;
+
+/// A cold start takes two seconds on a quiet machine; a machine that also compiles takes longer.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+const STOPPED_WITHIN: Duration = Duration::from_secs(15);
+
+pub(super) struct Lab {
+    child: Child,
+    state: tempfile::TempDir,
+    ready_file: PathBuf,
+    binary: PathBuf,
+}
+
+impl Lab {
+    /// Starts it and waits for the line that says it is ready.
+    pub(super) fn start(binary: &Path) -> Result<Self> {
+        let state = tempfile::tempdir().context("cannot make a state folder")?;
+        let log = std::fs::File::create(state.path().join("lab.log"))?;
+        let mut command = Command::new(binary);
+        command.args(["lab", "--json", "--listen", "127.0.0.1:0", "--state"]).arg(state.path().join("state"));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).process_group(0);
+        let mut child = command.spawn().with_context(|| format!("{} does not start", binary.display()))?;
+        let out = child.stdout.take();
+        let ready_file = state.path().join("ready.json");
+        let lab = Self { child, state, ready_file, binary: binary.to_owned() };
+        let (send, receive) = mpsc::channel();
+        std::thread::spawn(move || {
+            let line = out.and_then(|o| BufReader::new(o).lines().next());
+            drop(send.send(line));
+        });
+        match receive.recv_timeout(READY_WITHIN) {
+            Ok(Some(Ok(line))) if line.contains("\"ready\":true") => {
+                std::fs::write(&lab.ready_file, line)?;
+                Ok(lab)
+            }
+            _ => {
+                let said = std::fs::read_to_string(lab.state.path().join("lab.log")).unwrap_or_default();
+                bail!("no ready line within {READY_WITHIN:?}; its log:\n{said}")
+            }
+        }
+    }
+
+    /// What a client needs to know.
+    pub(super) fn facts(&self) -> LabFacts {
+        LabFacts {
+            binary: self.binary.clone(),
+            state: self.state.path().join("state"),
+            ready_file: self.ready_file.clone(),
+        }
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        // A group that is gone already has done what the signal asks for.
+        let signal = |s| group.is_some_and(|g| kill_process_group(g, s).is_ok());
+        signal(Signal::TERM);
+        let began = Instant::now();
+        while began.elapsed() < STOPPED_WITHIN && matches!(self.child.try_wait(), Ok(None)) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        signal(Signal::KILL);
+        drop(self.child.wait());
+    }
+}

@@ -1,0 +1,177 @@
+//! Every refusal code has a page: `docs/errors/<code>.md`. Codes are found in the sources, pages in `docs/`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::source::{is_test_file, product_text};
+use super::{Finding, SourceFile};
+
+/// Where the pages are.
+pub(crate) const FOLDER: &str = "docs/errors/";
+
+pub(super) fn check(files: &[SourceFile]) -> Vec<Finding> {
+    let used = used(files);
+    let pages = pages(files);
+    let missing = used
+        .iter()
+        .filter(|(code, _)| !pages.contains_key(code.as_str()))
+        .map(|(code, path)| Finding::fail(path.clone(), format!("the code `{code}` has no page {FOLDER}{code}.md")));
+    let unused = pages
+        .keys()
+        .filter(|code| !used.contains_key(**code))
+        .map(|code| Finding::warn(format!("{FOLDER}{code}.md"), "explains a code that no source uses"));
+    let thin = pages.iter().filter(|(_, text)| !is_whole(text)).map(|(code, _)| {
+        Finding::fail(
+            format!("{FOLDER}{code}.md"),
+            "needs a title, a sentence, and the headings `## Why` and `## What to do`",
+        )
+    });
+    missing.chain(unused).chain(thin).collect()
+}
+
+/// Codes with the first file that uses each.
+pub(crate) fn used(files: &[SourceFile]) -> BTreeMap<String, String> {
+    let mut used = BTreeMap::new();
+    for file in files.iter().filter(|f| is_product(&f.path)) {
+        for code in codes(product_text(&file.text)) {
+            used.entry(code).or_insert_with(|| file.path.clone());
+        }
+    }
+    used
+}
+
+/// Pages by code.
+pub(crate) fn pages(files: &[SourceFile]) -> BTreeMap<&str, &str> {
+    let page = |f: &'_ SourceFile| f.path.strip_prefix(FOLDER).and_then(|n| n.strip_suffix(".md")).is_some();
+    let all = files.iter().filter(|f| page(f));
+    let code = |f: &'_ SourceFile| (FOLDER.len(), f.path.len() - ".md".len());
+    all.map(|f| (&f.path[code(f).0..code(f).1], f.text.as_str())).filter(|(code, _)| *code != "README").collect()
+}
+
+fn is_whole(text: &str) -> bool {
+    let lines: BTreeSet<&str> = text.lines().map(str::trim).collect();
+    text.starts_with("# ") && summary(text).is_some() && lines.contains("## Why") && lines.contains("## What to do")
+}
+
+/// The first sentence under the title.
+pub(crate) fn summary(text: &str) -> Option<&str> {
+    text.lines().skip(1).map(str::trim).find(|l| !l.is_empty()).filter(|l| !l.starts_with('#'))
+}
+
+/// Simulators speak their vendor's errors, and tasks of the workspace have none.
+fn is_product(path: &str) -> bool {
+    let ours = ["crates/", "backends/", "connectors/"].iter().any(|d| path.starts_with(d));
+    ours && path.ends_with(".rs") && !is_test_file(path) && !path.starts_with("crates/platform-suites/")
+}
+
+/// The literal after every `ErrorKind::X,`, the second argument of every `Error::new(`, and every literal in a method
+/// called `code`.
+fn codes(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (at, start) in text.match_indices("ErrorKind::") {
+        let after = text[at + start.len()..].trim_start_matches(|c: char| c.is_alphanumeric()).trim_start();
+        if !text[..at].ends_with("io::") {
+            found.extend(after.strip_prefix(',').and_then(literal));
+        }
+    }
+    for (at, start) in text.match_indices("Error::new(") {
+        let other_type = text[..at].ends_with("io::") || text[..at].ends_with(|c: char| c.is_alphanumeric());
+        let second = text[at + start.len()..].split_once(',').map(|(_, rest)| rest);
+        found.extend(second.filter(|_| !other_type).and_then(literal));
+    }
+    for (at, start) in text.match_indices("fn code(&self") {
+        let body = body(&text[at + start.len()..]);
+        found.extend(body.match_indices('"').filter_map(|(quote, _)| literal(&body[quote..])));
+    }
+    let mut once = BTreeSet::new();
+    found.retain(|code| once.insert(code.clone()));
+    found
+}
+
+/// From the first `{` to the `}` that closes it.
+fn body(text: &str) -> &str {
+    let Some(open) = text.find('{') else { return "" };
+    let mut depth = 0_usize;
+    for (at, c) in text[open..].char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 1 => return &text[open..open + at],
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    &text[open..]
+}
+
+/// The string literal that `text` begins with, when it has a code's form.
+fn literal(text: &str) -> Option<String> {
+    let inside = text.trim_start().strip_prefix('"')?.split('"').next()?;
+    let form = inside.len() > 2
+        && inside.starts_with(|c: char| c.is_ascii_lowercase())
+        && inside.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    form.then(|| inside.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{check, codes};
+    use crate::tidy::{SourceFile, Weight};
+
+    fn file(path: &str, text: &str) -> SourceFile {
+        SourceFile { path: path.to_owned(), text: text.to_owned() }
+    }
+
+    const PAGE: &str = "# `tool_unknown`\n\nNo such tool.\n\n## Why\n\nx\n\n## What to do\n\ny\n";
+
+    #[test]
+    fn codes_are_found_however_the_call_is_laid_out() {
+        let text = r#"
+            Error::new(ErrorKind::NotFound, "tool_unknown", "x");
+            platform::Error::new(
+                ErrorKind::Malformed,
+                "reference_conflict",
+                format!("…"),
+            );
+            io::Error::new(io::ErrorKind::Other, "word");
+            TokenError::new(status, "oauth_error");
+            Self::new(ErrorKind::InvalidInput, "policy_refused", message);
+            Error::new(kind_of(status), "target_refused", message);
+            fn code(request: Request) -> &'static str { "handler" }
+            Error::new(kind, code, message);
+            fn code(&self) -> &'static str { match self { Self::A => "wrong_audience", Self::B { .. } => "token_expired" } }
+            fn other() -> &'static str { "not_a_code" }
+        "#;
+        let want = [
+            "tool_unknown",
+            "reference_conflict",
+            "policy_refused",
+            "target_refused",
+            "wrong_audience",
+            "token_expired",
+        ];
+        assert_eq!(codes(text), want);
+    }
+
+    #[test]
+    fn a_code_without_a_page_and_a_thin_page_fail_and_a_page_without_a_code_warns() {
+        let source = file("crates/x/src/a.rs", "Error::new(K, \"tool_unknown\", \"…\")");
+        assert_eq!(check(&[file("crates/x/src/a.rs", &source.text), file("docs/errors/tool_unknown.md", PAGE)]), []);
+        let missing = check(std::slice::from_ref(&source));
+        assert!(missing.len() == 1 && missing[0].weight == Weight::Fail);
+        assert!(missing[0].message.contains("docs/errors/tool_unknown.md"));
+        let thin = check(&[source, file("docs/errors/tool_unknown.md", "# `tool_unknown`\n")]);
+        assert!(thin.len() == 1 && thin[0].weight == Weight::Fail);
+        let unused = check(&[file("docs/errors/tool_unknown.md", PAGE)]);
+        assert!(unused.len() == 1 && unused[0].weight == Weight::Warn);
+    }
+
+    #[test]
+    fn codes_of_tests_simulators_and_tasks_need_no_page() {
+        let text = "Error::new(K, \"some_code\", \"…\")";
+        for path in ["crates/x/tests/it/a.rs", "lab/sim/src/a.rs", "xtask/src/a.rs", "crates/platform-suites/src/a.rs"]
+        {
+            assert_eq!(check(&[file(path, text)]), [], "{path}");
+        }
+        let in_module = format!("fn a() {{}}\n#[cfg(test)]\nmod tests {{ {text} }}");
+        assert_eq!(check(&[file("crates/x/src/a.rs", &in_module)]), []);
+    }
+}
