@@ -5,7 +5,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -85,7 +85,8 @@ pub struct AuditStats {
 
 /// The audit log in `audit.db` of one folder. Dropping it closes it too, and blocks for that; [`Self::close`] is better.
 pub struct AuditLogFile {
-    queue: Option<Sender<Message>>,
+    // Empty while and after it is closed: whoever comes then is refused, never put into a queue that nobody reads.
+    queue: RwLock<Option<Sender<Message>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
     reader: Arc<Mutex<Connection>>,
     counters: Arc<Counters>,
@@ -162,7 +163,7 @@ impl AuditLogFile {
             .spawn(move || writer.run(&receiver))
             .map_err(thread_fault)?;
         let log = Self {
-            queue: Some(queue),
+            queue: RwLock::new(Some(queue)),
             writer: Mutex::new(Some(thread)),
             reader: Arc::new(Mutex::new(reader)),
             counters,
@@ -196,13 +197,22 @@ impl AuditLogFile {
     /// Writes everything that was handed in before, `audit.closed` and a last checkpoint, and ends the writer. On an error
     /// the log stays open and this can be called again.
     pub async fn close(&self) -> Result<(), Error> {
+        let queue = self.queue.write().unwrap_or_else(PoisonError::into_inner).take().ok_or(AuditFault::Closed)?;
         let (ack, done) = oneshot::channel();
-        self.send(Message::Close(ack))?;
-        Ok(done.await.unwrap_or(Err(AuditFault::Closed))?)
+        let sent = queue.send(Message::Close(ack)).map_err(|_| AuditFault::Closed);
+        let closed = match sent {
+            Ok(()) => done.await.unwrap_or(Err(AuditFault::Closed)),
+            Err(fault) => Err(fault),
+        };
+        if closed.is_err() {
+            *self.queue.write().unwrap_or_else(PoisonError::into_inner) = Some(queue);
+        }
+        Ok(closed?)
     }
 
     fn send(&self, message: Message) -> Result<(), AuditFault> {
-        self.queue.as_ref().and_then(|queue| queue.send(message).ok()).ok_or(AuditFault::Closed)
+        let queue = self.queue.read().unwrap_or_else(PoisonError::into_inner);
+        queue.as_ref().and_then(|queue| queue.send(message).ok()).ok_or(AuditFault::Closed)
     }
 
     fn enqueue(&self, message: Message) -> Result<(), AuditFault> {
@@ -219,7 +229,7 @@ impl AuditLogFile {
 
 impl Drop for AuditLogFile {
     fn drop(&mut self) {
-        self.queue = None;
+        *self.queue.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
         let thread = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread
             && thread.join().is_err()

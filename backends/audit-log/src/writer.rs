@@ -35,7 +35,7 @@ pub(crate) enum Message {
     Append(PreparedRecord, oneshot::Sender<Result<AuditPosition, AuditFault>>),
     /// Nobody waits, and it is not given up.
     Detached(PreparedRecord),
-    /// Write everything, say so, end.
+    /// Write everything, say so, end. Nothing is sent after it until it failed.
     Close(oneshot::Sender<Result<(), AuditFault>>),
 }
 
@@ -99,7 +99,7 @@ impl Writer {
                     let mut message = Some(message);
                     while let Some(now) = message.take() {
                         self.take(now, &mut batch, &mut closing);
-                        if batch.len() < MAX_BATCH || closing.is_some() {
+                        if batch.len() < MAX_BATCH {
                             message = queue.try_recv().ok();
                         }
                     }

@@ -82,6 +82,8 @@ struct Walked {
     records: u64,
     root: Hash,
     signed: u64,
+    // Between which records the signed history was left, where no hash shows it more closely.
+    rewritten: Option<(u64, u64)>,
     first_at: Option<String>,
     last_at: Option<String>,
     last_action: Option<String>,
@@ -199,7 +201,6 @@ impl Check {
         let mut edge = Edge::default();
         let mut chain = Hash::default();
         let mut position = 0;
-        let mut rewritten = false;
         let mut statement = connection.prepare("SELECT seq, line, hash FROM audit ORDER BY seq")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
@@ -226,9 +227,9 @@ impl Check {
             for claim in claims.get(&position).into_iter().flatten() {
                 if claim.root == edge.frontier.root() && claim.chain == chain {
                     walked.signed = position;
-                } else if !rewritten {
-                    rewritten = true;
+                } else if walked.rewritten.is_none() {
                     let from = walked.signed + 1;
+                    walked.rewritten = Some((from, position));
                     let message = format!(
                         "records {from} to {position} are not those that the checkpoint in {} was signed over",
                         claim.place
@@ -316,9 +317,13 @@ impl Check {
                     | FindingKind::RecordMoved
                     | FindingKind::RecordMissing
                     | FindingKind::RecordUnreadable
-                    | FindingKind::HistoryRewritten
                     | FindingKind::LogTruncated
             )
+        };
+        let exact = self.findings.iter().filter(broken).filter_map(|finding| finding.position).min();
+        let first_bad = match walked.rewritten {
+            Some((from, to)) if exact.is_none_or(|exact| exact > to) => Some(from),
+            _ => exact,
         };
         Ok(Report {
             ok: self.findings.is_empty(),
@@ -339,7 +344,7 @@ impl Check {
             last_at: walked.last_at,
             root: hex::encode(walked.root),
             open_intents,
-            first_bad: self.findings.iter().filter(broken).filter_map(|finding| finding.position).min(),
+            first_bad,
             findings: self.findings,
             further_findings: self.further,
             notes,
