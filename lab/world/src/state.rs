@@ -330,6 +330,11 @@ impl World {
         rows.filter_map(|(key, text)| Some((key.clone(), serde_json::from_str(text).ok()?))).collect()
     }
 
+    /// The keys of a space, in order.
+    pub fn document_keys(&self, space: &str) -> Vec<String> {
+        self.lock().documents.get(space).map(|rows| rows.keys().cloned().collect()).unwrap_or_default()
+    }
+
     fn record(&self, entry: Entry) -> platform::Result<()> {
         let mut state = self.lock();
         state.journal.append(&entry).map_err(|error| storage(&error))?;
