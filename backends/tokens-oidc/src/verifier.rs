@@ -117,7 +117,8 @@ impl Verifier {
             return Err(TokenRefusal::Claims);
         }
         let wanted = resource.identifier(&self.base);
-        if !claims.aud.names(&wanted) && !(entry.accepts_platform_audience && claims.aud.names(self.base.as_str())) {
+        let platform = entry.accepts_platform_audience.then_some(self.base.as_str());
+        if ![Some(&*wanted), platform].into_iter().flatten().any(|good| claims.aud.names(good)) {
             return Err(TokenRefusal::Audience);
         }
         claims.check_time(self.clock.epoch_seconds(), entry.clock_skew_s, entry.max_lifetime_s)?;

@@ -207,7 +207,7 @@ fn claims(table: &mut Table<'_>) {
         json!(1e300),
         json!(u64::MAX),
         json!(now + 86_500),
-        json!(now - 0.5 - 31.0),
+        json!(-0.5),
     ] {
         table.claims(&json!({ "exp": late }), Time);
     }

@@ -1,6 +1,6 @@
 //! An issuer for tests: discovery, keys and a token endpoint on loopback, and keys that sign any text at all.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use aws_lc_rs::encoding::AsDer;
@@ -16,43 +16,44 @@ use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use platform::clock::{AdjustableClock, Clock};
+use interlock_tokens_oidc::{IssuerEntry, RevocationFloors, Verifier};
+use jiff::Timestamp;
+use platform::clock::Clock;
 use platform::http::{TargetClient, TargetOptions};
 use platform::resource::{BaseUrl, Resource};
 use platform::tokens::{TokenRefusal, TokenVerifier};
 use platform::{Principal, SharedClock};
 use serde_json::{Value, json};
-use tokens_oidc::{IssuerEntry, RevocationFloors, Verifier};
 
-pub const BASE: &str = "https://interlock.example";
+pub(crate) const BASE: &str = "https://interlock.example";
 
 /// A signing key and its `kid`.
-pub enum Signer {
+pub(crate) enum Signer {
     Ec(String, EcdsaKeyPair),
     Rsa(String, Box<RsaKeyPair>),
     Ed(String, Ed25519KeyPair),
 }
 
 impl Signer {
-    pub fn ec(kid: &str) -> Self {
+    pub(crate) fn ec(kid: &str) -> Self {
         Self::Ec(kid.to_owned(), EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap())
     }
 
-    pub fn rsa(kid: &str) -> Self {
+    pub(crate) fn rsa(kid: &str) -> Self {
         Self::Rsa(kid.to_owned(), Box::new(RsaKeyPair::generate(KeySize::Rsa2048).unwrap()))
     }
 
-    pub fn ed(kid: &str) -> Self {
+    pub(crate) fn ed(kid: &str) -> Self {
         Self::Ed(kid.to_owned(), Ed25519KeyPair::generate().unwrap())
     }
 
-    pub fn kid(&self) -> &str {
+    pub(crate) fn kid(&self) -> &str {
         match self {
             Self::Ec(kid, _) | Self::Rsa(kid, _) | Self::Ed(kid, _) => kid,
         }
     }
 
-    pub fn algorithm(&self) -> &'static str {
+    pub(crate) fn algorithm(&self) -> &'static str {
         match self {
             Self::Ec(..) => "ES256",
             Self::Rsa(..) => "RS256",
@@ -60,7 +61,7 @@ impl Signer {
         }
     }
 
-    pub fn jwk(&self) -> Value {
+    pub(crate) fn jwk(&self) -> Value {
         match self {
             Self::Ec(kid, key) => {
                 let point = key.public_key().as_ref();
@@ -79,7 +80,7 @@ impl Signer {
     }
 
     /// The public key as an attacker would use it for an HMAC.
-    pub fn public_bytes(&self) -> Vec<u8> {
+    pub(crate) fn public_bytes(&self) -> Vec<u8> {
         match self {
             Self::Ec(_, key) => key.public_key().as_ref().to_vec(),
             Self::Rsa(_, key) => key.public_key().as_der().unwrap().as_ref().to_vec(),
@@ -87,7 +88,7 @@ impl Signer {
         }
     }
 
-    pub fn signature(&self, message: &[u8]) -> Vec<u8> {
+    pub(crate) fn signature(&self, message: &[u8]) -> Vec<u8> {
         let random = SystemRandom::new();
         match self {
             Self::Ec(_, key) => key.sign(&random, message).unwrap().as_ref().to_vec(),
@@ -101,43 +102,43 @@ impl Signer {
     }
 
     /// Signs whatever the two texts are.
-    pub fn sign(&self, header: &str, payload: &str) -> String {
+    pub(crate) fn sign(&self, header: &str, payload: &str) -> String {
         let signed = format!("{}.{}", b64(header.as_bytes()), b64(payload.as_bytes()));
         let signature = self.signature(signed.as_bytes());
         format!("{signed}.{}", b64(&signature))
     }
 
-    pub fn header(&self) -> Value {
+    pub(crate) fn header(&self) -> Value {
         json!({"alg": self.algorithm(), "kid": self.kid(), "typ": "at+jwt"})
     }
 
-    pub fn access_token(&self, claims: &Value) -> String {
+    pub(crate) fn access_token(&self, claims: &Value) -> String {
         self.sign(&self.header().to_string(), &claims.to_string())
     }
 }
 
-pub fn b64(bytes: &[u8]) -> String {
+pub(crate) fn b64(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
 #[derive(Default)]
-pub struct Shared {
-    pub jwks: Mutex<Value>,
-    pub jwks_hits: AtomicUsize,
-    pub discovery: Mutex<Value>,
-    pub down: AtomicBool,
-    pub token_answer: Mutex<(u16, Value)>,
-    pub token_requests: Mutex<Vec<(HeaderMap, String)>>,
+pub(crate) struct Shared {
+    pub(crate) jwks: Mutex<Value>,
+    pub(crate) jwks_hits: AtomicUsize,
+    pub(crate) discovery: Mutex<Value>,
+    pub(crate) down: AtomicBool,
+    pub(crate) token_answer: Mutex<(u16, Value)>,
+    pub(crate) token_requests: Mutex<Vec<(HeaderMap, String)>>,
 }
 
 /// The running issuer.
-pub struct TestIssuer {
-    pub url: String,
-    pub shared: Arc<Shared>,
+pub(crate) struct TestIssuer {
+    pub(crate) url: String,
+    pub(crate) shared: Arc<Shared>,
 }
 
 impl TestIssuer {
-    pub async fn start(keys: &[&Signer]) -> Self {
+    pub(crate) async fn start(keys: &[&Signer]) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/issuer", listener.local_addr().unwrap());
         let shared = Arc::new(Shared::default());
@@ -157,28 +158,28 @@ impl TestIssuer {
         issuer
     }
 
-    pub fn publish(&self, keys: &[&Signer]) {
+    pub(crate) fn publish(&self, keys: &[&Signer]) {
         self.publish_raw(keys.iter().map(|key| key.jwk()).collect());
     }
 
-    pub fn publish_raw(&self, keys: Vec<Value>) {
+    pub(crate) fn publish_raw(&self, keys: Vec<Value>) {
         *self.shared.jwks.lock().unwrap() = json!({ "keys": keys });
     }
 
-    pub fn fetches(&self) -> usize {
+    pub(crate) fn fetches(&self) -> usize {
         self.shared.jwks_hits.load(Ordering::SeqCst)
     }
 
-    pub fn set_down(&self, down: bool) {
+    pub(crate) fn set_down(&self, down: bool) {
         self.shared.down.store(down, Ordering::SeqCst);
     }
 
-    pub fn entry(&self) -> IssuerEntry {
+    pub(crate) fn entry(&self) -> IssuerEntry {
         entry(&self.url)
     }
 }
 
-pub fn entry(issuer: &str) -> IssuerEntry {
+pub(crate) fn entry(issuer: &str) -> IssuerEntry {
     let mut options = TargetOptions::new("issuer", issuer.parse().unwrap());
     options.breaker.failures = 0;
     options.retry.max_attempts = 1;
@@ -206,23 +207,44 @@ async fn token(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Stri
     (StatusCode::from_u16(status).unwrap(), Json(answer)).into_response()
 }
 
+/// A clock that stands still until a test moves it.
+pub(crate) struct StillClock(AtomicI64);
+
+impl Default for StillClock {
+    fn default() -> Self {
+        Self(AtomicI64::new(1_800_000_000))
+    }
+}
+
+impl StillClock {
+    pub(crate) fn advance(&self, seconds: i64) {
+        self.0.fetch_add(seconds, Ordering::SeqCst);
+    }
+}
+
+impl Clock for StillClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_second(self.0.load(Ordering::SeqCst)).unwrap()
+    }
+}
+
 /// An issuer with one key, a clock, and a verifier that trusts it.
-pub struct World {
-    pub issuer: TestIssuer,
-    pub key: Signer,
-    pub clock: Arc<AdjustableClock>,
-    pub verifier: Verifier,
+pub(crate) struct World {
+    pub(crate) issuer: TestIssuer,
+    pub(crate) key: Signer,
+    pub(crate) clock: Arc<StillClock>,
+    pub(crate) verifier: Verifier,
 }
 
 impl World {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(|_| {}).await
     }
 
-    pub async fn with(change: impl FnOnce(&mut IssuerEntry)) -> Self {
+    pub(crate) async fn with(change: impl FnOnce(&mut IssuerEntry)) -> Self {
         let key = Signer::ec("k1");
         let issuer = TestIssuer::start(&[&key]).await;
-        let clock = Arc::new(AdjustableClock::default());
+        let clock = Arc::new(StillClock::default());
         let mut entry = issuer.entry();
         change(&mut entry);
         let verifier = verifier(vec![entry], clock.clone());
@@ -230,7 +252,7 @@ impl World {
     }
 
     /// Good claims of a person for `/mcp/a`.
-    pub fn claims(&self) -> Value {
+    pub(crate) fn claims(&self) -> Value {
         let now = self.clock.epoch_seconds();
         json!({
             "iss": self.issuer.url, "sub": "alice", "aud": resource("a").identifier(&base()),
@@ -240,7 +262,7 @@ impl World {
     }
 
     /// Good claims with some replaced; `null` removes one.
-    pub fn claims_with(&self, changes: &Value) -> Value {
+    pub(crate) fn claims_with(&self, changes: &Value) -> Value {
         let mut claims = self.claims();
         for (name, value) in changes.as_object().unwrap() {
             if value.is_null() {
@@ -252,23 +274,23 @@ impl World {
         claims
     }
 
-    pub fn token_with(&self, changes: &Value) -> String {
+    pub(crate) fn token_with(&self, changes: &Value) -> String {
         self.key.access_token(&self.claims_with(changes))
     }
 
-    pub async fn verify(&self, token: &str, server: &str) -> Result<Arc<Principal>, TokenRefusal> {
+    pub(crate) async fn verify(&self, token: &str, server: &str) -> Result<Arc<Principal>, TokenRefusal> {
         self.verifier.verify(token, &resource(server)).await
     }
 }
 
-pub fn verifier(entries: Vec<IssuerEntry>, clock: SharedClock) -> Verifier {
+pub(crate) fn verifier(entries: Vec<IssuerEntry>, clock: SharedClock) -> Verifier {
     Verifier::new(entries, base(), clock, Arc::new(RevocationFloors::default())).unwrap()
 }
 
-pub fn base() -> BaseUrl {
+pub(crate) fn base() -> BaseUrl {
     BaseUrl::new(&BASE.parse().unwrap())
 }
 
-pub fn resource(server: &str) -> Resource {
+pub(crate) fn resource(server: &str) -> Resource {
     Resource::McpServer(server.to_owned())
 }

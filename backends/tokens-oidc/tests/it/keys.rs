@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use platform::clock::AdjustableClock;
 use platform::tokens::{TokenRefusal, TokenVerifier};
 use serde_json::{Value, json};
 
-use crate::issuer::{Signer, TestIssuer, World, entry, resource, verifier};
+use crate::issuer::{Signer, StillClock, TestIssuer, World, entry, resource, verifier};
 
 #[tokio::test]
 async fn nothing_is_fetched_before_a_token_comes_and_junk_fetches_nothing() {
@@ -170,11 +169,13 @@ async fn unusable_keys_in_a_set_do_not_spoil_the_usable_ones() {
 
 #[test]
 fn an_entry_that_could_let_somebody_in_by_mistake_is_refused() {
-    let clock = Arc::new(AdjustableClock::default());
-    let changes: [fn(&mut tokens_oidc::IssuerEntry); 7] = [
+    let clock = Arc::new(StillClock::default());
+    let changes: [fn(&mut interlock_tokens_oidc::IssuerEntry); 7] = [
         |entry| entry.issuer = "https://other.example/issuer".to_owned(),
         |entry| entry.issuer = "not a url".to_owned(),
-        |entry| entry.algorithms = vec![tokens_oidc::Algorithm::ES256, tokens_oidc::Algorithm::HS256],
+        |entry| {
+            entry.algorithms = vec![interlock_tokens_oidc::Algorithm::ES256, interlock_tokens_oidc::Algorithm::HS256]
+        },
         |entry| entry.algorithms.clear(),
         |entry| entry.types.clear(),
         |entry| entry.clock_skew_s = 3600,
@@ -184,8 +185,8 @@ fn an_entry_that_could_let_somebody_in_by_mistake_is_refused() {
         let mut bad = entry("http://127.0.0.1:9/issuer");
         change(&mut bad);
         let base = crate::issuer::base();
-        assert!(tokens_oidc::Verifier::new(vec![bad], base, clock.clone(), Arc::default()).is_err());
+        assert!(interlock_tokens_oidc::Verifier::new(vec![bad], base, clock.clone(), Arc::default()).is_err());
     }
     let twice = vec![entry("http://127.0.0.1:9/issuer"), entry("http://127.0.0.1:9/issuer")];
-    assert!(tokens_oidc::Verifier::new(twice, crate::issuer::base(), clock, Arc::default()).is_err());
+    assert!(interlock_tokens_oidc::Verifier::new(twice, crate::issuer::base(), clock, Arc::default()).is_err());
 }

@@ -1,9 +1,9 @@
 //! T2, T4: what comes out of a good token, and never more than its issuer's entry allows.
 
+use interlock_tokens_oidc::{ClaimMarker, IssuerEntry, MfaRule};
 use platform::principal::{Actor, PrincipalKind};
 use platform::tokens::{TokenRefusal, TokenVerifier};
 use serde_json::json;
-use tokens_oidc::{ClaimMarker, IssuerEntry, MfaRule};
 
 use crate::issuer::World;
 

@@ -1,10 +1,10 @@
 //! T1: a token is good at exactly the resource it names, warm cache or not, and only as long as it lives. T3: floors.
 
+use interlock_tokens_oidc::Revoked;
 use platform::clock::Clock;
 use platform::resource::Resource;
 use platform::tokens::{TokenRefusal, TokenVerifier};
 use serde_json::json;
-use tokens_oidc::Revoked;
 
 use crate::issuer::{BASE, World, resource, verifier};
 

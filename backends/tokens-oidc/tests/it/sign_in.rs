@@ -6,15 +6,15 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use interlock_tokens_oidc::{MfaRule, OidcSignIn};
 use platform::Secret;
-use platform::clock::{AdjustableClock, Clock};
+use platform::clock::Clock;
 use platform::error::{Error, ErrorKind};
 use platform::tokens::{SignIn, SignInRequest, SignedIn};
 use serde_json::{Value, json};
-use tokens_oidc::{MfaRule, OidcSignIn};
 use url::Url;
 
-use crate::issuer::{Signer, TestIssuer, b64};
+use crate::issuer::{Signer, StillClock, TestIssuer, b64};
 
 const CLIENT: &str = "interlock pages";
 const ACCESS: &str = "opaque-access-token";
@@ -22,7 +22,7 @@ const ACCESS: &str = "opaque-access-token";
 struct Flow {
     issuer: TestIssuer,
     key: Signer,
-    clock: Arc<AdjustableClock>,
+    clock: Arc<StillClock>,
     sign_in: OidcSignIn,
 }
 
@@ -30,7 +30,7 @@ impl Flow {
     async fn new() -> Self {
         let key = Signer::ec("k1");
         let issuer = TestIssuer::start(&[&key]).await;
-        let clock = Arc::new(AdjustableClock::default());
+        let clock = Arc::new(StillClock::default());
         let mut entry = issuer.entry();
         entry.allowed_groups = Some(vec!["netops".to_owned()]);
         entry.mfa = MfaRule { acr: vec!["urn:mfa".to_owned()], ..MfaRule::default() };
