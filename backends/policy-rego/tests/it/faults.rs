@@ -35,8 +35,8 @@ async fn t8_a_policy_that_panics_costs_its_own_call_only() {
 
 #[tokio::test]
 async fn t8_a_policy_that_runs_away_costs_its_own_call_only() {
-    let body = "trigger if count([1 | some a in numbers.range(1, 3000); some b in numbers.range(1, 3000); a * b == input.now]) > 0";
-    costs_its_own_call_only(&with_trigger(body), "").await;
+    let body = "trigger if {\n\tis_string(input.arguments.trigger)\n\tsome a in numbers.range(1, 3000)\n\tsome b in numbers.range(1, 3000)\n\ta * b == -1\n}";
+    costs_its_own_call_only(&with_trigger(body), "limit").await;
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use platform::policy::{CatalogueEntry, Effect, PolicyEngine, Profile, Risk, Visi
 use platform::principal::PrincipalKind;
 use policy_rego::{Bundle, RegoEngine};
 
-use crate::calls::{agent, call};
+use crate::calls::{agent, call, shipped};
 
 /// A sort of caller: its column, groups, kind, and whether an agent acts.
 type Caller = (&'static str, &'static [&'static str], PrincipalKind, bool);
@@ -60,7 +60,7 @@ async fn cell(
     let entry = CatalogueEntry { server: input.server.clone(), tool: input.tool.clone(), action: input.action };
     let asked = VisibilityInput { groups: input.groups.clone(), kind, acting, tools: vec![entry] };
     let seen = engine.visible(&asked).await.unwrap();
-    assert_eq!(seen.is_subset(&BTreeSet::from([(input.server.name, tool.clone())])), true);
+    assert!(seen.is_subset(&BTreeSet::from([(input.server.name, tool.clone())])));
     let unmet: Vec<&str> = decision.reasons.iter().filter_map(|reason| reason.strip_prefix("unmet:")).collect();
     match (decision.effect, seen.is_empty()) {
         (Effect::Allow, false) => "allow".to_owned(),
@@ -74,12 +74,12 @@ async fn cell(
 async fn matrix(profile: Profile) -> String {
     let bundle = Bundle::embedded(profile).unwrap();
     let rows = rows(&bundle);
-    let engine = RegoEngine::new(bundle).unwrap();
+    let engine = shipped(profile);
     let mut text = String::new();
     for row in &rows {
         writeln!(text, "{} {} [{}]", row.0, row.1, row.2.as_str()).unwrap();
         for caller in CALLERS {
-            writeln!(text, "    {:<28} {}", caller.0, cell(&engine, caller, row).await).unwrap();
+            writeln!(text, "    {:<28} {}", caller.0, cell(engine, caller, row).await).unwrap();
         }
     }
     text

@@ -3,15 +3,15 @@
 use std::time::Instant;
 
 use platform::policy::{CatalogueEntry, Decision, Effect, PolicyEngine, Profile, RiskTable, VisibilityInput};
-use policy_rego::{Bundle, RegoEngine};
+use policy_rego::Bundle;
 
-use crate::calls::{Dice, NOW, call, elevation, grant};
+use crate::calls::{Dice, NOW, call, elevation, grant, shipped};
 
 #[tokio::test]
 async fn t10_whatever_is_allowed_or_challenged_is_visible() {
     const INPUTS: usize = 5_000;
     for (profile, seed) in [(Profile::LabOpen, 7), (Profile::Production, 11)] {
-        let engine = RegoEngine::embedded(profile).unwrap();
+        let engine = shipped(profile);
         let mut dice = Dice::new(seed);
         let (mut allowed, mut challenged, mut hidden) = (0, 0, 0);
         for _ in 0..INPUTS {
@@ -44,7 +44,7 @@ async fn t8_what_is_allowed_was_proven() {
     use platform::policy::Risk;
     use platform::principal::PrincipalKind;
     for profile in Profile::ALL {
-        let engine = RegoEngine::embedded(profile).unwrap();
+        let engine = shipped(profile);
         let mut dice = Dice::new(23);
         let mut allowed_writes = 0;
         for _ in 0..5_000 {
@@ -80,7 +80,7 @@ async fn t8_what_is_allowed_was_proven() {
 
 #[test]
 fn t8_every_json_decides_and_none_is_allowed() {
-    let engine = RegoEngine::embedded(Profile::LabOpen).unwrap();
+    let engine = shipped(Profile::LabOpen);
     let mut dice = Dice::new(42);
     for _ in 0..5_000 {
         let input = dice.json(4);
@@ -115,7 +115,7 @@ fn t8_every_json_decides_and_none_is_allowed() {
 
 #[tokio::test]
 async fn t10_one_query_answers_for_a_large_catalogue() {
-    let engine = RegoEngine::embedded(Profile::Production).unwrap();
+    let engine = shipped(Profile::Production);
     let table: RiskTable = Bundle::embedded(Profile::Production).unwrap().risk_table().unwrap();
     let mut tools = Vec::new();
     for nth in 0..1_000 {
@@ -135,7 +135,7 @@ async fn t10_one_query_answers_for_a_large_catalogue() {
 
 #[tokio::test]
 async fn what_a_decision_costs_is_printed() {
-    let engine = RegoEngine::embedded(Profile::Production).unwrap();
+    let engine = shipped(Profile::Production);
     let read = call(&["network-engineers"], "catalyst-center", "list_devices", platform::policy::Risk::Read);
     let mut change = call(&["network-engineers"], "catalyst-center", "deploy_template", platform::policy::Risk::Change);
     change.elevation = Some(elevation());
