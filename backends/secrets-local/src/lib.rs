@@ -1,1 +1,116 @@
-//! interlock-secrets-local
+//! The secret store on one machine: `platform::secrets::SecretStore`, sealed under a master key, in one SQLite file.
+//!
+//! master key → HKDF-SHA256 with the file's salt → key-encryption key → wrapped data keys (`keyring`) → AES-256-GCM per
+//! version, bound to path, version and key, so that a ciphertext moved elsewhere does not open. Only the sealed bytes
+//! ever reach the file: field names and values stand inside them.
+//!
+//! Where next: [`LocalSecrets`]; `envelope` for the keys, `fields` for the plaintext's form, `versions` for the rows.
+
+mod envelope;
+mod fields;
+mod paths;
+mod schema;
+mod versions;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use platform::SharedClock;
+use platform::error::Error;
+use platform::secret::{Secret, SecretKey};
+use platform::secrets::{SecretMetadata, SecretStore, SecretVersion};
+use sqlite_file::SqliteFile;
+
+use self::envelope::Keyring;
+use self::versions::{Failure, State, stored};
+
+/// `platform::secrets::SecretStore` in a SQLite file. Clones share the file and the opened keys.
+#[derive(Clone)]
+pub struct LocalSecrets {
+    file: SqliteFile,
+    keys: Arc<Keyring>,
+    clock: SharedClock,
+}
+
+impl LocalSecrets {
+    /// Opens the store at `path` under `master`, or creates it. Blocks; call it at start.
+    ///
+    /// Errors: `master_key_wrong` when the file was sealed under another key (nothing is opened then),
+    /// `secret_damaged`, and those of the file: `store_in_use` (T24), `store_too_new`, `store_foreign`,
+    /// `store_corrupt`, `store_unavailable`.
+    pub fn open(path: &Path, master: &SecretKey, clock: SharedClock) -> Result<Self, Error> {
+        let now = clock.now();
+        let setup = |connection: &rusqlite::Connection| envelope::open_or_create(connection, master, now);
+        let (file, keys) = SqliteFile::open_with(path, schema::LAYOUT, setup).map_err(Failure::at_open)?;
+        Ok(Self { file, keys: Arc::new(keys), clock })
+    }
+
+    /// Sets what the trait has no call for: whether writes to `path` must name the version they replace, and how many
+    /// versions are kept (1 to 1000). The secret must exist.
+    pub async fn set_rules(&self, path: &str, cas_required: bool, max_versions: u64) -> Result<(), Error> {
+        let path = paths::checked(path)?;
+        if !(1..=1000).contains(&max_versions) {
+            return Err(Error::internal(format!("{max_versions} versions cannot be kept, 1 to 1000 can")));
+        }
+        let work = move |c: &rusqlite::Connection| versions::set_rules(c, &path, cas_required, stored(max_versions));
+        self.file.write(work).await.map_err(Failure::into_error)
+    }
+
+    async fn change(&self, path: &str, version: u64, to: State) -> Result<(), Error> {
+        let path = paths::checked(path)?;
+        let now = self.clock.now();
+        let work = move |c: &rusqlite::Connection| versions::change(c, &path, stored(version), to, now);
+        self.file.write(work).await.map_err(Failure::into_error)
+    }
+}
+
+#[async_trait]
+impl SecretStore for LocalSecrets {
+    async fn get(&self, path: &str, version: Option<u64>) -> Result<SecretVersion, Error> {
+        let path = paths::checked(path)?;
+        let keys = Arc::clone(&self.keys);
+        let work = move |c: &rusqlite::Connection| versions::get(c, &keys, &path, version.map(stored));
+        self.file.read(work).await.map_err(Failure::into_error)
+    }
+
+    async fn put(&self, path: &str, data: BTreeMap<String, Secret>, cas: Option<u64>) -> Result<u64, Error> {
+        let path = paths::checked(path)?;
+        let plaintext = fields::encode(&data)?;
+        let keys = Arc::clone(&self.keys);
+        let now = self.clock.now();
+        let work = move |c: &rusqlite::Connection| versions::put(c, &keys, &path, &plaintext, cas.map(stored), now);
+        self.file.write(work).await.map_err(Failure::into_error)
+    }
+
+    async fn metadata(&self, path: &str) -> Result<SecretMetadata, Error> {
+        let path = paths::checked(path)?;
+        self.file.read(move |c| versions::metadata(c, path)).await.map_err(Failure::into_error)
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, Error> {
+        let prefix = paths::checked_prefix(prefix)?;
+        self.file.read(move |c| versions::list(c, prefix.as_deref())).await.map_err(Failure::into_error)
+    }
+
+    async fn delete(&self, path: &str, version: u64) -> Result<(), Error> {
+        self.change(path, version, State::Deleted).await
+    }
+
+    async fn undelete(&self, path: &str, version: u64) -> Result<(), Error> {
+        self.change(path, version, State::Live).await
+    }
+
+    async fn destroy(&self, path: &str, version: u64) -> Result<(), Error> {
+        self.change(path, version, State::Destroyed).await?;
+        // The sealed bytes are overwritten in the file; this takes their older copy out of the write-ahead log too.
+        self.file.checkpoint().await.map_err(|error| Failure::from(error).into_error())
+    }
+}
+
+impl std::fmt::Debug for LocalSecrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LocalSecrets").field("file", &self.file).finish_non_exhaustive()
+    }
+}

@@ -1,1 +1,102 @@
-//! interlock-gateway
+//! The doors: one list of layers around every request ([`edge`]), the MCP endpoints, REST, the pages where a person
+//! passes a second factor, and the documents that say what the platform is. Handlers hold no decisions: they parse,
+//! call the pipeline, and map.
+//!
+//! The gateway knows no connector, no backend and no issuer; `server` hands it the parts. Where to go next: [`edge`]
+//! for the layers, [`mcp_door`] and [`rest`] for the two ways to a tool, [`pages`] for people.
+
+pub mod edge;
+pub mod mcp_door;
+mod metadata;
+mod operations;
+pub mod pages;
+mod problem;
+pub mod rest;
+mod serve;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use platform::SharedClock;
+use platform::audit::AuditLog;
+use platform::audit_refusals::RefusalLedger;
+use platform::resource::BaseUrl;
+use platform::telemetry::Metrics;
+use platform::tokens::{SignIn, TokenVerifier};
+use tool_runtime::Pipeline;
+
+pub use self::serve::{Serving, serve};
+
+/// What the gateway is made of.
+pub struct Parts {
+    /// The road.
+    pub pipeline: Arc<Pipeline>,
+    /// Bearer tokens.
+    pub tokens: Arc<dyn TokenVerifier>,
+    /// Sign-in of the pages.
+    pub sign_in: Arc<dyn SignIn>,
+    /// Audit, for what is not a tool call.
+    pub audit: Arc<dyn AuditLog>,
+    /// What is refused before a principal is known (T25).
+    pub refusals: Arc<RefusalLedger>,
+    /// Numbers.
+    pub metrics: Arc<Metrics>,
+    /// Time of day.
+    pub clock: SharedClock,
+    /// Settings.
+    pub options: Options,
+}
+
+/// Settings of the doors.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Public base URL.
+    pub base: BaseUrl,
+    /// `Host` values under which the platform answers, `host` or `host:port`, lower case.
+    pub hosts: Vec<String>,
+    /// Browser origins that may call MCP and REST.
+    pub origins: Vec<String>,
+    /// Networks whose `X-Forwarded-For` counts (T2).
+    pub trusted_proxies: Vec<ipnet::IpNet>,
+    /// Most bytes of a request body.
+    pub max_body: usize,
+    /// Requests under way at once.
+    pub max_concurrent: usize,
+    /// Longest time for a request.
+    pub request_timeout: Duration,
+    /// Whether `/metrics` is served without a token.
+    pub open_metrics: bool,
+    /// Version of the product.
+    pub version: &'static str,
+}
+
+impl Options {
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|net| net.contains(&address))
+    }
+}
+
+/// What every handler and layer shares.
+pub(crate) struct Gateway {
+    pub(crate) parts: Parts,
+    pub(crate) sign_ins: pages::PendingSignIns,
+}
+
+/// The whole router: every door behind the edge's list. `more` is served behind the outer layers too, but brings its own
+/// authentication (the built-in issuer).
+pub fn router(parts: Parts, more: Router) -> (Router, mcp_door::Endpoints) {
+    let sign_ins = pages::PendingSignIns::default();
+    let gateway = Arc::new(Gateway { parts, sign_ins });
+    let (mcp, endpoints) = mcp_door::router(&gateway);
+    let doors = Router::new()
+        .merge(mcp)
+        .merge(rest::router(&gateway))
+        .merge(pages::router(&gateway))
+        .merge(metadata::router(&gateway))
+        .merge(operations::router(&gateway))
+        .merge(more)
+        .fallback(operations::not_found);
+    (edge::around(&gateway, doors), endpoints)
+}

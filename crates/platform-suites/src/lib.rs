@@ -1,1 +1,19 @@
-//! interlock-platform-suites
+//! One suite per contract of the platform, run against the fake here and the real thing in `backends/` alike, and the
+//! fakes themselves for tests elsewhere. Only ever a dev-dependency.
+//!
+//! Where next: the module named like the contract. A new one is one line below.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "this crate is test code: a broken contract ends the test")]
+
+pub mod audit_memory;
+pub mod policy;
+pub mod secrets;
+pub mod shared;
+pub mod store;
+pub mod tokens;
+
+pub use audit_memory::MemoryAudit;
+pub use policy::StaticPolicy;
+pub use secrets::MemorySecrets;
+pub use shared::MemoryShared;
+pub use store::MemoryStore;
+pub use tokens::StaticTokens;

@@ -30,8 +30,13 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        Timestamp::now()
+        machine_now()
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+fn machine_now() -> Timestamp {
+    Timestamp::now()
 }
 
 /// The machine's clock plus an offset that only ever grows: the lab's `POST /clock` and tests move it.
@@ -60,7 +65,7 @@ impl AdjustableClock {
 
 impl Clock for AdjustableClock {
     fn now(&self) -> Timestamp {
-        let now = Timestamp::now();
+        let now = machine_now();
         now.checked_add(SignedDuration::from_secs(self.offset_s())).unwrap_or(now)
     }
 }
@@ -103,7 +108,7 @@ impl SharedFileClock {
 
 impl Clock for SharedFileClock {
     fn now(&self) -> Timestamp {
-        let now = Timestamp::now();
+        let now = machine_now();
         now.checked_add(SignedDuration::from_secs(self.offset_s())).unwrap_or(now)
     }
 }

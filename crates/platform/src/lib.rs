@@ -8,6 +8,7 @@
 //! the concern at hand: [`tokens`], [`policy`], [`secrets`], [`store`], [`shared`], [`audit`].
 
 pub mod audit;
+pub mod audit_refusals;
 pub mod canonical;
 pub mod clock;
 pub mod config;
@@ -17,6 +18,7 @@ pub mod http;
 pub mod policy;
 pub mod principal;
 pub mod resource;
+pub mod seal;
 pub mod secret;
 pub mod secrets;
 pub mod shared;

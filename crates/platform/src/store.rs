@@ -292,6 +292,10 @@ pub trait Store: Send + Sync + 'static {
     /// Live records, ordered by id.
     async fn list(&self, query: Query<'_>) -> Result<Vec<Record>, Error>;
 
+    /// What is known about an idempotency key, without reserving it. `digest` as in [`Op::ReserveKey`]; `None` when the
+    /// key is free.
+    async fn key_state(&self, scope: &str, key: &str, digest: &str) -> Result<Option<Conflict>, Error>;
+
     /// Intents without an outcome, oldest first.
     async fn open_intents(&self) -> Result<Vec<OpenIntent>, Error>;
 

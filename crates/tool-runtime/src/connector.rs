@@ -52,6 +52,11 @@ impl Lease {
         self.version
     }
 
+    /// All values, for redaction.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &Secret> {
+        self.fields.values()
+    }
+
     /// A field of the credential.
     pub fn field(&self, name: &str) -> Result<&Secret, Error> {
         self.fields.get(name).ok_or_else(|| {

@@ -4,9 +4,17 @@
 //! The runtime never knows which connectors exist; `server` hands them in. Where to go next: [`tool`] and [`connector`]
 //! to write a connector, [`combinators`] for lists, single objects and vendor tasks, `pipeline/mod.rs` to read the road.
 
+pub mod catalogue;
 pub mod combinators;
 pub mod connector;
+pub mod elevation;
+pub mod pipeline;
+mod targets;
 pub mod tool;
+pub mod visibility;
 
+pub use catalogue::{Catalogue, Instance};
 pub use connector::{Connector, Lease};
-pub use tool::{SideEffect, Tool, ToolCx, ToolOutput, ToolSpec};
+pub use pipeline::{Answer, CallRequest, IntentJournal, Pipeline};
+pub use tool::{FollowUp, SideEffect, TargetArgument, Tool, ToolCx, ToolOutput, ToolSpec};
+pub use visibility::Visibility;

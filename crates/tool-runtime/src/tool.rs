@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::connector::Lease;
+use crate::pipeline::IntentJournal;
 
 /// What a repeat of the call would do (T20).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,6 +138,8 @@ pub struct ToolCx {
     pub deadline: Instant,
     /// Time of day.
     pub clock: SharedClock,
+    /// For writes: where the target's handle is written down before the first poll (T20).
+    pub journal: Option<IntentJournal>,
 }
 
 /// Work that goes on after the reply: REST answers 202 with a `Location` that makes this call.

@@ -1,1 +1,26 @@
-//! interlock-catalyst-center-simulator
+//! A stateful Catalyst Center on a real socket, over the lab's simulated network. Shapes, envelopes, paging and the
+//! controller's oddities follow the vendor's documentation, its SDK and recorded replies; nothing is shared with the
+//! platform's connector.
+//!
+//! Where to go next: [`simulator`] for starting one, [`reply`] for envelopes and errors, [`deploy`] for the work that
+//! changes devices, [`process`] for the lab's world process with several instances.
+
+mod assurance;
+mod command_runner;
+mod compliance;
+mod deploy;
+mod devices;
+mod interfaces;
+mod platform_facts;
+pub mod process;
+mod query;
+mod reply;
+pub mod simulator;
+mod sites;
+mod tasks;
+mod templates;
+mod tokens;
+mod topology;
+
+pub use process::{InstanceOptions, RunningWorld, WorldProcessOptions, WorldReady, run_world, start_world};
+pub use simulator::{Pace, Running, Simulator, SimulatorOptions};

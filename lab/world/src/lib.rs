@@ -1,1 +1,33 @@
-//! interlock-world
+//! The simulated network that every simulator of the lab shows: one seeded state of sites, devices, cables, interfaces and
+//! running configurations, generated on demand, with edits kept in memory and in an append-only journal.
+//!
+//! It depends on the platform's contracts only, never on a connector or on the platform's own reading of configurations:
+//! a simulator must not agree with us by construction.
+//!
+//! Where to go next: [`state::World`] for what can be asked and changed, [`ios_xe`] for how devices take lines,
+//! [`faults`] for what can go wrong on demand, [`wire`] for serving on a socket, [`admin`] for the lab's admin door.
+
+pub mod admin;
+pub mod commands;
+pub mod condition;
+pub mod device;
+pub mod devices_in_use;
+pub mod faults;
+pub(crate) mod fleet;
+pub mod interfaces;
+pub mod ios_xe;
+pub(crate) mod journal;
+pub(crate) mod seed;
+pub mod sites;
+pub mod state;
+pub mod wire;
+
+pub use commands::{CommandLog, DeviceCommand};
+pub use condition::{Health, Issue};
+pub use device::{Device, Family, Reachability, Role};
+pub use devices_in_use::{Applied, Bend, Unusable};
+pub use faults::{Fault, Faults, Match, Occasion};
+pub use fleet::Link;
+pub use interfaces::Interface;
+pub use sites::{Region, Site, SiteKind};
+pub use state::{World, WorldOptions};

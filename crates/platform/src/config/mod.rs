@@ -1,1 +1,239 @@
-//! placeholder
+//! The typed configuration: one TOML file, unknown keys refused, every backend chosen by URL (rule T31).
+//!
+//! Values come from three places, the later ones winning: built-in defaults, the file, the environment
+//! (`INTERLOCK__SECTION__KEY`). [`load`] remembers which one it was, so that `interlock check` can say it. This module
+//! is the only reader of the environment.
+
+mod load;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use url::Url;
+
+pub use self::load::{ConfigError, Loaded, Origin, environment, load};
+
+/// The whole configuration.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The process.
+    pub platform: PlatformConfig,
+    /// Logs.
+    pub telemetry: TelemetryConfig,
+    /// Policy engine.
+    pub policy: PolicyConfig,
+    /// Secret store.
+    pub secrets: SecretsConfig,
+    /// Store of truth.
+    pub store: BackendConfig,
+    /// Audit log.
+    pub audit: BackendConfig,
+    /// Rates and cache.
+    pub shared: BackendConfig,
+    /// The platform's own sign-in for its pages.
+    pub pages: PagesConfig,
+    /// Limits.
+    pub limits: LimitsConfig,
+    /// Replicas.
+    pub cluster: ClusterConfig,
+    /// Issuers whose tokens are accepted.
+    #[serde(default)]
+    pub issuer: Vec<IssuerConfig>,
+    /// Server instances.
+    #[serde(default)]
+    pub server: Vec<ServerConfig>,
+}
+
+/// `[platform]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlatformConfig {
+    /// Public base URL; resource identifiers and links begin with it.
+    pub url: Url,
+    /// Address to listen on.
+    pub listen: SocketAddr,
+    /// State folder; relative paths in backend URLs are below it.
+    pub state: PathBuf,
+    /// `none` (plain HTTP, loopback only) or `at-proxy` (a trusted proxy terminates TLS).
+    pub tls: TlsMode,
+    /// Addresses or networks whose `X-Forwarded-*` headers count (T2).
+    #[serde(default)]
+    pub trusted_proxies: Vec<String>,
+    /// Further `Host` names under which the platform answers, beside the public URL's.
+    #[serde(default)]
+    pub allowed_hosts: Vec<String>,
+    /// Further browser origins that may call, beside the public URL's.
+    #[serde(default)]
+    pub allowed_origins: Vec<String>,
+    /// Seconds that open calls get at shutdown.
+    pub drain_s: u64,
+}
+
+/// Where TLS ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TlsMode {
+    /// Nowhere: loopback only.
+    None,
+    /// At a proxy in front of us.
+    AtProxy,
+}
+
+/// `[telemetry]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TelemetryConfig {
+    /// `ecs` (JSON lines) or `human`.
+    pub format: LogFormat,
+    /// Filter directives, as `tracing-subscriber` reads them.
+    pub filter: String,
+    /// Whether `/metrics` is served without a token.
+    pub open_metrics: bool,
+}
+
+/// Form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// JSON lines with Elastic Common Schema names.
+    Ecs,
+    /// For people.
+    Human,
+}
+
+/// `[policy]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyConfig {
+    /// `rego:embedded`, or `rego:<folder>` with policies and data of your own.
+    pub url: String,
+    /// `production`, or `lab-open` in the lab only.
+    pub profile: String,
+}
+
+/// `[secrets]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretsConfig {
+    /// `local:<file>`.
+    pub url: String,
+    /// File with the 32-byte master key in hexadecimal, mode 0400. `serve` never invents one (T28).
+    pub master_key_file: PathBuf,
+}
+
+/// A backend that needs nothing but its URL.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackendConfig {
+    /// `sqlite:<file>`, `local:<file>`, `local:`.
+    pub url: String,
+}
+
+/// `[pages]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PagesConfig {
+    /// Issuer (one of `[[issuer]]`) where people sign in to the pages.
+    pub issuer: String,
+    /// OAuth client of the pages.
+    pub client_id: String,
+    /// Path in the secret store that holds `client_secret`.
+    pub secret: String,
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// Calls per minute and principal.
+    pub per_principal_per_minute: u32,
+    /// Calls per minute and source address.
+    pub per_source_per_minute: u32,
+    /// Most bytes of a request body.
+    pub max_body: usize,
+    /// Most bytes of a result.
+    pub max_result: usize,
+    /// Calls under way at once; more are shed with 503.
+    pub max_concurrent: usize,
+    /// Seconds after which a request is given up.
+    pub request_timeout_s: u64,
+}
+
+/// `[cluster]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterConfig {
+    /// Number of replicas; more than one needs shared backends (T24).
+    pub replicas: u32,
+}
+
+/// `[[issuer]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IssuerConfig {
+    /// Issuer identifier, exactly as in `iss`.
+    pub url: Url,
+    /// Whether this is the built-in issuer, served by this process below its own URL.
+    #[serde(default)]
+    pub builtin: bool,
+    /// Accepted `typ` headers, without `application/`.
+    #[serde(default = "default_types")]
+    pub types: Vec<String>,
+    /// Whether a token for the platform's base URL is accepted at every resource (T1).
+    #[serde(default)]
+    pub platform_audience: bool,
+    /// Scopes a token must carry.
+    #[serde(default)]
+    pub required_scopes: Vec<String>,
+    /// Claim with the groups.
+    #[serde(default = "default_groups_claim")]
+    pub groups_claim: String,
+    /// Groups that count; others are dropped (T2). Nothing = every group counts.
+    pub groups: Option<Vec<String>>,
+    /// Immutable claim by which people are counted.
+    #[serde(default = "default_person_claim")]
+    pub person_claim: String,
+    /// `acr` values that mean more than one factor.
+    #[serde(default)]
+    pub mfa_acr: Vec<String>,
+    /// `amr` values that mean more than one factor by themselves; a key alone never does (T4).
+    #[serde(default)]
+    pub mfa_amr: Vec<String>,
+    /// Clients whose tokens are accepted. Nothing = every client.
+    pub clients: Option<Vec<String>>,
+}
+
+fn default_types() -> Vec<String> {
+    vec!["at+jwt".to_owned()]
+}
+
+fn default_groups_claim() -> String {
+    "groups".to_owned()
+}
+
+fn default_person_claim() -> String {
+    "sub".to_owned()
+}
+
+/// `[[server]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerConfig {
+    /// Instance name: `/mcp/<name>`.
+    pub name: String,
+    /// Connector.
+    pub connector: String,
+    /// `production`, `test`, `lab`, …: policy sees it.
+    pub environment: String,
+    /// Base URL of the target system.
+    pub target: Option<Url>,
+    /// PEM file with the certificate authorities to trust for it.
+    pub ca_file: Option<PathBuf>,
+    /// SHA-256 pin of its certificate's SubjectPublicKeyInfo, hexadecimal.
+    pub pin_sha256: Option<String>,
+}
+
+/// The built-in defaults, as a configuration file.
+pub const DEFAULTS: &str = include_str!("defaults.toml");

@@ -3,6 +3,8 @@
 //! The input holds everything a decision may depend on, so that a recorded decision can be replayed exactly. Rego only
 //! compares: calendars, tickets and approvals are loaded and verified in Rust first.
 
+pub mod guard_rails;
+mod profile;
 mod risk;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+pub use self::profile::Profile;
 pub use self::risk::{Action, Risk, RiskTable};
 use crate::Json;
 use crate::error::Error;

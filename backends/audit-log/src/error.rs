@@ -1,0 +1,83 @@
+//! What can go wrong with the log, and which refusal of the platform it becomes. Next: [`crate::log`].
+
+use std::path::PathBuf;
+
+use platform::error::{Error, ErrorKind};
+
+/// A failure of the audit log.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditFault {
+    /// The file cannot be read or written now.
+    #[error("the audit log cannot be read or written: {0}")]
+    Database(#[from] rusqlite::Error),
+    /// A file beside the database cannot be read or written now.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Another process writes this log.
+    #[error("another process has the audit log {0} open")]
+    Locked(PathBuf),
+    /// The log does not hold what it must hold: it was changed, cut or rolled back.
+    #[error("the audit log is damaged at position {position}: {reason}")]
+    Damaged {
+        /// First position that is not as it was written; 0 when it concerns the whole file.
+        position: u64,
+        /// Why, in one sentence.
+        reason: String,
+    },
+    /// The keys are no keys, or not this log's keys.
+    #[error("{0}")]
+    Key(&'static str),
+    /// The record has no canonical form.
+    #[error("a record has no canonical form: {0}")]
+    Record(String),
+    /// The writer has ended.
+    #[error("the audit log is closed")]
+    Closed,
+    /// A writer that failed before, said to those who waited with the one that failed.
+    #[error("the audit log could not write: {0}")]
+    Write(String),
+}
+
+impl AuditFault {
+    pub(crate) fn io(path: &std::path::Path, source: std::io::Error) -> Self {
+        Self::Io { path: path.to_owned(), source }
+    }
+
+    pub(crate) fn damaged(position: u64, reason: impl Into<String>) -> Self {
+        Self::Damaged { position, reason: reason.into() }
+    }
+}
+
+impl From<AuditFault> for Error {
+    fn from(fault: AuditFault) -> Self {
+        let (kind, code, message) = match &fault {
+            AuditFault::Locked(_) => (
+                ErrorKind::Conflict,
+                "audit_locked",
+                "Another process writes this audit log; stop it, or give this one a state folder of its own.",
+            ),
+            AuditFault::Damaged { .. } => (
+                ErrorKind::Unavailable,
+                "audit_log_damaged",
+                "The audit log is not as it was written; run `interlock audit verify` and keep the file for the enquiry.",
+            ),
+            AuditFault::Key(_) => (
+                ErrorKind::Unavailable,
+                "audit_key_unusable",
+                "The audit log cannot be used with the keys at hand; give it the keys that it was made with.",
+            ),
+            AuditFault::Record(_) => return Self::internal(fault),
+            AuditFault::Database(_) | AuditFault::Io { .. } | AuditFault::Closed | AuditFault::Write(_) => (
+                ErrorKind::Unavailable,
+                "audit_unavailable",
+                "The audit log cannot be written, so nothing is done; try again once the operator has made room for it.",
+            ),
+        };
+        Self::new(kind, code, message).with_detail(fault)
+    }
+}

@@ -1,0 +1,250 @@
+//! A record on disk: one line of canonical JSON (RFC 8785) with Elastic Common Schema names. Arguments are in it only as
+//! HMAC-SHA256 of their canonical bytes (T26). Next: [`crate::writer`], which gives it its place.
+
+use std::net::IpAddr;
+
+use aws_lc_rs::hmac;
+use platform::Json;
+use platform::audit::{AuditActor, AuditEntry, Outcome, Phase};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::error::AuditFault;
+
+/// The version of the Elastic Common Schema whose names are used.
+pub const ECS_VERSION: &str = "9.2.0";
+
+// The place of the sequence number, which only the writer knows. The first match is the member itself: inside a JSON
+// string a quotation mark has a backslash before it, and canonical order puts only `@timestamp`, `ecs` and members of
+// `event` before it.
+const PLACE: &str = ",\"sequence\":0";
+
+/// A record without its position.
+#[derive(Debug, Clone)]
+pub struct PreparedRecord {
+    before: String,
+    after: String,
+}
+
+impl PreparedRecord {
+    /// Writes the entry as a canonical line and takes the keyed hash of its arguments.
+    pub fn new(entry: &AuditEntry, service: &str, key: &hmac::Key) -> Result<Self, AuditFault> {
+        let line = platform::canonical::to_bytes(&document(entry, service, key)?).map_err(unfit)?;
+        let line = String::from_utf8(line).map_err(|e| AuditFault::Record(e.to_string()))?;
+        let (before, after) =
+            line.split_once(PLACE).ok_or_else(|| AuditFault::Record("no place for its position".to_owned()))?;
+        Ok(Self { before: format!("{before},\"sequence\":"), after: after.to_owned() })
+    }
+
+    /// The line at a position.
+    pub fn line(&self, position: u64) -> String {
+        format!("{}{position}{}", self.before, self.after)
+    }
+
+    /// Whether `line` is this record at whatever position; the random `event.id` decides.
+    pub fn is_line(&self, line: &str) -> bool {
+        line.starts_with(&self.before)
+    }
+}
+
+fn unfit(error: impl std::fmt::Display) -> AuditFault {
+    AuditFault::Record(error.to_string())
+}
+
+#[derive(Serialize)]
+struct Record<'a> {
+    #[serde(rename = "@timestamp")]
+    timestamp: String,
+    ecs: Ecs,
+    event: Event<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<User<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<Source>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<Id<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http: Option<Http<'a>>,
+    service: Service<'a>,
+    interlock: Map<String, Json>,
+}
+
+#[derive(Serialize)]
+struct Ecs {
+    version: &'static str,
+}
+
+#[derive(Serialize)]
+struct Event<'a> {
+    id: String,
+    kind: &'static str,
+    category: [&'static str; 1],
+    #[serde(rename = "type")]
+    types: Vec<&'static str>,
+    action: &'a str,
+    outcome: &'static str,
+    sequence: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct User<'a> {
+    id: &'a str,
+    name: &'a str,
+    roles: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Source {
+    ip: IpAddr,
+}
+
+#[derive(Serialize)]
+struct Id<'a> {
+    id: &'a str,
+}
+
+#[derive(Serialize)]
+struct Http<'a> {
+    request: Id<'a>,
+}
+
+#[derive(Serialize)]
+struct Service<'a> {
+    name: &'a str,
+}
+
+fn document<'a>(entry: &'a AuditEntry, service: &'a str, key: &hmac::Key) -> Result<Record<'a>, AuditFault> {
+    let (category, types) = classify(entry);
+    Ok(Record {
+        timestamp: entry.at.to_string(),
+        ecs: Ecs { version: ECS_VERSION },
+        event: Event {
+            id: uuid::Uuid::new_v4().to_string(),
+            kind: "event",
+            category: [category],
+            types,
+            action: &entry.action,
+            outcome: match entry.outcome {
+                Outcome::Success => "success",
+                Outcome::Failure | Outcome::Refused => "failure",
+                Outcome::Pending | Outcome::Unknown => "unknown",
+            },
+            sequence: 0,
+            duration: entry.duration_us.map(|us| us.saturating_mul(1_000)),
+            code: entry.code.as_deref(),
+        },
+        user: entry.actor.as_ref().map(|a: &AuditActor| User { id: &a.subject, name: &a.name, roles: &a.groups }),
+        source: entry.source.map(|ip| Source { ip }),
+        trace: entry.trace_id.as_deref().map(|id| Id { id }),
+        http: entry.request_id.as_deref().map(|id| Http { request: Id { id } }),
+        service: Service { name: service },
+        interlock: own_members(entry, key)?,
+    })
+}
+
+fn own_members(entry: &AuditEntry, key: &hmac::Key) -> Result<Map<String, Json>, AuditFault> {
+    let mut own = Map::new();
+    let mut put = |name: &str, value: Json| {
+        own.insert(name.to_owned(), value);
+    };
+    put("phase", serde_json::to_value(entry.phase).map_err(unfit)?);
+    put("outcome", serde_json::to_value(entry.outcome).map_err(unfit)?);
+    let texts = [
+        ("request_id", &entry.request_id),
+        ("client_request_id", &entry.client_request_id),
+        ("protocol", &entry.protocol),
+        ("code", &entry.code),
+    ];
+    for (name, text) in texts {
+        if let Some(text) = text {
+            put(name, Value::from(text.as_str()));
+        }
+    }
+    if let Some(actor) = &entry.actor {
+        put("issuer", Value::from(actor.issuer.as_str()));
+        put("client_id", Value::from(actor.client_id.as_str()));
+        if !actor.act.is_empty() {
+            put("act", Value::from(actor.act.clone()));
+        }
+    }
+    if let Some(tool) = &entry.tool {
+        put("server", Value::from(tool.server.as_str()));
+        put("tool", Value::from(tool.tool.as_str()));
+        if let Some(risk) = tool.risk {
+            put("risk", Value::from(risk.as_str()));
+        }
+        if !tool.targets.is_empty() {
+            put("targets", Value::from(tool.targets.clone()));
+        }
+    }
+    if let Some(decision) = &entry.decision {
+        put("decision", serde_json::to_value(decision).map_err(unfit)?);
+    }
+    if let Some(arguments) = &entry.arguments {
+        let bytes = platform::canonical::to_bytes(arguments).map_err(unfit)?;
+        put("arguments_hmac", Value::from(hex::encode(hmac::sign(key, &bytes).as_ref())));
+    }
+    // A fact never takes the place of a member that the platform states itself: it is kept one level below.
+    let mut displaced = Map::new();
+    for (name, value) in &entry.facts {
+        if own.contains_key(name) || RESERVED.contains(&name.as_str()) {
+            displaced.insert(name.clone(), value.clone());
+        } else {
+            own.insert(name.clone(), value.clone());
+        }
+    }
+    if !displaced.is_empty() {
+        own.insert("facts".to_owned(), Value::Object(displaced));
+    }
+    Ok(own)
+}
+
+// Members of `interlock` that only the platform states, present or not: a fact cannot pretend one.
+const RESERVED: [&str; 16] = [
+    "phase",
+    "outcome",
+    "request_id",
+    "client_request_id",
+    "protocol",
+    "code",
+    "issuer",
+    "client_id",
+    "act",
+    "server",
+    "tool",
+    "risk",
+    "targets",
+    "decision",
+    "arguments_hmac",
+    "facts",
+];
+
+// The closed lists of ECS for `event.category` and `event.type`.
+fn classify(entry: &AuditEntry) -> (&'static str, Vec<&'static str>) {
+    let area = entry.action.split_once('.').map_or(entry.action.as_str(), |(area, _)| area);
+    let (category, nature) = match area {
+        "authentication" => ("authentication", "start"),
+        "session" | "elevation" => ("iam", "user"),
+        "policy" | "secret" | "configuration" => ("configuration", "change"),
+        "platform" | "audit" if entry.action.ends_with("closed") || entry.action.ends_with("stopped") => {
+            ("process", "end")
+        }
+        "platform" | "audit" => ("process", "start"),
+        _ => match entry.phase {
+            Phase::Intent | Phase::Outcome => ("api", "change"),
+            Phase::Call | Phase::Event => ("api", "access"),
+        },
+    };
+    let mut types = vec![nature];
+    match entry.outcome {
+        Outcome::Refused => types.push("denied"),
+        Outcome::Failure => types.push("error"),
+        Outcome::Success | Outcome::Pending => types.push("allowed"),
+        Outcome::Unknown => {}
+    }
+    (category, types)
+}

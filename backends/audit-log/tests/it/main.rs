@@ -1,0 +1,10 @@
+//! Integration tests of the audit log, in one binary. Next: the module named after the rule.
+#![cfg(test)]
+
+mod appending;
+mod bench;
+mod crash;
+mod failing;
+mod fixture;
+mod tampering;
+mod trees;

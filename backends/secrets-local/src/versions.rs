@@ -1,0 +1,254 @@
+//! The rows of secrets and their versions, with the semantics of KV v2.
+
+use jiff::Timestamp;
+use platform::error::{Error, ErrorKind};
+use platform::secrets::{SecretMetadata, SecretVersion, VersionMetadata};
+use rusqlite::{Connection, OptionalExtension, params};
+use sqlite_file::FileError;
+
+use crate::envelope::{Keyring, Sealed};
+use crate::fields;
+
+/// Why an operation did nothing.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    NotFound,
+    VersionMismatch { current: i64 },
+    VersionRequired,
+    WrongMasterKey,
+    Damaged(&'static str),
+    Crypto,
+    File(FileError),
+}
+
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Self {
+        Self::File(error)
+    }
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::File(error.into())
+    }
+}
+
+impl Failure {
+    /// At start the operator reads what is wrong with the file itself.
+    pub(crate) fn at_open(self) -> Error {
+        match self {
+            Self::File(error) => error.into(),
+            other => other.into_error(),
+        }
+    }
+
+    pub(crate) fn into_error(self) -> Error {
+        match self {
+            Self::NotFound => Error::new(
+                ErrorKind::NotFound,
+                "secret_not_found",
+                "There is no such secret or version, or it is deleted; list the paths, or undelete the version.",
+            ),
+            Self::VersionMismatch { current } => Error::new(
+                ErrorKind::Conflict,
+                "secret_version_mismatch",
+                format!("The secret is at version {current}; read it again and write with that version."),
+            ),
+            Self::VersionRequired => Error::new(
+                ErrorKind::Conflict,
+                "secret_version_required",
+                "This secret is only written with the version that the write replaces; read it and name its version.",
+            ),
+            Self::WrongMasterKey => Error::new(
+                ErrorKind::Unavailable,
+                "master_key_wrong",
+                "The secret store was sealed under another master key; configure that key, or restore the matching file.",
+            ),
+            Self::Damaged(why) => Error::new(
+                ErrorKind::Internal,
+                "secret_damaged",
+                "A secret was changed outside Interlock, or is damaged; the operator must write it again or restore a backup.",
+            )
+            .with_detail(why),
+            Self::Crypto => Error::internal("the cryptographic library refused an operation"),
+            Self::File(FileError::Defect(why)) => Error::internal(why),
+            Self::File(error) => Error::new(
+                ErrorKind::Unavailable,
+                "secrets_unavailable",
+                "The secret store cannot be used right now; try again, and tell the operator if it stays so.",
+            )
+            .with_detail(error),
+        }
+    }
+}
+
+/// What becomes of a version.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum State {
+    Live,
+    Deleted,
+    Destroyed,
+}
+
+/// Paths hold no `|`, so that no two places have the same text.
+fn bound_to(path: &str, version: i64, key_id: i64) -> String {
+    format!("{path}|{version}|{key_id}")
+}
+
+pub(crate) fn get(
+    connection: &Connection,
+    keys: &Keyring,
+    path: &str,
+    version: Option<i64>,
+) -> Result<SecretVersion, Failure> {
+    let mut statement = connection.prepare_cached(
+        "SELECT v.version, v.created_at, v.key_id, v.nonce, v.sealed
+         FROM secret s JOIN version v ON v.path = s.path AND v.version = coalesce(?2, s.current_version)
+         WHERE s.path = ?1 AND v.deleted_at IS NULL AND v.destroyed = 0",
+    )?;
+    let row = statement.query_row(params![path, version], |row| {
+        let numbers: (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok((numbers, Sealed { nonce: row.get(3)?, bytes: row.get(4)? }))
+    });
+    let ((version, created_at, key_id), sealed) = row.optional()?.ok_or(Failure::NotFound)?;
+    let plaintext = keys.open(key_id, &bound_to(path, version, key_id), sealed)?;
+    let data = fields::decode(&plaintext).ok_or(Failure::Damaged("a version's fields cannot be read"))?;
+    Ok(SecretVersion { version: number(version)?, data, created_at: time(created_at)? })
+}
+
+pub(crate) fn put(
+    connection: &Connection,
+    keys: &Keyring,
+    path: &str,
+    plaintext: &[u8],
+    cas: Option<i64>,
+    now: Timestamp,
+) -> Result<u64, Failure> {
+    let standing: Option<(i64, bool, i64)> = connection
+        .prepare_cached("SELECT current_version, cas_required, max_versions FROM secret WHERE path = ?1")?
+        .query_row([path], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    let current = standing.map_or(0, |(current, ..)| current);
+    match cas {
+        Some(expected) if expected != current => return Err(Failure::VersionMismatch { current }),
+        None if standing.is_some_and(|(_, cas_required, _)| cas_required) => return Err(Failure::VersionRequired),
+        _ => {}
+    }
+    let version = current + 1;
+    let (key_id, sealed) = keys.seal(|key_id| bound_to(path, version, key_id), plaintext)?;
+    let max_versions: i64 = connection
+        .prepare_cached(
+            "INSERT INTO secret (path, current_version) VALUES (?1, ?2)
+             ON CONFLICT (path) DO UPDATE SET current_version = excluded.current_version RETURNING max_versions",
+        )?
+        .query_row(params![path, version], |row| row.get(0))?;
+    connection
+        .prepare_cached(
+            "INSERT INTO version (path, version, created_at, key_id, nonce, sealed) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![path, version, now.as_microsecond(), key_id, sealed.nonce, sealed.bytes])?;
+    prune(connection, path, version, max_versions)?;
+    number(version)
+}
+
+fn prune(connection: &Connection, path: &str, current: i64, max_versions: i64) -> Result<(), Failure> {
+    connection
+        .prepare_cached("DELETE FROM version WHERE path = ?1 AND version <= ?2")?
+        .execute(params![path, current.saturating_sub(max_versions)])?;
+    Ok(())
+}
+
+pub(crate) fn set_rules(
+    connection: &Connection,
+    path: &str,
+    cas_required: bool,
+    max_versions: i64,
+) -> Result<(), Failure> {
+    let current: Option<i64> = connection
+        .query_row(
+            "UPDATE secret SET cas_required = ?2, max_versions = ?3 WHERE path = ?1 RETURNING current_version",
+            params![path, cas_required, max_versions],
+            |row| row.get(0),
+        )
+        .optional()?;
+    prune(connection, path, current.ok_or(Failure::NotFound)?, max_versions)
+}
+
+pub(crate) fn metadata(connection: &Connection, path: String) -> Result<SecretMetadata, Failure> {
+    let rules = connection
+        .prepare_cached("SELECT current_version, cas_required, max_versions FROM secret WHERE path = ?1")?
+        .query_row([&path], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    let (current_version, cas_required, max_versions) = rules.ok_or(Failure::NotFound)?;
+    let mut statement = connection.prepare_cached(
+        "SELECT version, created_at, deleted_at, destroyed FROM version WHERE path = ?1 ORDER BY version",
+    )?;
+    let rows = statement.query_map([&path], |row| {
+        let numbers: (i64, i64, Option<i64>, bool) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+        Ok(numbers)
+    })?;
+    let mut versions = Vec::new();
+    for row in rows {
+        let (version, created_at, deleted_at, destroyed) = row?;
+        let deleted_at = deleted_at.map(time).transpose()?;
+        versions.push(VersionMetadata {
+            version: number(version)?,
+            created_at: time(created_at)?,
+            deleted_at,
+            destroyed,
+        });
+    }
+    let (current_version, max_versions) = (number(current_version)?, number(max_versions)?);
+    Ok(SecretMetadata { path, current_version, cas_required, max_versions, versions })
+}
+
+pub(crate) fn list(connection: &Connection, prefix: Option<&str>) -> Result<Vec<String>, Failure> {
+    // `0` is the character after `/`: a range that holds exactly the paths below the prefix.
+    let (from, to) = match prefix {
+        Some(prefix) => (format!("{prefix}/"), format!("{prefix}0")),
+        None => (String::new(), "~".to_owned()),
+    };
+    let mut statement =
+        connection.prepare_cached("SELECT path FROM secret WHERE path >= ?1 AND path < ?2 ORDER BY path")?;
+    let rows = statement.query_map([from, to], |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Deleting what is deleted or destroyed, and destroying what is destroyed, changes nothing; what is destroyed does not
+/// come back.
+pub(crate) fn change(
+    connection: &Connection,
+    path: &str,
+    version: i64,
+    to: State,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let found = match to {
+        State::Deleted => connection.execute(
+            "UPDATE version SET deleted_at = coalesce(deleted_at, ?3) WHERE path = ?1 AND version = ?2",
+            params![path, version, now.as_microsecond()],
+        ),
+        State::Live => connection.execute(
+            "UPDATE version SET deleted_at = NULL WHERE path = ?1 AND version = ?2 AND destroyed = 0",
+            params![path, version],
+        ),
+        State::Destroyed => connection.execute(
+            "UPDATE version SET destroyed = 1, nonce = NULL, sealed = NULL WHERE path = ?1 AND version = ?2",
+            params![path, version],
+        ),
+    }?;
+    if found == 0 { Err(Failure::NotFound) } else { Ok(()) }
+}
+
+/// As SQLite keeps a number. No version is as high as one that does not fit, so that such a one is simply not found.
+pub(crate) fn stored(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn number(stored: i64) -> Result<u64, Failure> {
+    u64::try_from(stored).map_err(|_| Failure::Damaged("a number is negative"))
+}
+
+fn time(microseconds: i64) -> Result<Timestamp, Failure> {
+    Timestamp::from_microsecond(microseconds).map_err(|_| Failure::Damaged("a time is out of range"))
+}

@@ -1,0 +1,152 @@
+//! The secret store against its contract, and against somebody who holds the file but not the key.
+#![cfg(test)]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use interlock_secrets_local::LocalSecrets;
+use platform::clock::AdjustableClock;
+use platform::secret::{Secret, SecretKey};
+use platform::secrets::SecretStore;
+use platform::{Error, SharedClock};
+
+const CANARY: &str = "canary-5f1d7b1e-in-clear";
+
+fn clock() -> SharedClock {
+    Arc::new(AdjustableClock::default())
+}
+
+fn master(byte: u8) -> SecretKey {
+    SecretKey::new([byte; 32])
+}
+
+fn open(path: &Path) -> Result<LocalSecrets, Error> {
+    LocalSecrets::open(path, &master(1), clock())
+}
+
+fn data(value: &str) -> BTreeMap<String, Secret> {
+    [("field-name-canary".to_owned(), Secret::new(value))].into()
+}
+
+#[tokio::test]
+async fn the_local_secrets_keep_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    let number = AtomicU32::new(0);
+    platform_suites::secrets::suite(|clock| {
+        let path = folder.path().join(format!("{}.db", number.fetch_add(1, Ordering::Relaxed)));
+        Arc::new(LocalSecrets::open(&path, &master(1), clock).unwrap())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn t28_another_master_key_opens_nothing_and_breaks_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("secrets.db");
+    open(&path).unwrap().put("api/a", data(CANARY), None).await.unwrap();
+    let refused = LocalSecrets::open(&path, &master(2), clock()).unwrap_err();
+    assert_eq!(refused.code(), "master_key_wrong");
+    let again = open(&path).unwrap();
+    assert_eq!(again.get("api/a", None).await.unwrap().data["field-name-canary"].expose(), CANARY);
+}
+
+#[tokio::test]
+async fn t24_a_second_holder_of_the_file_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("secrets.db");
+    let held = open(&path).unwrap();
+    assert_eq!(open(&path).unwrap_err().code(), "store_in_use");
+    drop(held);
+    open(&path).unwrap();
+}
+
+#[tokio::test]
+async fn no_file_of_the_folder_holds_a_value_or_a_field_name_and_debug_shows_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let secrets = open(&folder.path().join("secrets.db")).unwrap();
+    for path in ["api/a", "api/b"] {
+        secrets.put(path, data(CANARY), None).await.unwrap();
+    }
+    let found = secrets.get("api/a", None).await.unwrap();
+    assert!(!format!("{secrets:?} {found:?}").contains(CANARY));
+    let files = || std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+    let mut bytes_seen = 0;
+    for file in files().collect::<Vec<_>>() {
+        let bytes = std::fs::read(&file).unwrap();
+        bytes_seen += bytes.len();
+        for needle in [CANARY, "field-name-canary"] {
+            assert!(!bytes.windows(needle.len()).any(|window| window == needle.as_bytes()), "{}", file.display());
+        }
+    }
+    assert!(bytes_seen > 4096 && files().any(|file| file.extension().is_some_and(|e| e == "db-wal")));
+}
+
+#[tokio::test]
+async fn sealed_bytes_moved_to_another_path_or_version_do_not_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("secrets.db");
+    let secrets = open(&path).unwrap();
+    secrets.put("api/a", data("a1"), None).await.unwrap();
+    secrets.put("api/a", data("a2"), None).await.unwrap();
+    secrets.put("api/b", data("b1"), None).await.unwrap();
+    drop(secrets);
+    let file = rusqlite::Connection::open(&path).unwrap();
+    let moved = file
+        .execute_batch(
+            "UPDATE version SET (nonce, sealed) = (SELECT nonce, sealed FROM version WHERE path = 'api/a' AND version = 1)
+             WHERE path = 'api/b' OR version = 2",
+        )
+        .and_then(|()| file.query_row("SELECT count(DISTINCT sealed) FROM version", [], |row| row.get::<_, i64>(0)));
+    assert_eq!(moved.unwrap(), 1);
+    drop(file);
+    let secrets = open(&path).unwrap();
+    assert_eq!(secrets.get("api/b", None).await.unwrap_err().code(), "secret_damaged");
+    assert_eq!(secrets.get("api/a", Some(2)).await.unwrap_err().code(), "secret_damaged");
+    assert_eq!(secrets.get("api/a", Some(1)).await.unwrap().data["field-name-canary"].expose(), "a1");
+}
+
+#[tokio::test]
+async fn destroyed_bytes_are_in_no_file_of_the_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("secrets.db");
+    let secrets = open(&path).unwrap();
+    secrets.put("api/a", data(CANARY), None).await.unwrap();
+    let reader = rusqlite::Connection::open(&path).unwrap();
+    let sealed: Vec<u8> = reader.query_row("SELECT sealed FROM version", [], |row| row.get(0)).unwrap();
+    drop(reader);
+    let holds = || {
+        let files =
+            std::fs::read_dir(folder.path()).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
+        files.filter(|bytes| bytes.windows(sealed.len()).any(|window| window == sealed)).count()
+    };
+    assert!(holds() > 0);
+    secrets.destroy("api/a", 1).await.unwrap();
+    assert_eq!(holds(), 0);
+}
+
+#[tokio::test]
+async fn a_file_without_its_header_is_not_started_afresh() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("secrets.db");
+    open(&path).unwrap().put("api/a", data("x"), None).await.unwrap();
+    rusqlite::Connection::open(&path).unwrap().execute("DELETE FROM header", []).unwrap();
+    assert_eq!(open(&path).unwrap_err().code(), "secret_damaged");
+}
+
+#[tokio::test]
+async fn rules_of_a_secret_make_writes_name_the_version_and_keep_fewer() {
+    let folder = tempfile::tempdir().unwrap();
+    let secrets = open(&folder.path().join("secrets.db")).unwrap();
+    assert_eq!(secrets.set_rules("api/a", true, 2).await.unwrap_err().code(), "secret_not_found");
+    for value in ["1", "2", "3"] {
+        secrets.put("api/a", data(value), None).await.unwrap();
+    }
+    secrets.set_rules("api/a", true, 2).await.unwrap();
+    assert_eq!(secrets.put("api/a", data("4"), None).await.unwrap_err().code(), "secret_version_required");
+    assert_eq!(secrets.put("api/a", data("4"), Some(3)).await.unwrap(), 4);
+    let metadata = secrets.metadata("api/a").await.unwrap();
+    assert!(metadata.cas_required);
+    assert_eq!(metadata.versions.iter().map(|v| v.version).collect::<Vec<_>>(), [3, 4]);
+}

@@ -1,0 +1,170 @@
+//! Login, renewal and requests. One session per credential version, shared by all calls; a 401 renews it once.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use platform::http::{Request, Response, TargetClient};
+use platform::{Error, ErrorKind, Secret, SharedClock};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::Mutex;
+use tool_runtime::combinators::{PageOf, PageRequest};
+use tool_runtime::{Lease, ToolCx};
+
+use crate::error;
+
+const LOGIN: &str = "/dna/system/api/v1/auth/token";
+const TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
+/// The call's id, in the target's own log where it keeps one (T29).
+const CALLER: HeaderName = HeaderName::from_static("x-caller-id");
+/// Tokens live an hour; a session is renewed before that.
+const SESSION_S: i64 = 50 * 60;
+
+/// `{"response": …}`, the envelope of most replies.
+#[derive(Deserialize)]
+pub(crate) struct Enveloped<T> {
+    pub(crate) response: T,
+}
+
+struct Session {
+    token: Secret,
+    /// Version of the stored credential it was made with.
+    version: u64,
+    renew_at: i64,
+}
+
+/// One Catalyst Center's API.
+pub(crate) struct Api {
+    http: TargetClient,
+    clock: SharedClock,
+    session: Mutex<Option<Arc<Session>>>,
+}
+
+impl Api {
+    pub(crate) fn new(http: TargetClient, clock: SharedClock) -> Self {
+        Self { http, clock, session: Mutex::new(None) }
+    }
+
+    /// GET, as JSON.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, cx: &ToolCx, path: &str) -> Result<T, Error> {
+        self.request(cx, Request::new(Method::GET, path, cx.deadline)).await?.json()
+    }
+
+    /// GET of an envelope's content.
+    pub(crate) async fn read<T: DeserializeOwned>(&self, cx: &ToolCx, path: &str) -> Result<T, Error> {
+        Ok(self.get::<Enveloped<T>>(cx, path).await?.response)
+    }
+
+    /// A page of an enveloped list. The vendor counts from 1 and says nothing of the end: one row more is asked for.
+    pub(crate) async fn page<V: DeserializeOwned, R: From<V>>(
+        &self,
+        cx: &ToolCx,
+        path: &str,
+        query: Query,
+        page: PageRequest,
+        total: Option<u64>,
+    ) -> Result<PageOf<R>, Error> {
+        let wanted = (page.limit + 1).min(500);
+        let query = query.with("offset", Some(page.offset + 1)).with("limit", Some(wanted));
+        let mut rows: Vec<V> = self.read(cx, &query.on(path)).await?;
+        let (got, asked) = (rows.len() as u64, u64::from(page.limit));
+        let more = match total {
+            Some(total) => page.offset + got.min(asked) < total,
+            // A full page of the vendor's largest size leaves no room for the row more; then a next page may be empty.
+            None => got > asked || (wanted == page.limit && got == asked),
+        };
+        rows.truncate(page.limit as usize);
+        Ok(PageOf { rows: rows.into_iter().map(R::from).collect(), total, more })
+    }
+
+    /// Sends a request with the session's token; renews the session once when the vendor says 401.
+    pub(crate) async fn request(&self, cx: &ToolCx, request: Request) -> Result<Response, Error> {
+        let session = self.session(cx, None).await?;
+        let response = self.attempt(cx, request.clone(), &session).await?;
+        if response.status != StatusCode::UNAUTHORIZED {
+            return succeeded(response);
+        }
+        // The vendor refused before it did anything, so that a repeat is safe for writes too.
+        let renewed = self.session(cx, Some(&session)).await?;
+        succeeded(self.attempt(cx, request, &renewed).await?)
+    }
+
+    async fn attempt(&self, cx: &ToolCx, request: Request, session: &Session) -> Result<Response, Error> {
+        let mut token = HeaderValue::from_str(session.token.expose()).map_err(Error::internal)?;
+        token.set_sensitive(true);
+        let caller = HeaderValue::from_str(&cx.call.request_id.to_string()).map_err(Error::internal)?;
+        self.http.send(request.header(TOKEN, token).header(CALLER, caller).trace(&cx.call.trace)).await
+    }
+
+    /// The session, made or renewed by one caller while the others wait.
+    async fn session(&self, cx: &ToolCx, refused: Option<&Arc<Session>>) -> Result<Arc<Session>, Error> {
+        let now = self.clock.epoch_seconds();
+        let mut slot = self.session.lock().await;
+        if let Some(session) = slot.as_ref() {
+            let current = session.version == cx.lease.version() && now < session.renew_at;
+            if current && refused.is_none_or(|refused| !Arc::ptr_eq(refused, session)) {
+                return Ok(Arc::clone(session));
+            }
+        }
+        *slot = None;
+        let token = self.login(cx, &cx.lease).await?;
+        let session = Arc::new(Session { token, version: cx.lease.version(), renew_at: now + SESSION_S });
+        *slot = Some(Arc::clone(&session));
+        Ok(session)
+    }
+
+    async fn login(&self, cx: &ToolCx, lease: &Lease) -> Result<Secret, Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Reply {
+            token: Secret,
+        }
+        let (user, password) = (lease.field("username")?, lease.field("password")?);
+        let basic = STANDARD.encode(format!("{}:{}", user.expose(), password.expose()));
+        let mut basic = HeaderValue::from_str(&format!("Basic {basic}")).map_err(Error::internal)?;
+        basic.set_sensitive(true);
+        let request =
+            Request::new(Method::POST, LOGIN, cx.deadline).header(header::AUTHORIZATION, basic).idempotent(true);
+        let response = self.http.send(request).await?;
+        Ok(succeeded(response)?.json::<Reply>()?.token)
+    }
+}
+
+fn succeeded(response: Response) -> Result<Response, Error> {
+    if response.status.is_success() {
+        return Ok(response);
+    }
+    Err(error::of(&response))
+}
+
+/// A query string.
+#[derive(Default)]
+pub(crate) struct Query(String);
+
+impl Query {
+    /// Adds a value, if there is one.
+    #[must_use]
+    pub(crate) fn with<T: ToString>(mut self, name: &str, value: Option<T>) -> Self {
+        if let Some(value) = value {
+            let mut pairs = url::form_urlencoded::Serializer::for_suffix(self.0, 0);
+            pairs.append_pair(name, &value.to_string());
+            self.0 = pairs.finish();
+        }
+        self
+    }
+
+    /// `path?query`.
+    pub(crate) fn on(&self, path: &str) -> String {
+        if self.0.is_empty() { path.to_owned() } else { format!("{path}?{}", self.0) }
+    }
+}
+
+/// One path segment, percent-encoded: an argument never becomes more of the path than that.
+pub(crate) fn segment(text: &str) -> Result<String, Error> {
+    if text.is_empty() || text == "." || text == ".." {
+        return Err(Error::new(ErrorKind::InvalidInput, "invalid_arguments", "An id must not be empty."));
+    }
+    Ok(percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string())
+}

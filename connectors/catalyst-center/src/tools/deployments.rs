@@ -1,0 +1,295 @@
+//! Deployment of a template, and following it. The vendor's handle (its task) is written down before the first poll
+//! (T20); a deployment that takes longer than a moment goes on by itself and is followed with `get_deployment`.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use http::Method;
+use platform::http::Request;
+use platform::{Error, ErrorKind, Json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, json};
+use tool_runtime::combinators::{Poll, poll_until};
+use tool_runtime::tool::{parse_arguments, typed};
+use tool_runtime::{FollowUp, SideEffect, Tool, ToolCx, ToolOutput, ToolSpec};
+
+use super::devices::DEVICE;
+use super::templates::latest_version;
+use crate::client::{Api, segment};
+
+/// How long `deploy_template` itself waits for the end.
+const WAIT: Duration = Duration::from_secs(5);
+/// Where the vendor's progress text names the deployment; the typo is the vendor's.
+const MARK: &str = "Template Deployemnt Id:";
+
+#[derive(Deserialize, JsonSchema)]
+struct DeployTemplate {
+    /// Catalyst Center's id of the template, from `get_all_templates`.
+    #[schemars(length(min = 1, max = 64))]
+    template_id: String,
+    /// Catalyst Center's id of the device, from `list_devices`.
+    #[schemars(length(min = 1, max = 64))]
+    device_id: String,
+    /// Values of the template's parameters.
+    #[serde(default)]
+    params: Map<String, Json>,
+    /// Deploy again although the device has this version with the same parameters already.
+    #[serde(default)]
+    force: bool,
+}
+
+/// State of a deployment.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Status {
+    Success,
+    Failure,
+    InProgress,
+}
+
+/// What became of a deployment.
+#[derive(Serialize, JsonSchema)]
+struct Deployment {
+    /// `success`, `failure`, or `in_progress`: then follow it with `get_deployment`.
+    status: Status,
+    /// Template, where it is known.
+    template_id: Option<String>,
+    /// Device, where it is known.
+    device_id: Option<String>,
+    /// Handle for `get_deployment`.
+    deployment_id: Option<String>,
+    /// What Catalyst Center says about it.
+    message: Option<String>,
+    /// One entry per device.
+    devices: Vec<DeviceDeployment>,
+}
+
+/// One device of a deployment.
+#[derive(Serialize, JsonSchema)]
+struct DeviceDeployment {
+    /// Device.
+    device_id: Option<String>,
+    /// Host name.
+    name: Option<String>,
+    /// The vendor's status, for example `SUCCESS`.
+    status: Option<String>,
+    /// What the device or Catalyst Center says.
+    message: Option<String>,
+}
+
+struct Deploy {
+    spec: ToolSpec,
+    api: Arc<Api>,
+}
+
+pub(super) fn deploy_template(api: &Arc<Api>) -> Arc<dyn Tool> {
+    let spec = ToolSpec::new::<DeployTemplate, Deployment>("deploy_template", "Deploy a template",
+        "Deploys the latest committed version of a template to one device. Look at `preview_template` first. Answers within \
+         seconds: with the result, or `in_progress` and a `deployment_id` to follow with `get_deployment`.")
+    .targets(DEVICE)
+    .effect(SideEffect::Discoverable)
+    .timeout(Duration::from_secs(45))
+    .example(json!({"template_id": "…", "device_id": "…", "params": {"vlan_id": 120}}));
+    Arc::new(Deploy { spec, api: Arc::clone(api) })
+}
+
+#[async_trait]
+impl Tool for Deploy {
+    fn spec(&self) -> &ToolSpec {
+        &self.spec
+    }
+
+    async fn call(&self, cx: ToolCx, arguments: Json) -> Result<ToolOutput, Error> {
+        let args: DeployTemplate = parse_arguments(arguments)?;
+        let task_id = start(&self.api, &cx, &args).await?;
+        let until = (Instant::now() + WAIT).min(cx.deadline);
+        let (deployment_id, mut seen) = follow(&self.api, &cx, &task_id, until).await?;
+        seen.template_id = Some(args.template_id);
+        seen.device_id = Some(args.device_id);
+        let handle = deployment_id.unwrap_or(format!("task:{task_id}"));
+        seen.deployment_id = Some(handle.clone());
+        let running = matches!(seen.status, Status::InProgress);
+        let mut output = ToolOutput::of(&seen)?;
+        output.follow_up = running
+            .then(|| FollowUp { tool: "get_deployment", arguments: json!({"deployment_id": handle, "wait_s": 20}) });
+        Ok(output)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Started {
+    task_id: String,
+}
+
+/// Starts the deployment and writes the vendor's handle down.
+async fn start(api: &Api, cx: &ToolCx, args: &DeployTemplate) -> Result<String, Error> {
+    let version = latest_version(api, cx, &args.template_id).await?.ok_or_else(|| {
+        Error::new(
+            ErrorKind::InvalidInput,
+            "template_not_committed",
+            "This template has no committed version, so it cannot be deployed. Commit it in Catalyst Center first.",
+        )
+    })?;
+    let body = json!({
+        "templateId": version,
+        "mainTemplateId": args.template_id,
+        "forcePushTemplate": args.force,
+        "isComposite": false,
+        "targetInfo": [{"type": "MANAGED_DEVICE_UUID", "id": args.device_id, "params": args.params, "versionedTemplateId": version}],
+    });
+    let path = "/dna/intent/api/v2/template-programmer/template/deploy";
+    let request = Request::new(Method::POST, path, cx.deadline).json(&body)?;
+    let started: crate::client::Enveloped<Started> = api.request(cx, request).await?.json()?;
+    let task_id = started.response.task_id;
+    if let Some(journal) = &cx.journal {
+        journal.started(json!({"task_id": task_id})).await?;
+    }
+    Ok(task_id)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Task {
+    #[serde(default)]
+    is_error: bool,
+    progress: Option<String>,
+    failure_reason: Option<String>,
+    end_time: Option<Json>,
+}
+
+/// What a task has to say: still at it, the deployment's id, or why it failed.
+enum TaskState {
+    Running,
+    Deploying(String),
+    Failed(String),
+}
+
+fn task_state(task: Task) -> TaskState {
+    let text = task.progress.unwrap_or_default();
+    let named = text.split_once(MARK).map(|(_, rest)| rest.trim());
+    let id = named.and_then(|rest| rest.split([' ', '|', ',']).next()).filter(|id| !id.is_empty());
+    match id {
+        Some(id) if !task.is_error => TaskState::Deploying(id.to_owned()),
+        _ if task.is_error || task.end_time.is_some() => {
+            TaskState::Failed(task.failure_reason.filter(|r| !r.is_empty()).unwrap_or(text))
+        }
+        _ => TaskState::Running,
+    }
+}
+
+/// Polls the task until it names the deployment, then the deployment until it ends.
+async fn follow(api: &Api, cx: &ToolCx, task_id: &str, until: Instant) -> Result<(Option<String>, Deployment), Error> {
+    let path = format!("/dna/intent/api/v1/task/{}", segment(task_id)?);
+    let task = poll_until(until, || async {
+        let task: Task = api.read(cx, &path).await?;
+        Ok(match task_state(task) {
+            TaskState::Running => Poll::Pending(TaskState::Running),
+            other => Poll::Ready(other),
+        })
+    })
+    .await?;
+    match task {
+        Poll::Ready(TaskState::Deploying(id)) => {
+            let seen = poll_until(until, || status(api, cx, &id)).await?;
+            let (Poll::Ready(deployment) | Poll::Pending(deployment)) = seen;
+            Ok((Some(id), deployment))
+        }
+        Poll::Ready(TaskState::Failed(why)) => Ok((None, plain(Status::Failure, why))),
+        Poll::Ready(TaskState::Running) | Poll::Pending(_) => {
+            Ok((None, plain(Status::InProgress, "Catalyst Center has not begun yet.".to_owned())))
+        }
+    }
+}
+
+fn plain(status: Status, message: String) -> Deployment {
+    let message = Some(message).filter(|m| !m.is_empty());
+    Deployment { status, template_id: None, device_id: None, deployment_id: None, message, devices: Vec::new() }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct VendorDeployment {
+    status: Option<String>,
+    status_message: Option<String>,
+    #[serde(default)]
+    devices: Vec<VendorDeviceDeployment>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct VendorDeviceDeployment {
+    device_id: Option<String>,
+    name: Option<String>,
+    status: Option<String>,
+    detailed_status_message: Option<String>,
+}
+
+async fn status(api: &Api, cx: &ToolCx, deployment_id: &str) -> Result<Poll<Deployment>, Error> {
+    let path = format!("/dna/intent/api/v1/template-programmer/template/deploy/status/{}", segment(deployment_id)?);
+    let found: VendorDeployment = api.get(cx, &path).await?;
+    let failed = found.devices.iter().any(|d| d.status.as_deref().is_some_and(|s| s.contains("FAIL")));
+    let status = match found.status.as_deref() {
+        // A success of the whole with a device that failed is no success.
+        Some("SUCCESS") if !failed => Status::Success,
+        Some("SUCCESS" | "FAILURE") => Status::Failure,
+        _ => Status::InProgress,
+    };
+    let running = matches!(status, Status::InProgress);
+    let deployment = Deployment {
+        status,
+        template_id: None,
+        device_id: None,
+        deployment_id: Some(deployment_id.to_owned()),
+        message: found.status_message,
+        devices: found
+            .devices
+            .into_iter()
+            .map(|d| DeviceDeployment {
+                device_id: d.device_id,
+                name: d.name,
+                status: d.status,
+                message: d.detailed_status_message,
+            })
+            .collect(),
+    };
+    Ok(if running { Poll::Pending(deployment) } else { Poll::Ready(deployment) })
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct GetDeployment {
+    /// `deployment_id` of `deploy_template`.
+    #[schemars(length(min = 1, max = 80))]
+    deployment_id: String,
+    /// Wait up to this many seconds for the end.
+    #[serde(default)]
+    #[schemars(range(max = 25))]
+    wait_s: u64,
+}
+
+pub(super) fn get_deployment(api: &Arc<Api>) -> Arc<dyn Tool> {
+    let api = Arc::clone(api);
+    let spec = ToolSpec::new::<GetDeployment, Deployment>(
+        "get_deployment",
+        "Get a deployment",
+        "Shows what became of a deployment; waits up to `wait_s` seconds for its end.",
+    )
+    .timeout(Duration::from_secs(40))
+    .example(json!({"deployment_id": "…", "wait_s": 20}));
+    typed(spec, move |cx, args: GetDeployment| {
+        let api = Arc::clone(&api);
+        async move {
+            let until = (Instant::now() + Duration::from_secs(args.wait_s)).min(cx.deadline);
+            if let Some(task_id) = args.deployment_id.strip_prefix("task:") {
+                let (id, mut seen) = follow(&api, &cx, task_id, until).await?;
+                seen.deployment_id = Some(id.unwrap_or(args.deployment_id));
+                return Ok(seen);
+            }
+            let (Poll::Ready(seen) | Poll::Pending(seen)) =
+                poll_until(until, || status(&api, &cx, &args.deployment_id)).await?;
+            Ok(seen)
+        }
+    })
+}

@@ -1,0 +1,314 @@
+//! Templates: the list in the article's shape, one template with its text and parameters, and a preview for a device.
+
+use std::sync::Arc;
+
+use http::Method;
+use platform::http::Request;
+use platform::{Error, Json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, json};
+use tool_runtime::tool::typed;
+use tool_runtime::{Tool, ToolCx, ToolSpec};
+
+use super::devices::DEVICE;
+use crate::client::{Api, Query, segment};
+
+const TEMPLATES: &str = "/dna/intent/api/v1/template-programmer/template";
+
+#[derive(Deserialize, JsonSchema)]
+struct AllTemplates {
+    /// Only of this project.
+    #[schemars(length(max = 255))]
+    project: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct VendorTemplate {
+    template_id: String,
+    name: String,
+    project_id: Option<String>,
+    project_name: Option<String>,
+    #[serde(default)]
+    composite: bool,
+    #[serde(default)]
+    versions_info: Vec<VendorVersion>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct VendorVersion {
+    pub(super) id: String,
+    /// A number, as text.
+    pub(super) version: Option<Json>,
+}
+
+impl VendorVersion {
+    pub(super) fn number(&self) -> Option<u64> {
+        match self.version.as_ref()? {
+            Json::String(text) => text.parse().ok(),
+            other => other.as_u64(),
+        }
+    }
+}
+
+/// A template of the list.
+#[derive(Serialize, JsonSchema)]
+struct TemplateRow {
+    /// Catalyst Center's id of the template: `template_id` elsewhere.
+    template_id: String,
+    /// Name.
+    name: String,
+    /// Id of its project.
+    project_id: Option<String>,
+    /// Its project.
+    project: Option<String>,
+    /// Made of other templates.
+    composite: bool,
+    /// Latest committed version; nothing when none was committed, and then it cannot be deployed.
+    latest_version: Option<u64>,
+}
+
+/// The article's result.
+#[derive(Serialize, JsonSchema)]
+struct Templates {
+    /// `success`.
+    status: String,
+    /// Number of templates.
+    count: usize,
+    /// Templates.
+    templates: Vec<TemplateRow>,
+}
+
+pub(super) fn get_all_templates(api: &Arc<Api>) -> Arc<dyn Tool> {
+    let api = Arc::clone(api);
+    let spec = ToolSpec::new::<AllTemplates, Templates>(
+        "get_all_templates",
+        "List templates",
+        "Lists all configuration templates with their projects and latest committed versions.",
+    );
+    typed(spec, move |cx, args: AllTemplates| {
+        let api = Arc::clone(&api);
+        async move {
+            let query = Query::default().with("unCommitted", Some(true));
+            let all: Vec<VendorTemplate> = api.get(&cx, &query.on(TEMPLATES)).await?;
+            let wanted = |t: &VendorTemplate| args.project.is_none() || t.project_name == args.project;
+            let templates: Vec<_> = all
+                .into_iter()
+                .filter(wanted)
+                .map(|t| TemplateRow {
+                    latest_version: t.versions_info.iter().filter_map(VendorVersion::number).max(),
+                    template_id: t.template_id,
+                    name: t.name,
+                    project_id: t.project_id,
+                    project: t.project_name,
+                    composite: t.composite,
+                })
+                .collect();
+            Ok(Templates { status: "success".to_owned(), count: templates.len(), templates })
+        }
+    })
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct OneTemplate {
+    /// Catalyst Center's id of the template, from `get_all_templates`.
+    #[schemars(length(min = 1, max = 64))]
+    template_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct VendorTemplateDetail {
+    id: String,
+    name: Option<String>,
+    description: Option<String>,
+    project_name: Option<String>,
+    language: Option<String>,
+    software_type: Option<String>,
+    version: Option<Json>,
+    failure_policy: Option<String>,
+    template_content: Option<String>,
+    #[serde(default)]
+    template_params: Vec<VendorParameter>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct VendorParameter {
+    parameter_name: String,
+    data_type: Option<String>,
+    #[serde(default)]
+    required: Option<bool>,
+    default_value: Option<Json>,
+    description: Option<String>,
+}
+
+/// A template.
+#[derive(Serialize, JsonSchema)]
+struct Template {
+    /// Catalyst Center's id.
+    template_id: String,
+    /// Name.
+    name: Option<String>,
+    /// What it is for.
+    description: Option<String>,
+    /// Its project.
+    project: Option<String>,
+    /// `JINJA` or `VELOCITY`.
+    language: Option<String>,
+    /// Software it is for.
+    software_type: Option<String>,
+    /// Version of this text.
+    version: Option<String>,
+    /// What Catalyst Center does when a line fails.
+    failure_policy: Option<String>,
+    /// Its text; secrets written into it are masked.
+    content: String,
+    /// Its parameters.
+    parameters: Vec<Parameter>,
+}
+
+/// A parameter of a template.
+#[derive(Serialize, JsonSchema)]
+struct Parameter {
+    /// Name: a member of `params`.
+    name: String,
+    /// `STRING`, `INTEGER`, `IPADDRESS`, `MACADDRESS`.
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    /// Must be given.
+    required: bool,
+    /// What it is for.
+    description: Option<String>,
+    /// Value when it is not given.
+    default: Option<Json>,
+}
+
+pub(super) fn get_template(api: &Arc<Api>) -> Arc<dyn Tool> {
+    let api = Arc::clone(api);
+    let spec = ToolSpec::new::<OneTemplate, Template>(
+        "get_template",
+        "Get a template",
+        "Shows one configuration template: its text and its parameters.",
+    );
+    typed(spec, move |cx, args: OneTemplate| {
+        let api = Arc::clone(&api);
+        async move {
+            let t: VendorTemplateDetail = api.get(&cx, &format!("{TEMPLATES}/{}", segment(&args.template_id)?)).await?;
+            let content = t.template_content.unwrap_or_default();
+            Ok(Template {
+                template_id: t.id,
+                name: t.name,
+                description: t.description,
+                project: t.project_name,
+                language: t.language,
+                software_type: t.software_type,
+                failure_policy: t.failure_policy,
+                version: t.version.map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)),
+                content: device_config::mask(device_config::Platform::IosXe, &content).text,
+                parameters: t
+                    .template_params
+                    .into_iter()
+                    .map(|p| Parameter {
+                        name: p.parameter_name,
+                        kind: p.data_type,
+                        required: p.required.unwrap_or(false),
+                        description: p.description,
+                        default: p.default_value.filter(|v| !v.is_null()),
+                    })
+                    .collect(),
+            })
+        }
+    })
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct PreviewTemplate {
+    /// Catalyst Center's id of the template, from `get_all_templates`.
+    #[schemars(length(min = 1, max = 64))]
+    template_id: String,
+    /// Catalyst Center's id of the device, from `list_devices`.
+    #[schemars(length(min = 1, max = 64))]
+    device_id: String,
+    /// Values of the template's parameters.
+    #[serde(default)]
+    params: Map<String, Json>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct VendorPreview {
+    cli_preview: Option<Json>,
+    validation_errors: Option<Json>,
+}
+
+/// What a deployment would send.
+#[derive(Serialize, JsonSchema)]
+struct Preview {
+    /// Template.
+    template_id: String,
+    /// Device.
+    device_id: String,
+    /// Rendered lines; secrets are masked.
+    lines: Option<String>,
+    /// What Catalyst Center finds wrong; empty when nothing is.
+    errors: Vec<String>,
+}
+
+pub(super) fn preview_template(api: &Arc<Api>) -> Arc<dyn Tool> {
+    let api = Arc::clone(api);
+    let spec = ToolSpec::new::<PreviewTemplate, Preview>(
+        "preview_template",
+        "Preview a template",
+        "Renders a template for a device with given parameters, without touching the device.",
+    )
+    .targets(DEVICE)
+    .example(json!({"template_id": "…", "device_id": "…", "params": {"vlan_id": 120}}));
+    typed(spec, move |cx, args: PreviewTemplate| {
+        let api = Arc::clone(&api);
+        async move { preview(&api, &cx, args).await }
+    })
+}
+
+async fn preview(api: &Api, cx: &ToolCx, args: PreviewTemplate) -> Result<Preview, Error> {
+    let body = json!({"templateId": args.template_id, "deviceId": args.device_id, "params": args.params});
+    let request =
+        Request::new(Method::PUT, format!("{TEMPLATES}/preview"), cx.deadline).idempotent(true).json(&body)?;
+    let found: VendorPreview = api.request(cx, request).await?.json()?;
+    let text = match found.cli_preview {
+        Some(Json::String(text)) => Some(text),
+        _ => None,
+    };
+    let errors = match found.validation_errors {
+        None | Some(Json::Null) => Vec::new(),
+        Some(Json::Array(errors)) => errors.iter().map(readable).collect(),
+        Some(Json::Object(errors)) if errors.is_empty() => Vec::new(),
+        Some(other) => vec![readable(&other)],
+    };
+    Ok(Preview {
+        template_id: args.template_id,
+        device_id: args.device_id,
+        lines: text.map(|t| device_config::mask(device_config::Platform::IosXe, &t).text),
+        errors,
+    })
+}
+
+fn readable(error: &Json) -> String {
+    error.as_str().map_or_else(|| error.to_string(), str::to_owned)
+}
+
+/// The id of the latest committed version: only that may be deployed.
+pub(super) async fn latest_version(api: &Api, cx: &ToolCx, template_id: &str) -> Result<Option<String>, Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Versions {
+        #[serde(default)]
+        versions_info: Vec<VendorVersion>,
+    }
+    let path = format!("{TEMPLATES}/version/{}", segment(template_id)?);
+    let found: Vec<Versions> = api.get(cx, &path).await?;
+    let versions = found.into_iter().flat_map(|v| v.versions_info);
+    Ok(versions.max_by_key(VendorVersion::number).map(|v| v.id))
+}

@@ -1,0 +1,125 @@
+//! What pages look like: one frame, one style sheet, one set of security headers.
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use maud::{DOCTYPE, Markup, html};
+use platform::Error;
+use tool_runtime::elevation::ElevationRequest;
+
+use crate::Gateway;
+
+const STYLE: &str = include_str!("pages.css");
+
+/// Everything from ourselves, nothing framed, no scripts at all.
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; \
+                      frame-ancestors 'none'";
+
+pub(super) async fn stylesheet() -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("max-age=3600")),
+    ];
+    (headers, STYLE).into_response()
+}
+
+fn page(status: StatusCode, title: &str, content: &Markup) -> Response {
+    let body = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) " · Interlock" }
+                link rel="stylesheet" href="/pages.css";
+            }
+            body {
+                header { a href="/" { "Interlock" } }
+                main { h1 { (title) } (content) }
+            }
+        }
+    };
+    let headers: [(HeaderName, HeaderValue); 6] = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
+        (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    (status, headers, body.into_string()).into_response()
+}
+
+pub(super) fn step_up(id: &str, request: &ElevationRequest) -> Response {
+    let content = html! {
+        p { "A call in your name was stopped because it needs a fresh second factor." }
+        dl {
+            dt { "Person" } dd { (request.name) }
+            dt { "Client" } dd { code { (request.client_id) } }
+            dt { "Server" } dd { code { (request.server) } }
+            dt { "Tool" } dd { code { (request.tool) } " " span.risk { (request.risk.as_str()) } }
+        }
+        p {
+            @if request.single_use() {
+                "Passing the second factor allows exactly this call, once, within 15 minutes."
+            } @else {
+                "Passing the second factor allows this client to make changes on this server in your name for 15 minutes."
+            }
+            " If you did not ask for this, close the page and tell your operator."
+        }
+        p { a.button href=(format!("/elevate/{id}/start")) { "Pass the second factor" } }
+    };
+    page(StatusCode::OK, "Confirm it is you", &content)
+}
+
+pub(super) fn elevated(request: &ElevationRequest) -> Response {
+    let content = html! {
+        p.good { "Done. The second factor was accepted." }
+        p { "Go back to your client and repeat the same call: " code { (request.tool) } " on " code { (request.server) } "." }
+        p { "You can close this page." }
+    };
+    page(StatusCode::OK, "You are confirmed", &content)
+}
+
+pub(super) fn failed(error: &Error) -> Response {
+    if let Some(detail) = error.detail() {
+        tracing::warn!(error.code = error.code(), error.message = detail, "page failed");
+    }
+    let status = StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let content = html! {
+        p.bad { (error.message()) }
+        p { "Code: " a href=(format!("/errors/{}", error.code())) { code { (error.code()) } } }
+    };
+    page(status, "That did not work", &content)
+}
+
+/// A document of ours, shown as it is written.
+pub(crate) fn document(title: &str, text: &str) -> Response {
+    page(StatusCode::OK, title, &html! { pre.document { (text) } })
+}
+
+/// The first page: what this is, and where to connect.
+pub(crate) fn home(gateway: &Gateway) -> Response {
+    let base = &gateway.parts.options.base;
+    let catalogue = gateway.parts.pipeline.visibility().catalogue();
+    let content = html! {
+        p { "MCP servers for the network, behind sign-in, policy, just-in-time credentials and a tamper-evident audit log." }
+        h2 { "Connect an MCP client" }
+        p { "Streamable HTTP, OAuth 2.1. Tools you may not use are not listed." }
+        table {
+            thead { tr { th { "Server" } th { "Connector" } th { "Environment" } th { "URL" } } }
+            tbody {
+                @for server in catalogue.servers() {
+                    tr {
+                        td { (server.facts.name) } td { (server.facts.connector) } td { (server.facts.environment) }
+                        td { code { (base) "/mcp/" (server.facts.name) } }
+                    }
+                }
+            }
+        }
+        h2 { "Or use REST" }
+        pre { "curl -H \"Authorization: Bearer $TOKEN\" " (base) "/api/v1/mcp/interlock/tools" }
+        h2 { "Sign in at" }
+        ul { @for issuer in gateway.parts.tokens.issuers() { li { code { (issuer) } } } }
+    };
+    page(StatusCode::OK, "Interlock", &content)
+}

@@ -1,0 +1,259 @@
+//! `/authorize` (RFC 6749 section 4.1.1, OpenID Connect Core section 3.1.2): checks the request, reuses a session that
+//! suffices, or shows the sign-in page. An error goes to the client only once its redirect URI is known to be its own.
+
+use axum::body::Bytes;
+use axum::extract::{RawQuery, State as Extension};
+use axum::response::Response;
+use http::HeaderMap;
+use platform::{Error, ErrorKind};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::browser::{CookieKind, PageError, Source, browser_id, to_client, with_cookies};
+use crate::claims::{ACR_MFA, ACR_PASSWORD};
+use crate::clients::{Client, GrantType};
+use crate::codes::Grant;
+use crate::issuer::{Issuer, State};
+use crate::parameters::{LONGEST_VALUE, Parameters};
+use crate::redirects;
+use crate::resources;
+use crate::sessions::Session;
+use crate::sign_in::{PENDING_S, Pending, Step};
+use crate::users::User;
+
+/// Scopes that are granted when asked for; others are left out, as RFC 6749 section 3.3 lets us.
+const SCOPES: [&str; 3] = ["openid", "profile", "mcp"];
+
+/// A checked authorization request, as it travels through the sign-in and into the code.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct AuthorizationRequest {
+    pub(crate) client_id: String,
+    /// As it was sent: the token request must repeat it.
+    pub(crate) redirect_uri: String,
+    pub(crate) state: Option<String>,
+    pub(crate) nonce: Option<String>,
+    /// PKCE S256 challenge.
+    pub(crate) challenge: String,
+    /// Granted scopes, space-separated.
+    pub(crate) scope: String,
+    /// The audience that `resource` asked for.
+    pub(crate) resource: Option<String>,
+    pub(crate) mfa: bool,
+    pub(crate) max_age: Option<i64>,
+    pub(crate) fresh: bool,
+    pub(crate) silent: bool,
+    pub(crate) login_hint: Option<String>,
+}
+
+/// An error for the client: RFC 6749 section 4.1.2.1 code, and a sentence.
+type ClientError = (&'static str, &'static str);
+
+/// `GET /authorize`.
+pub(crate) async fn get(
+    Extension(issuer): Extension<Issuer>,
+    source: Source,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageError> {
+    begin(&issuer.0, source, &headers, query.unwrap_or_default().as_bytes()).await
+}
+
+/// `POST /authorize` (OpenID Connect Core section 3.1.2.1 wants both).
+pub(crate) async fn post(
+    Extension(issuer): Extension<Issuer>,
+    source: Source,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, PageError> {
+    begin(&issuer.0, source, &headers, &body).await
+}
+
+async fn begin(state: &State, source: Source, headers: &HeaderMap, encoded: &[u8]) -> Result<Response, PageError> {
+    let refused = |reason: &'static str, message: &str| {
+        state.refuse(source.0, reason, None);
+        PageError(Error::new(ErrorKind::Malformed, reason, message))
+    };
+    let parameters = Parameters::parse(encoded, LONGEST_VALUE)
+        .map_err(|e| refused("invalid_request", &format!("{e} Go back to your application and start again.")))?;
+    let client = match parameters.get("client_id") {
+        Some(id) => state.clients.find(id).await?,
+        None => None,
+    };
+    let Some(client) = client else {
+        return Err(refused(
+            "unknown_client",
+            "The application that sent you here is not registered. Ask your administrator to register it.",
+        ));
+    };
+    let redirect_uri = parameters.get("redirect_uri").unwrap_or_default();
+    let Some(redirect) = redirects::matching(&client.redirect_uris, redirect_uri) else {
+        return Err(refused(
+            "redirect_uri_mismatch",
+            "The application that sent you here asked to send you back to an address that is not registered for it, so you stay here. Ask your administrator to register it.",
+        ));
+    };
+    let request = match check(state, &client, redirect_uri, &parameters) {
+        Ok(request) => request,
+        Err((code, description)) => {
+            state.refuse(source.0, code, None);
+            let error = [("error", code), ("error_description", description)];
+            return Ok(to_client(state, &redirect, parameters.get("state"), &error)?);
+        }
+    };
+    Ok(answer(state, headers, &client, &redirect, request).await?)
+}
+
+/// Everything about the request that the client may be told about.
+fn check(
+    state: &State,
+    client: &Client,
+    redirect_uri: &str,
+    p: &Parameters,
+) -> Result<AuthorizationRequest, ClientError> {
+    if p.repeats("resource") {
+        return Err(("invalid_target", "Ask for one resource at a time."));
+    }
+    if p.repeated().is_some() {
+        return Err(("invalid_request", "A parameter is repeated."));
+    }
+    if p.get("request").is_some() {
+        return Err(("request_not_supported", "Request objects are not supported."));
+    }
+    if p.get("request_uri").is_some() {
+        return Err(("request_uri_not_supported", "Request objects are not supported."));
+    }
+    if !client.may(GrantType::AuthorizationCode) {
+        return Err(("unauthorized_client", "This client may not use the authorization code grant."));
+    }
+    if p.get("response_type") != Some("code") {
+        return Err(("unsupported_response_type", "Only response_type=code is supported."));
+    }
+    if p.get("response_mode").is_some_and(|mode| mode != "query") {
+        return Err(("invalid_request", "Only response_mode=query is supported."));
+    }
+    let base64url = |c: &str| c.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    let challenge = p.get("code_challenge").filter(|c| c.len() == 43 && base64url(c));
+    let Some(challenge) = challenge.filter(|_| p.get("code_challenge_method") == Some("S256")) else {
+        return Err(("invalid_request", "PKCE with code_challenge_method=S256 is required."));
+    };
+    let resource = match p.get("resource") {
+        Some(resource) => Some(
+            resources::audience(&state.platform, resource)
+                .ok_or(("invalid_target", "The resource is not part of this platform."))?,
+        ),
+        None => None,
+    };
+    let prompts: Vec<&str> = p.get("prompt").unwrap_or_default().split_ascii_whitespace().collect();
+    let silent = prompts.contains(&"none");
+    if silent && prompts.len() > 1 {
+        return Err(("invalid_request", "prompt=none stands alone."));
+    }
+    // There is nothing to consent to and one account at a time: both mean that the person wants to see the page.
+    let interactive = ["login", "consent", "select_account"];
+    if prompts.iter().any(|prompt| *prompt != "none" && !interactive.contains(prompt)) {
+        return Err(("invalid_request", "prompt may be none or login."));
+    }
+    let max_age = match p.get("max_age") {
+        Some(text) => match text.parse::<u32>() {
+            Ok(seconds) => Some(i64::from(seconds)),
+            Err(_) => return Err(("invalid_request", "max_age is a number of seconds.")),
+        },
+        None => None,
+    };
+    if p.get("nonce").is_some_and(|n| n.len() > 512) || p.get("login_hint").is_some_and(|h| h.len() > 256) {
+        return Err(("invalid_request", "A parameter is too long."));
+    }
+    // In order of preference (OpenID Connect Core section 3.1.2.1); what we do not know is passed over.
+    let wanted = p.get("acr_values").unwrap_or_default();
+    let acr = wanted.split_ascii_whitespace().find(|acr| [ACR_PASSWORD, ACR_MFA].contains(acr));
+    Ok(AuthorizationRequest {
+        client_id: client.client_id.clone(),
+        redirect_uri: redirect_uri.to_owned(),
+        state: p.get("state").map(str::to_owned),
+        nonce: p.get("nonce").map(str::to_owned),
+        challenge: challenge.to_owned(),
+        scope: granted_scope(p.get("scope")).ok_or(("invalid_scope", "Ask for openid, profile or mcp."))?,
+        resource,
+        mfa: acr == Some(ACR_MFA),
+        max_age,
+        fresh: !silent && !prompts.is_empty(),
+        silent,
+        login_hint: p.get("login_hint").map(str::to_owned),
+    })
+}
+
+/// The scopes of a request that we grant; `mcp` when it names none; nothing when it names only unknown ones.
+pub(crate) fn granted_scope(asked: Option<&str>) -> Option<String> {
+    let Some(asked) = asked else { return Some("mcp".to_owned()) };
+    let granted: Vec<&str> = SCOPES.into_iter().filter(|s| asked.split(' ').any(|a| a == *s)).collect();
+    (!granted.is_empty()).then(|| granted.join(" "))
+}
+
+/// A code, a page, or `login_required`.
+async fn answer(
+    state: &State,
+    headers: &HeaderMap,
+    client: &Client,
+    redirect: &Url,
+    request: AuthorizationRequest,
+) -> Result<Response, Error> {
+    let session = usable_session(state, headers, &request).await?;
+    let step = match session {
+        Some((session, user)) if session.mfa || !(request.mfa || user.mfa_always) => {
+            return code(state, redirect, request, &user, &session);
+        }
+        Some((session, user)) if user.has_totp() => Step::Code {
+            name: user.name,
+            credentials: user.credentials,
+            password_at: session.password_at,
+            sid: session.sid,
+        },
+        _ => Step::Password,
+    };
+    if request.silent {
+        let error = [("error", "login_required"), ("error_description", "The person has to sign in.")];
+        return to_client(state, redirect, request.state.as_deref(), &error);
+    }
+    let browser = browser_id(state, headers)?;
+    let cookie = CookieKind::Browser.set(state, &browser, PENDING_S)?;
+    let pending = Pending::new(state, request, step);
+    Ok(with_cookies(pending.page(state, client, redirect, &browser, None)?, [cookie]))
+}
+
+/// The browser's session with its user, if both still stand and the request does not ask for a fresher one.
+async fn usable_session(
+    state: &State,
+    headers: &HeaderMap,
+    request: &AuthorizationRequest,
+) -> Result<Option<(Session, User)>, Error> {
+    let now = state.clock.epoch_seconds();
+    let cookie = CookieKind::Session.read(state, headers);
+    let Some(session) = cookie.and_then(|c| state.sessions.find(&c, now)) else { return Ok(None) };
+    let too_old = request.max_age.is_some_and(|age| age == 0 || now - session.password_at > age);
+    if request.fresh || too_old {
+        return Ok(None);
+    }
+    let user = state.users.find(&session.name).await?.filter(|u| u.credentials == session.credentials);
+    Ok(user.map(|user| (session, user)))
+}
+
+/// Sends the browser back with a code.
+pub(crate) fn code(
+    state: &State,
+    redirect: &Url,
+    request: AuthorizationRequest,
+    user: &User,
+    session: &Session,
+) -> Result<Response, Error> {
+    let client_state = request.state.clone();
+    let code = state.codes.issue(Grant {
+        request,
+        name: user.name.clone(),
+        credentials: user.credentials.clone(),
+        mfa: session.mfa,
+        auth_time: session.password_at,
+        sid: session.sid.clone(),
+        issued_at: state.clock.epoch_seconds(),
+    })?;
+    to_client(state, redirect, client_state.as_deref(), &[("code", code.expose())])
+}

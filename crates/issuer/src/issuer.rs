@@ -1,0 +1,195 @@
+//! [`Issuer`]: what it is opened with, and the state that its handlers share. Routes stand in `router`.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use platform::audit::{AuditActor, AuditEntry, AuditLog, Outcome};
+use platform::resource::BaseUrl;
+use platform::secret::SecretKey;
+use platform::store::Store;
+use platform::{Error, ErrorKind, Json, SharedClock};
+use url::Url;
+
+use crate::clients::{Clients, NewClient};
+use crate::codes::Codes;
+use crate::keys::SigningKey;
+use crate::passwords::Passwords;
+use crate::refusals::Refusals;
+use crate::sealing::Sealer;
+use crate::sessions::Sessions;
+use crate::throttle::Throttle;
+use crate::users::{NewUser, User, Users};
+
+/// How often finished minutes of refusals go to the audit log.
+const REFUSAL_FLUSH: Duration = Duration::from_secs(5);
+
+/// What an issuer needs.
+pub struct IssuerOptions {
+    /// The issuer identifier, `<public url>/issuer`: `http` or `https`, without query and fragment.
+    pub url: Url,
+    /// The platform's public base URL: the default audience, and the root of every allowed `resource` (T1).
+    pub platform: BaseUrl,
+    /// Time.
+    pub clock: SharedClock,
+    /// Users, clients, and used one-time codes.
+    pub store: Arc<dyn Store>,
+    /// Sign-ins, refusals and tokens are recorded there.
+    pub audit: Arc<dyn AuditLog>,
+    /// Signs tokens.
+    pub signing_key: SigningKey,
+    /// Seals TOTP secrets in the store and the state of unfinished sign-ins in the pages. Must outlive a restart.
+    pub sealing_key: SecretKey,
+}
+
+/// The issuer. Clones share one state.
+#[derive(Clone)]
+pub struct Issuer(pub(crate) Arc<State>);
+
+/// What all handlers share.
+pub(crate) struct State {
+    /// Issuer identifier, without trailing slash.
+    pub(crate) url: String,
+    /// Path of the identifier, `/issuer`: where cookies and forms belong.
+    pub(crate) path: String,
+    /// The identifier's scheme is `https`.
+    pub(crate) secure: bool,
+    pub(crate) platform: BaseUrl,
+    pub(crate) clock: SharedClock,
+    pub(crate) audit: Arc<dyn AuditLog>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) key: SigningKey,
+    pub(crate) sealer: Sealer,
+    pub(crate) users: Users,
+    pub(crate) clients: Clients,
+    pub(crate) passwords: Passwords,
+    pub(crate) throttle: Throttle,
+    pub(crate) sessions: Sessions,
+    pub(crate) codes: Codes,
+    pub(crate) refusals: Refusals,
+}
+
+impl Issuer {
+    /// Opens the issuer inside a Tokio runtime; nothing is read or written yet. Error: `issuer_url_invalid`.
+    pub fn open(options: IssuerOptions) -> Result<Self, Error> {
+        let url = &options.url;
+        let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() || !plain {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "issuer_url_invalid",
+                "The issuer's URL must be http or https, without user, query and fragment.",
+            ));
+        }
+        let sealer = Sealer::new(&options.sealing_key);
+        let state = Arc::new(State {
+            url: url.as_str().trim_end_matches('/').to_owned(),
+            path: url.path().trim_end_matches('/').to_owned(),
+            secure: url.scheme() == "https",
+            platform: options.platform,
+            clock: options.clock,
+            audit: options.audit,
+            users: Users::new(Arc::clone(&options.store)),
+            clients: Clients::new(Arc::clone(&options.store)),
+            store: options.store,
+            key: options.signing_key,
+            sealer,
+            passwords: Passwords::new(),
+            throttle: Throttle::new(),
+            sessions: Sessions::new(),
+            codes: Codes::new(),
+            refusals: Refusals::default(),
+        });
+        let runtime = tokio::runtime::Handle::try_current().map_err(Error::internal)?;
+        runtime.spawn(flush_refusals(Arc::downgrade(&state)));
+        Ok(Self(state))
+    }
+
+    /// All routes, relative to the issuer's URL; nest it at that URL's path. Serve it with
+    /// `into_make_service_with_connect_info::<SocketAddr>()`: throttling and audit read the caller's address there.
+    pub fn router(&self) -> axum::Router {
+        crate::router::router(self.clone())
+    }
+
+    /// The discovery document (OpenID Connect Discovery 1.0, RFC 8414). The server also serves it at
+    /// `/.well-known/oauth-authorization-server/issuer` and `/.well-known/openid-configuration/issuer`, where RFC 8414
+    /// inserts the well-known part before an issuer's path.
+    pub fn metadata_json(&self) -> Json {
+        crate::metadata::document(&self.0)
+    }
+
+    /// Creates or replaces a user; what is unchanged is not written. Returns the subject. Errors: `user_invalid`
+    /// ([`ErrorKind::InvalidInput`]), the store's.
+    pub async fn create_user(&self, user: NewUser) -> Result<String, Error> {
+        self.0.users.upsert(user, &self.0.passwords, &self.0.sealer).await
+    }
+
+    /// Creates or replaces a client; what is unchanged is not written. Errors: `client_invalid`
+    /// ([`ErrorKind::InvalidInput`]), the store's.
+    pub async fn create_client(&self, client: NewClient) -> Result<(), Error> {
+        self.0.clients.upsert(client).await
+    }
+
+    /// Writes the counts of refusals that are still in memory to the audit log: call it when the process stops.
+    pub async fn close(&self) {
+        self.0.flush(true).await;
+    }
+}
+
+impl State {
+    /// Counts a refusal of somebody who is not known (T25).
+    pub(crate) fn refuse(&self, source: Option<std::net::IpAddr>, reason: &'static str, account: Option<&str>) {
+        self.refusals.note(self.clock.now(), source, reason, account);
+    }
+
+    /// Writes finished minutes of refusals, or all of them.
+    pub(crate) async fn flush(&self, all: bool) {
+        for (key, tally) in self.refusals.due(self.clock.now(), all) {
+            if let Err(error) = self.audit.append(tally.entry(&key)).await {
+                tracing::error!(code = error.code(), detail = error.detail(), "refusals could not be audited yet");
+                self.refusals.restore(key, tally);
+            }
+        }
+    }
+
+    /// Records what a known user did. Nothing may happen when this fails.
+    pub(crate) async fn record(
+        &self,
+        action: &str,
+        outcome: Outcome,
+        actor: AuditActor,
+        source: Option<std::net::IpAddr>,
+        code: Option<&str>,
+        facts: &[(&str, Json)],
+    ) -> Result<(), Error> {
+        let mut entry = AuditEntry::event(self.clock.now(), action, outcome);
+        entry.actor = Some(actor);
+        entry.source = source;
+        entry.code = code.map(str::to_owned);
+        entry.protocol = Some("oidc".to_owned());
+        entry.facts = facts.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        self.audit.append(entry).await.map(|_| ())
+    }
+
+    /// A user as the audit log keeps it.
+    pub(crate) fn actor(&self, user: &User, client_id: &str) -> AuditActor {
+        AuditActor {
+            issuer: self.url.clone(),
+            subject: user.sub.clone(),
+            name: user.name.clone(),
+            groups: user.groups.clone(),
+            client_id: client_id.to_owned(),
+            act: Vec::new(),
+        }
+    }
+}
+
+/// Ends by itself when the issuer is gone.
+async fn flush_refusals(state: Weak<State>) {
+    loop {
+        tokio::time::sleep(REFUSAL_FLUSH).await;
+        match state.upgrade() {
+            Some(state) => state.flush(false).await,
+            None => return,
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! A running issuer with users and clients, and a caller that keeps cookies as a browser does.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use interlock_issuer::{GrantType, Issuer, IssuerOptions, NewClient, NewUser, SigningKey};
+use platform::resource::BaseUrl;
+use platform::secret::SecretKey;
+use platform::{Clock, Json};
+use url::Url;
+
+use crate::memory_store::{MemoryAudit, MemoryStore};
+
+pub(crate) const PASSWORD: &str = "correct horse battery";
+pub(crate) const TOTP_SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+pub(crate) const CLIENT_SECRET: &str = "a-generated-secret-of-good-length";
+pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+pub(crate) const REDIRECT: &str = "http://127.0.0.1:43210/callback";
+pub(crate) const MFA: &str = "urn:interlock:acr:mfa";
+
+/// A clock that stands still until it is moved, so that no delay of the machine changes an answer.
+pub(crate) struct ManualClock(AtomicI64);
+
+impl Default for ManualClock {
+    /// At the beginning of a minute.
+    fn default() -> Self {
+        Self(AtomicI64::new(1_900_000_020 / 60 * 60))
+    }
+}
+
+impl ManualClock {
+    pub(crate) fn advance(&self, seconds: i64) {
+        self.0.fetch_add(seconds, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> jiff::Timestamp {
+        jiff::Timestamp::from_second(self.0.load(Ordering::SeqCst)).unwrap()
+    }
+}
+
+/// A running issuer.
+pub(crate) struct Lab {
+    pub(crate) issuer: Issuer,
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) audit: Arc<MemoryAudit>,
+    pub(crate) clock: Arc<ManualClock>,
+    /// The platform's URL; the issuer is at `/issuer` below it.
+    pub(crate) platform: String,
+}
+
+pub(crate) fn alice() -> NewUser {
+    NewUser {
+        name: "alice".into(),
+        display_name: "Alice Admin".into(),
+        password: PASSWORD.into(),
+        totp_secret: Some(TOTP_SECRET.into()),
+        groups: vec!["network-admins".into()],
+        mfa_always: false,
+        seeded: true,
+    }
+}
+
+pub(crate) fn native_client() -> NewClient {
+    NewClient {
+        client_id: "native".into(),
+        secret: None,
+        redirect_uris: vec![
+            "http://127.0.0.1/callback".into(),
+            "http://[::1]/callback".into(),
+            "https://app.example/cb".into(),
+        ],
+        grants: vec![GrantType::AuthorizationCode],
+        groups: vec![],
+        name: "Native <client>".into(),
+    }
+}
+
+impl Lab {
+    pub(crate) async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let platform = format!("http://{}", listener.local_addr().unwrap());
+        let (store, audit) = (Arc::new(MemoryStore::default()), Arc::new(MemoryAudit::default()));
+        let clock = Arc::new(ManualClock::default());
+        let issuer = Issuer::open(IssuerOptions {
+            url: Url::parse(&format!("{platform}/issuer")).unwrap(),
+            platform: BaseUrl::new(&Url::parse(&platform).unwrap()),
+            clock: clock.clone(),
+            store: store.clone(),
+            audit: audit.clone(),
+            signing_key: SigningKey::generate().unwrap(),
+            sealing_key: SecretKey::new([7; 32]),
+        })
+        .unwrap();
+        issuer.create_user(alice()).await.unwrap();
+        issuer
+            .create_user(NewUser {
+                name: "bob".into(),
+                display_name: "Bob".into(),
+                totp_secret: None,
+                groups: vec![],
+                ..alice()
+            })
+            .await
+            .unwrap();
+        issuer.create_user(NewUser { name: "carol".into(), mfa_always: true, ..alice() }).await.unwrap();
+        issuer.create_client(native_client()).await.unwrap();
+        issuer
+            .create_client(NewClient {
+                client_id: "machine".into(),
+                secret: Some(CLIENT_SECRET.into()),
+                redirect_uris: vec![REDIRECT.into()],
+                grants: vec![GrantType::AuthorizationCode, GrantType::ClientCredentials],
+                groups: vec!["automation".into()],
+                name: "Machine".into(),
+            })
+            .await
+            .unwrap();
+        let app =
+            axum::Router::new().nest("/issuer", issuer.router()).into_make_service_with_connect_info::<SocketAddr>();
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Self { issuer, store, audit, clock, platform }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("{}/issuer", self.platform)
+    }
+
+    pub(crate) fn browser(&self) -> Browser {
+        #[expect(clippy::disallowed_methods, reason = "the test is the caller, not the platform")]
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        Browser { http, issuer: self.url(), cookies: BTreeMap::new() }
+    }
+
+    /// The code that the authenticator shows now.
+    pub(crate) fn otp(&self) -> String {
+        let secret = totp_rs::Secret::try_from_base32(TOTP_SECRET).unwrap();
+        let totp = totp_rs::Builder::new().with_secret(secret).build().unwrap();
+        totp.generate(u64::try_from(self.clock.epoch_seconds()).unwrap()).to_string()
+    }
+
+    /// A code that no window around now accepts.
+    pub(crate) fn wrong_otp(&self) -> String {
+        let secret = totp_rs::Secret::try_from_base32(TOTP_SECRET).unwrap();
+        let totp = totp_rs::Builder::new().with_secret(secret).build().unwrap();
+        let now = u64::try_from(self.clock.epoch_seconds()).unwrap();
+        let around: Vec<String> = (0..=20).map(|n| totp.generate(now + 30 * n - 60).to_string()).collect();
+        (0..).map(|n| format!("{n:06}")).find(|code| !around.contains(code)).unwrap()
+    }
+}
+
+/// An answer with its body read.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map(|v| v.to_str().unwrap()).unwrap_or_default()
+    }
+
+    pub(crate) fn json(&self) -> Json {
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    /// Where it redirects to.
+    pub(crate) fn location(&self) -> Url {
+        assert_eq!(self.status, 303, "{}", self.body);
+        Url::parse(self.header("location")).unwrap()
+    }
+
+    /// A parameter of the redirect.
+    pub(crate) fn parameter(&self, name: &str) -> Option<String> {
+        self.location().query_pairs().find(|(n, _)| n == name).map(|(_, v)| v.into_owned())
+    }
+
+    /// The value of a hidden or visible field of the form.
+    pub(crate) fn field(&self, name: &str) -> String {
+        let after =
+            self.body.split(&format!("name=\"{name}\"")).nth(1).unwrap_or_else(|| panic!("no {name} in {}", self.body));
+        let tag = after.split('>').next().unwrap();
+        tag.split("value=\"").nth(1).and_then(|v| v.split('"').next()).unwrap_or_default().to_owned()
+    }
+}
+
+/// A caller with cookies.
+#[derive(Clone)]
+pub(crate) struct Browser {
+    pub(crate) http: reqwest::Client,
+    pub(crate) issuer: String,
+    pub(crate) cookies: BTreeMap<String, String>,
+}
+
+impl Browser {
+    async fn send(&mut self, request: reqwest::RequestBuilder) -> Answer {
+        let cookies: Vec<String> = self.cookies.iter().map(|(n, v)| format!("{n}={v}")).collect();
+        let request = if cookies.is_empty() { request } else { request.header("cookie", cookies.join("; ")) };
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        for cookie in headers.get_all("set-cookie") {
+            let (name, rest) = cookie.to_str().unwrap().split_once('=').unwrap();
+            match rest.split(';').next().unwrap() {
+                "" => self.cookies.remove(name),
+                value => self.cookies.insert(name.to_owned(), value.to_owned()),
+            };
+        }
+        Answer { status, headers, body: response.text().await.unwrap() }
+    }
+
+    pub(crate) async fn get(&mut self, path: &str) -> Answer {
+        let request = self.http.get(format!("{}{path}", self.issuer));
+        self.send(request).await
+    }
+
+    pub(crate) async fn post(&mut self, path: &str, form: &[(&str, &str)]) -> Answer {
+        let request = self.http.post(format!("{}{path}", self.issuer)).form(form);
+        self.send(request).await
+    }
+
+    /// `/authorize` with the usual parameters; `changes` replace them, or remove them when empty.
+    pub(crate) async fn authorize(&mut self, changes: &[(&str, &str)]) -> Answer {
+        let mut parameters = BTreeMap::from([
+            ("response_type", "code"),
+            ("client_id", "native"),
+            ("redirect_uri", REDIRECT),
+            ("scope", "openid mcp"),
+            ("state", "st&te"),
+            ("nonce", "n-1"),
+            ("code_challenge", CHALLENGE),
+            ("code_challenge_method", "S256"),
+        ]);
+        parameters.extend(changes.iter().copied());
+        parameters.retain(|_, value| !value.is_empty());
+        let url = Url::parse_with_params(&format!("{}/authorize", self.issuer), parameters).unwrap();
+        let request = self.http.get(url);
+        self.send(request).await
+    }
+
+    /// Posts the password form of `page`.
+    pub(crate) async fn give_password(&mut self, page: &Answer, name: &str, password: &str) -> Answer {
+        assert_eq!(page.field("username").len() + page.field("password").len(), page.field("username").len());
+        let (csrf, request) = (page.field("csrf"), page.field("request"));
+        let form = [("csrf", &*csrf), ("request", &*request), ("username", name), ("password", password)];
+        self.post("/sign-in", &form).await
+    }
+
+    /// Posts the code form of `page`.
+    pub(crate) async fn give_code(&mut self, page: &Answer, code: &str) -> Answer {
+        assert_eq!(page.field("otp"), "");
+        let (csrf, request) = (page.field("csrf"), page.field("request"));
+        self.post("/sign-in/otp", &[("csrf", &csrf), ("request", &request), ("otp", code)]).await
+    }
+
+    /// Redeems the code of a redirect as the public client.
+    pub(crate) async fn redeem(&mut self, redirect: &Answer, changes: &[(&str, &str)]) -> Answer {
+        let code = redirect.parameter("code").unwrap_or_else(|| panic!("{}", redirect.location()));
+        let mut form = BTreeMap::from([
+            ("grant_type", "authorization_code"),
+            ("client_id", "native"),
+            ("redirect_uri", REDIRECT),
+            ("code_verifier", VERIFIER),
+            ("code", &*code),
+        ]);
+        form.extend(changes.iter().copied());
+        form.retain(|_, value| !value.is_empty());
+        let form: Vec<(&str, &str)> = form.into_iter().collect();
+        self.post("/token", &form).await
+    }
+}
+
+/// Header and claims of a token, unverified.
+pub(crate) fn token(text: &Json) -> (Json, Json) {
+    let part = |n: usize| {
+        let encoded = text.as_str().unwrap().split('.').nth(n).unwrap();
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(encoded).unwrap()).unwrap()
+    };
+    (part(0), part(1))
+}

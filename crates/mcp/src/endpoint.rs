@@ -1,0 +1,145 @@
+//! The HTTP face of a server: a tower service to mount at one path, behind the edge.
+//!
+//! The edge has authenticated, checked `Host` and `Origin` and set a deadline; it puts an `Arc<CallContext>` (or a
+//! `CallContext`) into the extensions. Without one nothing is served. Set TCP_NODELAY on the listener.
+//! Next: `screen` for what happens to a request first.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::{Request, Response, header};
+use platform::CallContext;
+use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
+use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+
+use crate::bridge::{Bridge, Shared};
+use crate::error::Fault;
+use crate::fast_call;
+use crate::handler::CallHandler;
+use crate::revision::Revision;
+use crate::screen;
+
+/// The filter directive that an installation's log must carry: rmcp writes arguments and results at `debug` and the data
+/// of errors at `warn`.
+pub const LOG_DIRECTIVE: &str = "rmcp=error";
+
+/// What can be set per endpoint.
+#[derive(Debug, Clone)]
+pub struct EndpointOptions {
+    /// The revisions to serve. One that is switched off looks as if this server had never known it.
+    pub revisions: Vec<Revision>,
+    /// Largest request body in bytes.
+    pub max_body: usize,
+    /// How long a client may keep a list of tools (`ttlMs`, revision 2026-07-28).
+    pub list_ttl: Duration,
+    /// Whether plain calls go around rmcp. Off only to compare the two ways.
+    pub fast_calls: bool,
+}
+
+impl Default for EndpointOptions {
+    /// All revisions, 1 MiB, 60 s.
+    fn default() -> Self {
+        Self {
+            revisions: Revision::ALL.to_vec(),
+            max_body: 1024 * 1024,
+            list_ttl: Duration::from_secs(60),
+            fast_calls: true,
+        }
+    }
+}
+
+/// An MCP server at one path; cheap to clone. Mount with `Router::route_service`.
+#[derive(Clone)]
+pub struct Endpoint {
+    shared: Arc<Shared>,
+    rmcp: StreamableHttpService<Bridge, NeverSessionManager>,
+}
+
+/// Builds the endpoint for one server.
+pub fn endpoint(handler: Arc<dyn CallHandler>, options: EndpointOptions) -> Endpoint {
+    let legacy = options.revisions.iter().any(|r| r.is_legacy());
+    let config = StreamableHttpServerConfig::default()
+        // The edge checks both, with the public host name that only it knows.
+        .disable_allowed_hosts()
+        .disable_allowed_origins()
+        .with_legacy_session_mode(false)
+        .with_json_response(true)
+        .with_max_request_body_bytes(options.max_body)
+        .with_stateless_protocol_metadata_required(!legacy);
+    let shared = Arc::new(Shared::new(handler, options));
+    let bridge = Bridge(Arc::clone(&shared));
+    let rmcp = StreamableHttpService::new(move || Ok(bridge.clone()), Arc::new(NeverSessionManager::default()), config);
+    Endpoint { shared, rmcp }
+}
+
+impl Endpoint {
+    /// Answers one HTTP request.
+    pub async fn serve(&self, request: Request<Body>) -> Response<Body> {
+        match self.try_serve(request).await {
+            Ok(response) => response,
+            Err(fault) => fault.into_response(),
+        }
+    }
+
+    /// Waits until the calls under way have ended, also those whose callers hung up. Call it after the listener stopped.
+    pub async fn drain(&self) {
+        self.shared.tracker.close();
+        self.shared.tracker.wait().await;
+    }
+
+    async fn try_serve(&self, mut request: Request<Body>) -> Result<Response<Body>, Fault> {
+        screen::head(&mut request)?;
+        let (mut parts, body) = request.into_parts();
+        let cx = match parts.extensions.get::<Arc<CallContext>>() {
+            Some(cx) => Arc::clone(cx),
+            None => {
+                let cx = Arc::new(parts.extensions.remove::<CallContext>().ok_or_else(Fault::no_context)?);
+                parts.extensions.insert(Arc::clone(&cx));
+                cx
+            }
+        };
+        let body = screen::read(body, self.shared.options.max_body).await?;
+        let message = screen::message(&body)?;
+        let served = &self.shared.options.revisions;
+        screen::version(&parts.headers, &message, served).map_err(|f| f.with_id(message.id.clone()))?;
+        let id = message.id.clone();
+        if self.shared.options.fast_calls
+            && let Some(fast) = fast_call::plain(&parts.headers, message, served)
+        {
+            return fast_call::answer(&self.shared, cx, fast).await;
+        }
+        let response = self.rmcp.handle(Request::from_parts(parts, http_body_util::Full::<Bytes>::new(body))).await;
+        json_only(response.map(Body::new)).map_err(|fault| fault.with_id(id))
+    }
+}
+
+/// rmcp answers some faults with plain text; every body of ours is JSON-RPC.
+fn json_only(response: Response<Body>) -> Result<Response<Body>, Fault> {
+    let status = response.status();
+    let text =
+        response.headers().get(header::CONTENT_TYPE).is_none_or(|t| !t.as_bytes().starts_with(b"application/json"));
+    if text && (status.is_client_error() || status.is_server_error()) {
+        return Err(Fault::http(status, "bad_request", "The request does not follow the protocol's rules for HTTP."));
+    }
+    Ok(response)
+}
+
+impl tower::Service<Request<Body>> for Endpoint {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let endpoint = self.clone();
+        Box::pin(async move { Ok(endpoint.serve(request).await) })
+    }
+}

@@ -1,0 +1,116 @@
+//! What every [`AuditLog`] must do: append in order and durably, refuse nothing it acknowledged, filter, keep arguments
+//! out. A backend calls [`every_rule`] from one test. Next: `backends/audit-log`, the first that passes it.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use platform::Json;
+use platform::audit::{AuditActor, AuditEntry, AuditFilter, AuditLog, AuditedTool, Outcome, Phase};
+use serde_json::json;
+
+/// A rule that was broken.
+pub type Broken = Box<dyn std::error::Error + Send + Sync>;
+
+/// Gives logs to the suite.
+#[async_trait::async_trait]
+pub trait AuditLogs: Send + Sync {
+    /// Opens the one log of this run: the first time a new one, later the same one again after what `end` did.
+    async fn open(&self) -> Result<Arc<dyn AuditLog>, Broken>;
+
+    /// Ends the log as an orderly stop does; the suite holds no handle of it any more.
+    async fn end(&self) -> Result<(), Broken>;
+}
+
+fn hold(rule: bool, what: &str) -> Result<(), Broken> {
+    if rule { Ok(()) } else { Err(what.into()) }
+}
+
+/// A tool call's record by `subject` under `request`.
+pub fn tool_call(subject: &str, request: &str) -> AuditEntry {
+    let mut entry = AuditEntry::event(Timestamp::UNIX_EPOCH, "tool.call", Outcome::Success);
+    entry.phase = Phase::Call;
+    entry.request_id = Some(request.to_owned());
+    entry.actor = Some(AuditActor {
+        issuer: "https://issuer.example".to_owned(),
+        subject: subject.to_owned(),
+        name: subject.to_owned(),
+        groups: vec!["network-engineers".to_owned()],
+        client_id: "suite".to_owned(),
+        act: Vec::new(),
+    });
+    entry.tool = Some(AuditedTool {
+        server: "catalyst-center".to_owned(),
+        tool: "get_device".to_owned(),
+        risk: None,
+        targets: vec!["device-1".to_owned()],
+    });
+    entry
+}
+
+fn requests(records: &[Json]) -> Vec<&str> {
+    records.iter().filter_map(|record| record.pointer("/http/request/id").and_then(Json::as_str)).collect()
+}
+
+/// Runs all rules in turn on one log.
+pub async fn every_rule(logs: &dyn AuditLogs) -> Result<(), Broken> {
+    let log = logs.open().await?;
+    positions_rise_and_recent_is_oldest_first(log.as_ref()).await?;
+    filters_admit_only_their_own(log.as_ref()).await?;
+    arguments_stay_out(log.as_ref()).await?;
+    detached_records_keep_their_place(log.as_ref()).await?;
+    drop(log);
+    logs.end().await?;
+    let log = logs.open().await?;
+    let kept = log.recent(AuditFilter { request_id: Some("order-1".to_owned()), ..Default::default() }, 10).await?;
+    hold(kept.len() == 1, "T25: an acknowledged record is there after a restart")?;
+    drop(log);
+    logs.end().await
+}
+
+async fn positions_rise_and_recent_is_oldest_first(log: &dyn AuditLog) -> Result<(), Broken> {
+    let first = log.append(tool_call("alice", "order-1")).await?;
+    let second = log.append(tool_call("bob", "order-2")).await?;
+    let third = log.append(tool_call("alice", "order-3")).await?;
+    hold(first < second && second < third, "positions rise")?;
+    let latest = log.recent(AuditFilter::default(), 2).await?;
+    hold(requests(&latest) == ["order-2", "order-3"], "recent gives the latest, oldest first")?;
+    let after = log.recent(AuditFilter { after: Some(second), ..Default::default() }, 10).await?;
+    hold(requests(&after) == ["order-3"], "after admits what stands behind that position only")?;
+    hold(log.recent(AuditFilter::default(), 0).await?.is_empty(), "a limit of zero gives nothing")
+}
+
+async fn filters_admit_only_their_own(log: &dyn AuditLog) -> Result<(), Broken> {
+    let alice = Some(("https://issuer.example".to_owned(), "alice".to_owned()));
+    let hers = log.recent(AuditFilter { actor: alice.clone(), ..Default::default() }, 10).await?;
+    hold(requests(&hers) == ["order-1", "order-3"], "an actor's records, all of them and no others")?;
+    let foreign = Some(("https://other.example".to_owned(), "alice".to_owned()));
+    let none = log.recent(AuditFilter { actor: foreign, ..Default::default() }, 10).await?;
+    hold(none.is_empty(), "the same subject of another issuer is somebody else")?;
+    let both = AuditFilter { request_id: Some("order-2".to_owned()), actor: alice, after: None };
+    hold(log.recent(both, 10).await?.is_empty(), "filters narrow each other")
+}
+
+async fn arguments_stay_out(log: &dyn AuditLog) -> Result<(), Broken> {
+    let mut entry = tool_call("alice", "arguments-1");
+    entry.arguments = Some(json!({"b": 1, "a": "canary-in-arguments"}));
+    log.append(entry).await?;
+    let mut entry = tool_call("alice", "arguments-2");
+    entry.arguments = Some(json!({"a": "canary-in-arguments", "b": 1}));
+    log.append(entry).await?;
+    let mut entry = tool_call("alice", "arguments-3");
+    entry.arguments = Some(json!({"a": "canary-in-arguments", "b": 2}));
+    log.append(entry).await?;
+    let records = log.recent(AuditFilter::default(), 3).await?;
+    hold(!format!("{records:?}").contains("canary-in-arguments"), "T26: arguments never enter a record")?;
+    let hashes: Vec<Option<&str>> =
+        records.iter().map(|r| r.pointer("/interlock/arguments_hmac").and_then(Json::as_str)).collect();
+    hold(hashes.iter().all(Option::is_some), "T26: their keyed hash does")?;
+    hold(hashes[0] == hashes[1] && hashes[1] != hashes[2], "T26: over canonical bytes")
+}
+
+async fn detached_records_keep_their_place(log: &dyn AuditLog) -> Result<(), Broken> {
+    log.append_detached(tool_call("carol", "detached-1"));
+    log.append(tool_call("carol", "detached-2")).await?;
+    let records = log.recent(AuditFilter::default(), 2).await?;
+    hold(requests(&records) == ["detached-1", "detached-2"], "a detached record stands before what came later")
+}

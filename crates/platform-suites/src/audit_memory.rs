@@ -1,0 +1,118 @@
+//! An audit log in memory, for tests that look at what was recorded and for those that make the log fail.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use platform::Json;
+use platform::audit::{AuditEntry, AuditFilter, AuditLog, AuditPosition};
+use platform::error::{Error, ErrorKind};
+use serde_json::json;
+
+/// Collects entries. Positions count from 1.
+#[derive(Default)]
+pub struct MemoryAudit {
+    entries: Mutex<Vec<AuditEntry>>,
+    failing: AtomicBool,
+}
+
+impl MemoryAudit {
+    /// Everything that was appended, oldest first.
+    pub fn entries(&self) -> Vec<AuditEntry> {
+        self.kept().clone()
+    }
+
+    /// From now on appends fail with `audit_unavailable`, until this is called with `false`.
+    pub fn fail_appends(&self, failing: bool) {
+        self.failing.store(failing, Ordering::SeqCst);
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Vec<AuditEntry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl AuditLog for MemoryAudit {
+    async fn append(&self, entry: AuditEntry) -> Result<AuditPosition, Error> {
+        if self.failing.load(Ordering::SeqCst) {
+            let message = "The audit log cannot be written, so nothing was done; try again later.";
+            return Err(Error::new(ErrorKind::Unavailable, "audit_unavailable", message));
+        }
+        let mut kept = self.kept();
+        kept.push(entry);
+        Ok(AuditPosition(kept.len() as u64))
+    }
+
+    fn append_detached(&self, entry: AuditEntry) {
+        self.kept().push(entry);
+    }
+
+    async fn recent(&self, filter: AuditFilter, limit: usize) -> Result<Vec<Json>, Error> {
+        let admits = |(position, entry): &(u64, &AuditEntry)| {
+            filter.after.is_none_or(|after| *position > after.0)
+                && (filter.request_id.is_none() || filter.request_id == entry.request_id)
+                && filter.actor.as_ref().is_none_or(|(issuer, subject)| {
+                    entry.actor.as_ref().is_some_and(|a| a.issuer == *issuer && a.subject == *subject)
+                })
+        };
+        let kept = self.kept();
+        let mut records: Vec<_> =
+            (1..).zip(kept.iter()).filter(admits).map(|(position, entry)| shown(position, entry)).collect();
+        records.drain(..records.len().saturating_sub(limit));
+        Ok(records)
+    }
+}
+
+/// The record as far as tests look at it. Arguments never enter a record.
+fn shown(position: u64, entry: &AuditEntry) -> Json {
+    json!({
+        "@timestamp": entry.at.to_string(),
+        "event": {
+            "sequence": position,
+            "action": entry.action,
+            "outcome": entry.outcome,
+            "code": entry.code,
+        },
+        "user": entry.actor,
+        "trace": {"id": entry.trace_id},
+        "interlock": {
+            "phase": entry.phase,
+            "request_id": entry.request_id,
+            "client_request_id": entry.client_request_id,
+            "tool": entry.tool,
+            "decision": entry.decision,
+            "facts": entry.facts,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use platform::audit::{AuditEntry, AuditFilter, AuditLog, AuditPosition, Outcome};
+    use serde_json::json;
+
+    use super::MemoryAudit;
+
+    #[tokio::test]
+    async fn t25_recent_shows_what_the_filter_admits_and_never_arguments() {
+        let log = MemoryAudit::default();
+        for id in ["a", "b", "a", "a"] {
+            let mut entry = AuditEntry::event(Timestamp::UNIX_EPOCH, "tool.call", Outcome::Success);
+            entry.request_id = Some(id.to_owned());
+            entry.arguments = Some(json!({"password": "canary"}));
+            log.append(entry).await.unwrap();
+        }
+        let filter = AuditFilter { request_id: Some("a".into()), actor: None, after: Some(AuditPosition(1)) };
+        let records = log.recent(filter, 5).await.unwrap();
+        let places: Vec<_> = records.iter().map(|record| record["event"]["sequence"].clone()).collect();
+        assert_eq!(places, [json!(3), json!(4)]);
+        assert_eq!(log.recent(AuditFilter::default(), 1).await.unwrap()[0]["event"]["sequence"], 4);
+        assert!(!json!(records).to_string().contains("canary"));
+        log.fail_appends(true);
+        let entry = AuditEntry::event(Timestamp::UNIX_EPOCH, "tool.call", Outcome::Success);
+        assert_eq!(log.append(entry).await.unwrap_err().code(), "audit_unavailable");
+        assert_eq!(log.entries().len(), 4);
+    }
+}

@@ -1,0 +1,216 @@
+//! The client for one configured target (T13): exact scheme, host and port, no redirects, no proxy; every failure has a
+//! code. When it sends again is in `retry`, when not at all in `breaker`.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::Method;
+use url::Url;
+
+use super::attempt::{Failure, attempt};
+use super::breaker::{Breaker, BreakerOptions};
+use super::observe::{Outbound, OutboundObserver, Outcome};
+use super::request::{Request, Response};
+use super::retry::{RetryBudget, RetryOptions, Verdict, backoff, verdict};
+use super::tls;
+use crate::error::{Error, ErrorKind};
+
+/// How to reach one configured target.
+#[derive(Debug, Clone)]
+pub struct TargetOptions {
+    /// Name for metrics, logs and errors: the server instance or the service.
+    pub name: String,
+    /// Scheme, host, port and base path; everything else is refused.
+    pub base: Url,
+    /// PEM file with the certificate authorities to trust instead of the system's.
+    pub ca_pem: Option<Vec<u8>>,
+    /// SHA-256 of the server certificate's SubjectPublicKeyInfo, in hexadecimal: pins the peer.
+    pub pin_sha256: Option<String>,
+    /// Longest time for one attempt.
+    pub attempt_timeout: Duration,
+    /// Most bytes of a response body.
+    pub max_body: usize,
+    /// When a request is sent again.
+    pub retry: RetryOptions,
+    /// When nothing is sent for a while.
+    pub breaker: BreakerOptions,
+}
+
+impl TargetOptions {
+    /// Defaults: 10 s an attempt, 8 MiB a body, the system's certificate authorities, [`RetryOptions::default`],
+    /// [`BreakerOptions::default`].
+    pub fn new(name: impl Into<String>, base: Url) -> Self {
+        Self {
+            name: name.into(),
+            base,
+            ca_pem: None,
+            pin_sha256: None,
+            attempt_timeout: Duration::from_secs(10),
+            max_body: 8 << 20,
+            retry: RetryOptions::default(),
+            breaker: BreakerOptions::default(),
+        }
+    }
+}
+
+/// The client for one configured target. Clones share connections, retry budget and breaker.
+#[derive(Clone)]
+pub struct TargetClient(Arc<Inner>);
+
+struct Inner {
+    client: reqwest::Client,
+    options: TargetOptions,
+    budget: RetryBudget,
+    breaker: Breaker,
+    observer: Option<Arc<dyn OutboundObserver>>,
+}
+
+impl std::fmt::Debug for TargetClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TargetClient").field("name", &self.0.options.name).finish_non_exhaustive()
+    }
+}
+
+/// A timeout says something about the target only when it had at least this long to answer.
+const FAIR_CHANCE: Duration = Duration::from_secs(1);
+
+impl TargetClient {
+    /// Builds the client. Errors (settings): `target_base_invalid`, `tls_ca_invalid`, `tls_pin_invalid`,
+    /// `tls_no_authorities`.
+    pub fn new(options: TargetOptions) -> Result<Self, Error> {
+        Self::build(options, None)
+    }
+
+    /// The same, with an observer that hears of every attempt.
+    pub fn observed(options: TargetOptions, observer: Arc<dyn OutboundObserver>) -> Result<Self, Error> {
+        Self::build(options, Some(observer))
+    }
+
+    fn build(options: TargetOptions, observer: Option<Arc<dyn OutboundObserver>>) -> Result<Self, Error> {
+        let base = &options.base;
+        let encrypted = base.scheme() == "https";
+        let plain_base = base.username().is_empty() && base.password().is_none() && base.query().is_none();
+        let pinned_in_clear = !encrypted && (options.pin_sha256.is_some() || options.ca_pem.is_some());
+        if !(encrypted || base.scheme() == "http") || !base.has_host() || !plain_base || pinned_in_clear {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "target_base_invalid",
+                format!(
+                    "The base URL of {} must be http or https with a host and at most a path; a CA or pin needs https.",
+                    options.name
+                ),
+            ));
+        }
+        let tls = tls::client_config(encrypted, options.ca_pem.as_deref(), options.pin_sha256.as_deref())?;
+        #[expect(clippy::disallowed_methods, reason = "this is the one place that builds the client for targets")]
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .referer(false)
+            // Retries are counted and budgeted here; none may happen below.
+            .retry(reqwest::retry::never())
+            .tcp_nodelay(true)
+            .connect_timeout(Duration::from_secs(5).min(options.attempt_timeout))
+            .tls_backend_preconfigured(tls)
+            .build()
+            .map_err(Error::internal)?;
+        let (budget, breaker) = (RetryBudget::new(&options.retry), Breaker::new(options.breaker));
+        Ok(Self(Arc::new(Inner { client, options, budget, breaker, observer })))
+    }
+
+    /// The options it was built with.
+    pub fn options(&self) -> &TargetOptions {
+        &self.0.options
+    }
+
+    /// Sends a request. Errors: `target_timeout` ([`ErrorKind::Timeout`]), `target_unreachable`, `target_circuit_open`
+    /// ([`ErrorKind::Unavailable`]), `target_response_too_large` ([`ErrorKind::Upstream`]), `target_request_refused`
+    /// ([`ErrorKind::InvalidInput`], nothing was sent). A response of any status is a success here; the connector maps
+    /// it.
+    ///
+    /// Only a request that says it is idempotent is sent again: after a broken connection, 502, 504, and after 429 or
+    /// 503 with a `Retry-After` that ends before the deadline.
+    pub async fn send(&self, request: Request) -> Result<Response, Error> {
+        let Inner { options, budget, .. } = &*self.0;
+        let url = request.url(&options.base)?;
+        budget.deposit();
+        let mut count = 0;
+        loop {
+            count += 1;
+            let result = self.once(&request, url.clone(), count).await;
+            let again = match &result {
+                Ok(response) => verdict(response.status, &response.headers),
+                Err(Stop::Failed(Failure::Unreachable(_))) => Verdict::Again(None),
+                Err(_) => Verdict::Final,
+            };
+            let pause = match again {
+                Verdict::Again(after) if request.idempotent && count < options.retry.max_attempts => {
+                    after.unwrap_or_default().max(backoff(&options.retry, count))
+                }
+                _ => return result.map_err(|stop| stop.into_error(&options.name)),
+            };
+            let fits = Instant::now() + pause < request.deadline;
+            if !fits || !budget.withdraw() {
+                return result.map_err(|stop| stop.into_error(&options.name));
+            }
+            tracing::debug!(target = %options.name, attempt = count, ?pause, "sending again");
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn once(&self, request: &Request, url: Url, count: u32) -> Result<Response, Stop> {
+        let Inner { client, options, breaker, .. } = &*self.0;
+        let started = Instant::now();
+        let left = request.deadline.saturating_duration_since(started);
+        if left.is_zero() {
+            return Err(Stop::Failed(Failure::Timeout(Duration::ZERO)));
+        }
+        let permit = breaker.acquire(started).map_err(|wait| {
+            self.observe(&request.method, Outcome::CircuitOpen, count, Duration::ZERO);
+            Stop::CircuitOpen(wait)
+        })?;
+        let limit = left.min(options.attempt_timeout);
+        let sent =
+            client.request(request.method.clone(), url).headers(request.headers.clone()).body(request.body.clone());
+        let result = attempt(sent, limit, options.max_body).await;
+        let (outcome, healthy) = match &result {
+            Ok((response, _)) => (Outcome::Status(response.status), Some(!response.status.is_server_error())),
+            Err(failure @ Failure::Timeout(limit)) => {
+                (failure.outcome(), (*limit >= options.attempt_timeout.min(FAIR_CHANCE)).then_some(false))
+            }
+            Err(failure @ Failure::Unreachable(_)) => (failure.outcome(), Some(false)),
+            Err(failure @ Failure::TooLarge(_)) => (failure.outcome(), Some(true)),
+        };
+        if let Some(healthy) = healthy {
+            permit.report(healthy, Instant::now());
+        }
+        self.observe(&request.method, outcome, count, started.elapsed());
+        result.map(|(response, _)| response).map_err(Stop::Failed)
+    }
+
+    fn observe(&self, method: &Method, outcome: Outcome, attempt: u32, duration: Duration) {
+        if let Some(observer) = &self.0.observer {
+            let target = &*self.0.options.name;
+            observer.attempted(&Outbound { target, method, outcome, attempt, duration });
+        }
+    }
+}
+
+enum Stop {
+    Failed(Failure),
+    CircuitOpen(Duration),
+}
+
+impl Stop {
+    fn into_error(self, target: &str) -> Error {
+        match self {
+            Self::Failed(failure) => failure.into_error(target),
+            Self::CircuitOpen(wait) => Error::new(
+                ErrorKind::Unavailable,
+                "target_circuit_open",
+                format!("{target} failed repeatedly and is left alone for a moment; try again later."),
+            )
+            .with_retry_after(wait),
+        }
+    }
+}

@@ -1,0 +1,394 @@
+//! The fixed questions of the guard rails, rail by rail. No randomness: the same binary asks the same questions.
+
+use serde_json::{Map, json};
+
+use super::{Bound, Case, Rail, Vocabulary};
+use crate::Json;
+use crate::policy::Profile;
+
+/// The clock of every case.
+const NOW: i64 = 1_800_000_000;
+const GROUPS: [&str; 4] = ["admin", "network-engineers", "service-desk", "developers"];
+const CONNECTORS: [&str; 4] = ["catalyst-center", "servicenow", "github", "interlock"];
+/// Risk class and the article's action of what needs proof.
+const GUARDED: [(&str, &str); 3] = [("change", "write"), ("disruptive", "execute"), ("control", "admin")];
+/// Words of a bundle beyond these are not asked, so that a large data file cannot hold up activation.
+const MAX_WORDS: usize = 256;
+
+/// Every case for a profile and the names that its bundle uses.
+pub fn cases(profile: Profile, vocabulary: &Vocabulary) -> impl Iterator<Item = Case> {
+    let groups = group_sets(vocabulary);
+    let mut all = Vec::with_capacity(4096);
+    broken_inputs(&mut all);
+    ill_typed_groups(&mut all);
+    without_step_up(&mut all, &groups);
+    claims(&mut all, &groups);
+    control(&mut all, &groups);
+    unknown_risk(&mut all, &groups);
+    if profile != Profile::LabOpen {
+        without_grant(&mut all, &groups);
+    }
+    words(&mut all, profile, vocabulary);
+    all.into_iter()
+}
+
+/// No group, each known group alone, all of them together, and all names of the bundle together.
+fn group_sets(vocabulary: &Vocabulary) -> Vec<Json> {
+    let mut sets = vec![json!([]), json!(GROUPS)];
+    sets.extend(GROUPS.iter().map(|group| json!([group])));
+    if !vocabulary.words.is_empty() {
+        sets.push(json!(vocabulary.words));
+    }
+    sets
+}
+
+/// Each name of the bundle, once as the caller's only group and once as the connector, in the plainest cases.
+fn words(all: &mut Vec<Case>, profile: Profile, vocabulary: &Vocabulary) {
+    let everybody: Vec<&str> =
+        GROUPS.into_iter().chain(vocabulary.words.iter().map(String::as_str).take(MAX_WORDS)).collect();
+    let everybody = json!(everybody);
+    for word in vocabulary.words.iter().take(MAX_WORDS) {
+        for (groups, connector) in [(&json!([word]), "catalyst-center"), (&everybody, word.as_str())] {
+            for risk in GUARDED {
+                let base = call(groups, connector, risk);
+                let mut push = |rail, bound, edits: &[(&str, Json)]| {
+                    all.push(Case { rail, input: with(base.clone(), edits), bound });
+                };
+                push(Rail::NoWriteWithoutStepUp, Bound::NotAllowed, &[("/change", grant())]);
+                push(Rail::ClaimsProveNothing, Bound::NotAllowed, &[("/arguments", talk()), ("/context", talk())]);
+                if risk.0 == "control" {
+                    let agent = [("/principal/act", json!([{"subject": "agent"}])), ("/elevation", elevation())];
+                    push(Rail::ControlNeedsAPerson, Bound::Denied, &agent);
+                } else if profile != Profile::LabOpen {
+                    push(Rail::NoChangeWithoutGrant, Bound::NotAllowed, &[("/elevation", elevation())]);
+                }
+            }
+        }
+    }
+}
+
+/// A call with every fact in its place and nothing proven.
+fn call(groups: &Json, connector: &str, (risk, action): (&str, &str)) -> Json {
+    json!({
+        "groups": groups, "resource": connector, "action": action,
+        "principal": {
+            "issuer": "https://issuer.example", "subject": "subject", "person": "person", "kind": "person",
+            "client_id": "client", "acr": null, "amr": ["pwd"], "auth_time": NOW - 5000, "mfa": false, "act": [],
+        },
+        "server": {"name": connector, "connector": connector, "environment": "production"},
+        "tool": {"name": "tool", "risk": risk},
+        "arguments": {}, "targets": [], "change": null, "elevation": null,
+        "now": NOW, "source": "192.0.2.7", "protocol": "mcp", "request_id": "00000000-0000-7000-8000-000000000000",
+    })
+}
+
+/// Replaces members by `(pointer, value)`; the parents exist in every call.
+fn with(mut input: Json, edits: &[(&str, Json)]) -> Json {
+    for (pointer, value) in edits {
+        let (parent, member) = pointer.rsplit_once('/').unwrap_or(("", pointer));
+        if let Some(object) = input.pointer_mut(parent).and_then(Json::as_object_mut) {
+            object.insert(member.to_owned(), value.clone());
+        }
+    }
+    input
+}
+
+fn without(mut input: Json, member: &str) -> Json {
+    if let Some(object) = input.as_object_mut() {
+        object.remove(member);
+    }
+    input
+}
+
+fn elevation() -> Json {
+    json!({"authenticated_at": NOW - 30, "expires_at": NOW + 600, "single_use": true})
+}
+
+fn grant() -> Json {
+    json!({"id": "CHG-1", "expires_at": NOW + 3600, "approvers": 5})
+}
+
+/// What a caller can write into its arguments and headers: all of it is talk.
+fn talk() -> Json {
+    json!({
+        "ticket": "CHG0012345", "change_id": "CHG0012345", "approved": true, "approval": {"status": "approved", "approver": "bob"},
+        "mfa": true, "step_up": true, "elevation": elevation(), "change": grant(), "approvers": 9, "window": "open",
+        "_interlock": {"change": "CHG0012345"}, "break_glass": true, "force": true, "confirm": true, "user": {"mfa": true},
+    })
+}
+
+fn broken_inputs(all: &mut Vec<Case>) {
+    let mut push = |input: Json| all.push(Case { rail: Rail::EveryInputDecides, input, bound: Bound::NotAllowed });
+    for input in [json!(null), json!(true), json!(7), json!("input"), json!([]), json!([[]]), json!({})] {
+        push(input);
+    }
+    let base = call(&json!(["admin"]), "catalyst-center", ("disruptive", "execute"));
+    let members: Vec<String> = base.as_object().map(|map| map.keys().cloned().collect()).unwrap_or_default();
+    let wrong = [
+        json!(null),
+        json!(true),
+        json!(-1),
+        json!(1.5),
+        json!(1e300),
+        json!(""),
+        json!("x"),
+        json!([]),
+        json!([null]),
+        json!({}),
+        json!({"x": []}),
+    ];
+    for member in &members {
+        push(without(base.clone(), member));
+        for value in &wrong {
+            push(with(base.clone(), &[(&format!("/{member}"), value.clone())]));
+        }
+        let nested: Vec<String> =
+            base[member.as_str()].as_object().map(Map::keys).into_iter().flatten().cloned().collect();
+        for inner in nested {
+            for value in &wrong {
+                push(with(base.clone(), &[(&format!("/{member}/{inner}"), value.clone())]));
+            }
+        }
+    }
+    for (fact, full) in [("elevation", elevation()), ("change", grant())] {
+        for member in full.as_object().map(Map::keys).into_iter().flatten() {
+            for value in &wrong {
+                let edit = with(full.clone(), &[(member, value.clone())]);
+                // A member may happen to be right; what must not happen is no decision.
+                let input = with(base.clone(), &[(&format!("/{fact}"), edit)]);
+                all.push(Case { rail: Rail::EveryInputDecides, input, bound: Bound::Any });
+            }
+        }
+    }
+}
+
+fn ill_typed_groups(all: &mut Vec<Case>) {
+    let admin = json!(["admin"]);
+    let ill = [
+        json!("admin"),
+        json!({"admin": "admin"}),
+        json!({"0": "admin"}),
+        json!([["admin"]]),
+        json!([{"name": "admin"}]),
+        json!([{"admin": true}]),
+        json!(["admin", 7]),
+        json!([null, "admin"]),
+        json!(["admin", ["admin"]]),
+        json!(["admin", true]),
+        json!(null),
+        json!(7),
+        json!(true),
+        json!(1.5),
+        json!({"groups": ["admin"]}),
+    ];
+    let risks = [
+        ("read", "read"),
+        ("probe", "execute"),
+        ("record", "write"),
+        ("change", "write"),
+        ("disruptive", "execute"),
+        ("control", "admin"),
+    ];
+    for connector in CONNECTORS {
+        for risk in risks {
+            let proven = [("/elevation", elevation()), ("/change", grant())];
+            let base = with(call(&admin, connector, risk), &proven);
+            for groups in &ill {
+                let input = with(base.clone(), &[("/groups", groups.clone())]);
+                all.push(Case { rail: Rail::IllTypedGroupsAllowNothing, input, bound: Bound::Denied });
+            }
+            all.push(Case {
+                rail: Rail::IllTypedGroupsAllowNothing,
+                input: without(base, "groups"),
+                bound: Bound::Denied,
+            });
+        }
+    }
+}
+
+/// Ways of not having passed a second factor, as edits of a call.
+fn no_step_up() -> Vec<Vec<(&'static str, Json)>> {
+    let token = |amr: Json, acr: Json, auth_time: Json, mfa: Json| {
+        vec![
+            ("/principal/amr", amr),
+            ("/principal/acr", acr),
+            ("/principal/auth_time", auth_time),
+            ("/principal/mfa", mfa),
+        ]
+    };
+    let elevated = |authenticated_at: i64, expires_at: i64| {
+        vec![(
+            "/elevation",
+            json!({"authenticated_at": authenticated_at, "expires_at": expires_at, "single_use": true}),
+        )]
+    };
+    vec![
+        vec![],
+        token(json!(["hwk"]), json!(null), json!(NOW - 10), json!(false)),
+        token(json!(["swk", "otp", "mfa", "duo"]), json!("phrh"), json!(NOW - 10), json!(false)),
+        token(json!(["pwd", "otp"]), json!("mfa"), json!(NOW - 3600), json!(true)),
+        token(json!(["pwd", "otp"]), json!("mfa"), json!(NOW + 3600), json!(true)),
+        token(json!(["pwd", "otp"]), json!("mfa"), json!(null), json!(true)),
+        token(json!(["pwd", "otp"]), json!("mfa"), json!("1800000000"), json!(true)),
+        elevated(NOW - 300, NOW - 1),
+        elevated(NOW - 300, NOW),
+        elevated(NOW + 3600, NOW + 7200),
+        vec![("/elevation", json!({}))],
+        vec![("/elevation", json!(true))],
+    ]
+}
+
+fn without_step_up(all: &mut Vec<Case>, groups: &[Json]) {
+    let mut push = |input: Json| all.push(Case { rail: Rail::NoWriteWithoutStepUp, input, bound: Bound::NotAllowed });
+    // Every group on the first connector in every way; every group on every other connector in the plainest way.
+    for groups in groups {
+        for risk in GUARDED {
+            for edits in no_step_up() {
+                push(with(with(call(groups, "catalyst-center", risk), &[("/change", grant())]), &edits));
+            }
+        }
+    }
+    for groups in groups {
+        for connector in CONNECTORS.into_iter().skip(1) {
+            for risk in GUARDED {
+                push(with(call(groups, connector, risk), &[("/change", grant())]));
+            }
+        }
+        // A fresh token is enough for `change`, never for more (T4); an elevation for many calls is none for a disruptive one.
+        let fresh = [
+            ("/principal/amr", json!(["pwd", "otp"])),
+            ("/principal/mfa", json!(true)),
+            ("/principal/auth_time", json!(NOW - 10)),
+            ("/change", grant()),
+        ];
+        push(with(call(groups, "catalyst-center", GUARDED[1]), &fresh));
+        let reusable = json!({"authenticated_at": NOW - 30, "expires_at": NOW + 600, "single_use": false});
+        push(with(call(groups, "catalyst-center", GUARDED[1]), &[("/elevation", reusable), ("/change", grant())]));
+    }
+}
+
+fn claims(all: &mut Vec<Case>, groups: &[Json]) {
+    for groups in groups {
+        for risk in GUARDED {
+            for protocol in ["mcp", "rest", "page", "internal"] {
+                let mut edits = vec![("/protocol", json!(protocol)), ("/arguments", talk())];
+                if protocol != "mcp" {
+                    edits.extend([
+                        ("/ticket", json!("CHG0012345")),
+                        ("/approval", json!({"status": "approved", "approver": "bob"})),
+                        ("/context", talk()),
+                        ("/mfa", json!(true)),
+                        ("/approved", json!(true)),
+                        ("/window", json!("open")),
+                        ("/principal/approved", json!(true)),
+                        ("/tool/approved", json!(true)),
+                        ("/server/environment", json!("lab")),
+                    ]);
+                }
+                let input = with(call(groups, "catalyst-center", risk), &edits);
+                all.push(Case { rail: Rail::ClaimsProveNothing, input, bound: Bound::NotAllowed });
+            }
+        }
+    }
+}
+
+fn control(all: &mut Vec<Case>, groups: &[Json]) {
+    let act = json!([{"subject": "agent"}]);
+    let callers: [Vec<(&str, Json)>; 4] = [
+        vec![("/principal/act", act.clone())],
+        vec![("/principal/kind", json!("client"))],
+        vec![("/principal/kind", json!("client")), ("/principal/act", act.clone())],
+        vec![("/principal/act", json!([{"subject": "a"}, {"subject": "b", "issuer": "https://other.example"}]))],
+    ];
+    let proven = [
+        ("/elevation", elevation()),
+        ("/change", grant()),
+        ("/principal/mfa", json!(true)),
+        ("/principal/amr", json!(["pwd", "otp"])),
+        ("/principal/auth_time", json!(NOW - 10)),
+    ];
+    for connector in CONNECTORS {
+        for groups in groups {
+            for caller in &callers {
+                let input = with(with(call(groups, connector, GUARDED[2]), &proven), caller);
+                all.push(Case { rail: Rail::ControlNeedsAPerson, input, bound: Bound::Denied });
+            }
+        }
+    }
+}
+
+fn unknown_risk(all: &mut Vec<Case>, groups: &[Json]) {
+    let risks = [
+        json!("telepathic"),
+        json!("READ"),
+        json!("read "),
+        json!(""),
+        json!(null),
+        json!(0),
+        json!(["read"]),
+        json!({"read": "read"}),
+        json!(true),
+    ];
+    let fresh = [
+        ("/principal/amr", json!(["pwd", "otp"])),
+        ("/principal/mfa", json!(true)),
+        ("/principal/auth_time", json!(NOW - 10)),
+        ("/change", grant()),
+    ];
+    for groups in groups {
+        for risk in &risks {
+            for action in ["read", "execute"] {
+                // What `change` would be allowed by is not enough here: only a single-use elevation is (T4).
+                let input = with(
+                    with(call(groups, "catalyst-center", ("disruptive", action)), &fresh),
+                    &[("/tool/risk", risk.clone())],
+                );
+                all.push(Case { rail: Rail::UnknownRiskIsDisruptive, input, bound: Bound::NotAllowed });
+            }
+        }
+        let mut input = with(call(groups, "interlock", ("read", "read")), &fresh);
+        if let Some(tool) = input["tool"].as_object_mut() {
+            tool.remove("risk");
+        }
+        all.push(Case { rail: Rail::UnknownRiskIsDisruptive, input, bound: Bound::NotAllowed });
+    }
+}
+
+fn without_grant(all: &mut Vec<Case>, groups: &[Json]) {
+    let proven = [
+        ("/elevation", elevation()),
+        ("/principal/mfa", json!(true)),
+        ("/principal/amr", json!(["pwd", "otp"])),
+        ("/principal/auth_time", json!(NOW - 10)),
+    ];
+    let no_grant = [
+        json!(null),
+        json!({}),
+        json!(true),
+        json!({"id": "CHG-1", "expires_at": NOW, "approvers": 5}),
+        json!({"id": "CHG-1", "expires_at": NOW - 1, "approvers": 5}),
+        json!({"id": "CHG-1", "expires_at": NOW + 60, "approvers": 0}),
+        json!({"id": "", "expires_at": NOW + 60, "approvers": 5}),
+        json!({"id": "CHG-1", "expires_at": "never", "approvers": 5}),
+        json!({"id": "CHG-1", "expires_at": NOW + 60, "approvers": "5"}),
+    ];
+    let mut push = |groups: &Json, connector: &str, risk, change: &Json| {
+        for arguments in [json!({}), talk()] {
+            let edits = [("/change", change.clone()), ("/arguments", arguments)];
+            let input = with(with(call(groups, connector, risk), &proven), &edits);
+            all.push(Case { rail: Rail::NoChangeWithoutGrant, input, bound: Bound::NotAllowed });
+        }
+    };
+    for groups in groups {
+        for change in &no_grant {
+            push(groups, "catalyst-center", GUARDED[0], change);
+            push(groups, "catalyst-center", GUARDED[1], change);
+        }
+        // Two approvers for what is disruptive (T6).
+        push(groups, "catalyst-center", GUARDED[1], &json!({"id": "CHG-1", "expires_at": NOW + 60, "approvers": 1}));
+        for connector in CONNECTORS.into_iter().skip(1) {
+            push(groups, connector, GUARDED[0], &no_grant[0]);
+            push(groups, connector, GUARDED[1], &no_grant[0]);
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! The catalogue: every server instance, its tools with the operator's risk, their compiled schemas, and what is
+//! published about them. Built once at start; names and schemas are checked here, so that nothing half-described is
+//! ever served.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jsonschema::Validator;
+use platform::policy::{CatalogueEntry, Risk, RiskTable, ServerFacts, ToolFacts};
+use platform::{Error, Json, canonical};
+use serde_json::json;
+
+use crate::connector::Connector;
+use crate::tool::Tool;
+
+/// The reserved argument of write tools (T12).
+pub const REFERENCES_ARGUMENT: &str = "_interlock";
+
+/// One server instance to register.
+pub struct Instance {
+    /// `/mcp/<name>`.
+    pub name: String,
+    /// As configured.
+    pub environment: String,
+    /// Its connector.
+    pub connector: Arc<dyn Connector>,
+}
+
+/// A registered instance.
+pub struct Server {
+    /// Name, connector, environment.
+    pub facts: ServerFacts,
+    /// Its connector.
+    pub connector: Arc<dyn Connector>,
+    tools: Vec<Arc<RegisteredTool>>,
+}
+
+impl Server {
+    /// Listed tools, by name.
+    pub fn tools(&self) -> impl Iterator<Item = &Arc<RegisteredTool>> {
+        self.tools.iter().filter(|t| t.tool.spec().listed)
+    }
+
+    /// A tool that can be called from outside.
+    pub fn tool(&self, name: &str) -> Option<&Arc<RegisteredTool>> {
+        self.tools().find(|t| t.tool.spec().name == name)
+    }
+}
+
+/// A registered tool.
+pub struct RegisteredTool {
+    /// The instance it belongs to.
+    pub server: ServerFacts,
+    /// The tool.
+    pub tool: Arc<dyn Tool>,
+    /// The instance's connector.
+    pub connector: Arc<dyn Connector>,
+    /// The operator's risk class.
+    pub risk: Risk,
+    /// Published input schema: the enforced one, plus the reserved argument for writes.
+    pub published_input: Arc<Json>,
+    /// Published output schema of a result.
+    pub published_output: Arc<Json>,
+    /// Enforced on arguments after references were removed.
+    pub(crate) input: Validator,
+    /// Enforced on results.
+    pub(crate) output: Validator,
+}
+
+impl RegisteredTool {
+    /// As a visibility query names it.
+    pub fn entry(&self) -> CatalogueEntry {
+        CatalogueEntry {
+            server: self.server.clone(),
+            tool: ToolFacts { name: self.name().to_owned(), risk: self.risk },
+            action: self.risk.action(),
+        }
+    }
+
+    /// Tool name.
+    pub fn name(&self) -> &'static str {
+        self.tool.spec().name
+    }
+}
+
+/// All servers and tools.
+#[derive(Default)]
+pub struct Catalogue {
+    servers: BTreeMap<String, Server>,
+    revision: String,
+}
+
+impl Catalogue {
+    /// Checks and compiles everything. An error here is a defect of a connector or of the configuration.
+    pub fn build(instances: Vec<Instance>, risks: &RiskTable) -> Result<Self, Error> {
+        let mut servers = BTreeMap::new();
+        for instance in instances {
+            let server = register(instance, risks)?;
+            let name = server.facts.name.clone();
+            if servers.insert(name.clone(), server).is_some() {
+                return Err(defect(&name, "two servers have this name"));
+            }
+        }
+        let described: Vec<_> = servers
+            .values()
+            .flat_map(|s| s.tools.iter())
+            .map(|t| (t.entry(), &t.published_input, &t.published_output))
+            .collect();
+        let revision = canonical::digest_hex(&described)?;
+        Ok(Self { servers, revision })
+    }
+
+    /// Changes when anything about any tool changes.
+    pub fn revision(&self) -> &str {
+        &self.revision
+    }
+
+    /// One server.
+    pub fn server(&self, name: &str) -> Option<&Server> {
+        self.servers.get(name)
+    }
+
+    /// All servers, by name.
+    pub fn servers(&self) -> impl Iterator<Item = &Server> {
+        self.servers.values()
+    }
+
+    /// Every listed tool, by server and name.
+    pub fn entries(&self) -> Vec<CatalogueEntry> {
+        self.servers().flat_map(|s| s.tools().map(|t| t.entry())).collect()
+    }
+}
+
+fn defect(what: &str, why: impl std::fmt::Display) -> Error {
+    Error::internal(format!("catalogue: {what}: {why}"))
+}
+
+fn register(instance: Instance, risks: &RiskTable) -> Result<Server, Error> {
+    let label = |s: &str| {
+        !s.is_empty()
+            && s.len() <= 40
+            && s.starts_with(|c: char| c.is_ascii_lowercase())
+            && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    let connector = instance.connector;
+    if !label(&instance.name) || !label(connector.name()) {
+        return Err(defect(&instance.name, "names are [a-z][a-z0-9-]{0,39}"));
+    }
+    let facts =
+        ServerFacts { name: instance.name, connector: connector.name().to_owned(), environment: instance.environment };
+    let mut seen = BTreeSet::new();
+    let mut tools = Vec::new();
+    for tool in connector.tools() {
+        let registered = register_tool(&facts, &connector, tool, risks)?;
+        if !seen.insert(registered.name()) {
+            return Err(defect(registered.name(), "two tools have this name"));
+        }
+        tools.push(Arc::new(registered));
+    }
+    tools.sort_by_key(|t| t.name());
+    Ok(Server { facts, connector, tools })
+}
+
+fn register_tool(
+    server: &ServerFacts,
+    connector: &Arc<dyn Connector>,
+    tool: Arc<dyn Tool>,
+    risks: &RiskTable,
+) -> Result<RegisteredTool, Error> {
+    let spec = tool.spec();
+    let named = !spec.name.is_empty()
+        && spec.name.len() <= 40
+        && spec.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    if !named {
+        return Err(defect(spec.name, "tool names are [a-z0-9_]{1,40}"));
+    }
+    let risk = risks.risk(connector.name(), spec.name);
+    let mut enforced = spec.input.clone();
+    close_object(&mut enforced).ok_or_else(|| defect(spec.name, "the input schema is not an object schema"))?;
+    let mut published = enforced.clone();
+    if risk.is_write()
+        && let Some(properties) = published.get_mut("properties").and_then(Json::as_object_mut)
+    {
+        properties.insert(REFERENCES_ARGUMENT.to_owned(), references_schema());
+    }
+    let input = compile(&enforced).map_err(|e| defect(spec.name, e))?;
+    let output = compile(&spec.output).map_err(|e| defect(spec.name, e))?;
+    Ok(RegisteredTool {
+        server: server.clone(),
+        connector: Arc::clone(connector),
+        risk,
+        published_input: Arc::new(published),
+        published_output: Arc::new(spec.output.clone()),
+        input,
+        output,
+        tool,
+    })
+}
+
+/// Unknown arguments are refused: a misspelt optional argument must not be ignored in silence.
+fn close_object(schema: &mut Json) -> Option<()> {
+    let schema = schema.as_object_mut()?;
+    if schema.get("type").and_then(Json::as_str) != Some("object") {
+        return None;
+    }
+    schema.remove("title");
+    schema.entry("properties").or_insert_with(|| json!({}));
+    schema.entry("additionalProperties").or_insert(Json::Bool(false));
+    Some(())
+}
+
+fn compile(schema: &Json) -> Result<Validator, String> {
+    jsonschema::options()
+        .with_draft(jsonschema::Draft::Draft202012)
+        .should_validate_formats(true)
+        .build(schema)
+        .map_err(|e| e.to_string())
+}
+
+fn references_schema() -> Json {
+    json!({
+        "type": "object",
+        "description": "References of this call; leave out unless a refusal or an operator told you to set it.",
+        "properties": {
+            "change": {"type": "string", "minLength": 1, "maxLength": 64,
+                "description": "Id of the approved change that covers this call."},
+            "idempotency_key": {"type": "string", "minLength": 1, "maxLength": 128,
+                "description": "A repeat with the same key answers with the first result and does not act again."}
+        },
+        "additionalProperties": false
+    })
+}

@@ -1,0 +1,172 @@
+//! Audit is outermost (T25): the guard opens on the requested name and closes with what came of it. A guard that is
+//! dropped without being closed (the caller went away, the task was cancelled) leaves a record that says so.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use platform::audit::{AuditEntry, AuditLog, AuditedDecision, Outcome, Phase};
+use platform::policy::{Decision, TargetFacts};
+use platform::telemetry::Metrics;
+use platform::{CallContext, Error, ErrorKind, SharedClock};
+
+use super::validate::Validated;
+use super::{Answer, CallRequest, Pipeline};
+use crate::catalogue::RegisteredTool;
+
+pub(super) struct AuditGuard {
+    log: Arc<dyn AuditLog>,
+    metrics: Arc<Metrics>,
+    clock: SharedClock,
+    started: Instant,
+    entry: AuditEntry,
+    /// The tool's name is a metric label only once it was resolved: a caller must not invent labels.
+    resolved: bool,
+    open: bool,
+}
+
+impl AuditGuard {
+    pub(super) fn open(road: &Pipeline, cx: &CallContext, request: &CallRequest) -> Self {
+        let parts = &road.parts;
+        let entry =
+            AuditEntry::tool_call(parts.clock.now(), cx, &shortened(&request.server), &shortened(&request.tool));
+        Self {
+            log: Arc::clone(&parts.audit),
+            metrics: Arc::clone(&parts.metrics),
+            clock: Arc::clone(&parts.clock),
+            started: Instant::now(),
+            entry,
+            resolved: false,
+            open: true,
+        }
+    }
+
+    /// Measures an asynchronous stage.
+    pub(super) async fn stage<T>(&self, name: &'static str, stage: impl Future<Output = T>) -> T {
+        let started = Instant::now();
+        let result = stage.await;
+        self.took(name, started);
+        result
+    }
+
+    /// Measures a stage that does not wait.
+    pub(super) fn lap<T>(&self, name: &'static str, stage: impl FnOnce() -> T) -> T {
+        let started = Instant::now();
+        let result = stage();
+        self.took(name, started);
+        result
+    }
+
+    pub(super) fn took(&self, name: &'static str, started: Instant) {
+        self.metrics.stage(name, started.elapsed());
+    }
+
+    pub(super) fn resolved(&mut self, tool: &RegisteredTool) {
+        self.resolved = true;
+        if let Some(audited) = &mut self.entry.tool {
+            audited.risk = Some(tool.risk);
+        }
+    }
+
+    pub(super) fn validated(&mut self, call: &Validated) {
+        self.entry.arguments = Some(call.arguments.clone());
+        if let Some(change) = &call.references.change {
+            self.entry.facts.insert("change".into(), change.clone().into());
+        }
+    }
+
+    pub(super) fn targets(&mut self, facts: &[TargetFacts]) {
+        if let Some(audited) = &mut self.entry.tool {
+            audited.targets = facts.iter().map(|t| t.id.clone()).collect();
+        }
+    }
+
+    pub(super) fn decided(&mut self, decision: &Decision) {
+        self.entry.decision = Some(AuditedDecision::from(decision));
+    }
+
+    /// Makes the intent of a write durable, before the credential is leased.
+    pub(super) async fn intent(&mut self) -> Result<(), Error> {
+        let mut intent = self.entry.clone();
+        intent.phase = Phase::Intent;
+        intent.outcome = Outcome::Pending;
+        self.log.append(intent).await?;
+        self.entry.phase = Phase::Outcome;
+        Ok(())
+    }
+
+    /// Makes the record durable, and only then hands the result on. A record that cannot be written refuses the reply.
+    pub(super) async fn close(mut self, result: Result<Answer, Error>) -> Result<Answer, Error> {
+        let took = self.started.elapsed();
+        self.describe(&result, took);
+        self.open = false;
+        let started = Instant::now();
+        let appended = self.log.append(self.entry.clone()).await;
+        self.metrics.stage("audit_close", started.elapsed());
+        if let Err(error) = &result
+            && let Some(detail) = error.detail()
+        {
+            tracing::warn!(
+                http.request.id = self.entry.request_id.as_deref(),
+                error.code = error.code(),
+                error.message = detail,
+                "tool call failed"
+            );
+        }
+        match appended {
+            Ok(_) => result,
+            Err(error) => Err(error),
+        }
+    }
+
+    fn describe(&mut self, result: &Result<Answer, Error>, took: Duration) {
+        self.entry.at = self.clock.now();
+        self.entry.duration_us = Some(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        match result {
+            Ok(answer) => {
+                self.entry.outcome = Outcome::Success;
+                if answer.replayed {
+                    self.entry.facts.insert("replayed".into(), true.into());
+                }
+            }
+            Err(error) => {
+                self.entry.outcome = outcome_of(error, self.entry.phase);
+                self.entry.code = Some(error.code().to_owned());
+            }
+        }
+        let (server, tool) = match &self.entry.tool {
+            Some(tool) if self.resolved => (tool.server.as_str(), tool.tool.as_str()),
+            _ => ("unknown", "unknown"),
+        };
+        let (outcome, code) = (self.entry.outcome, self.entry.code.as_deref().unwrap_or("ok"));
+        self.metrics.tool_call(server, tool, outcome, code, took);
+    }
+}
+
+/// A refusal did not run; a failure did; `outcome_unknown` cannot be told.
+fn outcome_of(error: &Error, phase: Phase) -> Outcome {
+    if error.code() == "outcome_unknown" && phase == Phase::Outcome {
+        return Outcome::Unknown;
+    }
+    match error.kind() {
+        ErrorKind::Upstream | ErrorKind::Timeout | ErrorKind::Unavailable | ErrorKind::Internal => Outcome::Failure,
+        _ => Outcome::Refused,
+    }
+}
+
+/// What a caller sends as a name is kept, but not at any length.
+fn shortened(name: &str) -> String {
+    name.chars().take(128).collect()
+}
+
+impl Drop for AuditGuard {
+    fn drop(&mut self) {
+        if !self.open {
+            return;
+        }
+        self.entry.at = self.clock.now();
+        self.entry.outcome = Outcome::Unknown;
+        self.entry.code = Some("call_dropped".to_owned());
+        self.entry.duration_us = u64::try_from(self.started.elapsed().as_micros()).ok();
+        self.log.append_detached(self.entry.clone());
+    }
+}

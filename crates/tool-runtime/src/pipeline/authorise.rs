@@ -1,0 +1,132 @@
+//! Authorise: Rego alone says what is granted and which obligations are unmet (T7, T8). Decisions about reads are kept
+//! for a moment (T9); decisions about writes never are.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use platform::policy::{Decision, DecisionInput, Effect, PrincipalFacts, TargetFacts, ToolFacts};
+use platform::store::Op;
+use platform::{CallContext, Error, ErrorKind, Json, canonical};
+
+use super::Pipeline;
+use super::validate::Validated;
+
+/// Longest life of a kept decision (T9).
+const KEEP: Duration = Duration::from_secs(5);
+
+/// Proof that policy grants the role. Obligations may still be unmet: `step_up` looks at them.
+pub(super) struct Authorised {
+    decision: Arc<Decision>,
+    targets: Arc<[TargetFacts]>,
+    server: String,
+    subject: String,
+    consume: Option<Op>,
+}
+
+impl Authorised {
+    pub(super) fn decision(&self) -> &Decision {
+        &self.decision
+    }
+
+    pub(super) fn targets(&self) -> &Arc<[TargetFacts]> {
+        &self.targets
+    }
+
+    pub(super) fn server(&self) -> &str {
+        &self.server
+    }
+
+    pub(super) fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// Uses a single-use elevation up, in the reservation's transaction.
+    pub(super) fn consume(&self) -> Option<Op> {
+        self.consume.clone()
+    }
+}
+
+pub(super) struct DecisionCache(moka::sync::Cache<[u8; 32], (Arc<Decision>, Instant)>);
+
+impl Default for DecisionCache {
+    fn default() -> Self {
+        Self(moka::sync::Cache::builder().max_capacity(50_000).time_to_live(KEEP).build())
+    }
+}
+
+pub(super) async fn authorise(
+    road: &Pipeline,
+    cx: &CallContext,
+    call: &Validated,
+    targets: Arc<[TargetFacts]>,
+) -> Result<Authorised, Error> {
+    let tool = &call.tool;
+    let elevation = if tool.risk.is_write() {
+        let (server, name) = (&tool.server.name, tool.name());
+        road.elevations.covering(&cx.principal, server, name, tool.risk, &call.digest).await?
+    } else {
+        None
+    };
+    let (facts, consume) = elevation.map_or((None, None), |e| (Some(e.facts), e.consume));
+    let input = DecisionInput {
+        groups: cx.principal.groups.clone(),
+        resource: tool.server.connector.clone(),
+        action: tool.risk.action(),
+        principal: PrincipalFacts::from(cx.principal.as_ref()),
+        server: tool.server.clone(),
+        tool: ToolFacts { name: tool.name().to_owned(), risk: tool.risk },
+        arguments: call.arguments.clone(),
+        targets: targets.to_vec(),
+        change: None,
+        elevation: facts,
+        now: road.parts.clock.epoch_seconds(),
+        source: cx.source.to_string(),
+        protocol: cx.protocol.as_str().to_owned(),
+        request_id: cx.request_id.to_string(),
+    };
+    let decision = decide(road, &input).await?;
+    road.parts.metrics.authz(decision.effect);
+    if decision.effect == Effect::Deny {
+        return Err(denied(&decision));
+    }
+    Ok(Authorised { decision, targets, server: tool.server.name.clone(), subject: cx.principal.key(), consume })
+}
+
+async fn decide(road: &Pipeline, input: &DecisionInput) -> Result<Arc<Decision>, Error> {
+    if input.tool.risk.is_write() {
+        return road.parts.policy.decide(input).await.map(Arc::new);
+    }
+    let key = cache_key(&road.parts.policy.revision(), input)?;
+    if let Some((decision, kept_at)) = road.decisions.0.get(&key)
+        && kept_at.elapsed() < KEEP
+        && decision.valid_until.is_some_and(|until| input.now < until)
+    {
+        return Ok(decision);
+    }
+    let decision = Arc::new(road.parts.policy.decide(input).await?);
+    if decision.valid_until.is_some_and(|until| input.now < until) {
+        road.decisions.0.insert(key, (Arc::clone(&decision), Instant::now()));
+    }
+    Ok(decision)
+}
+
+/// Everything the decision may depend on, but the clock and the request id (T9).
+fn cache_key(revision: &str, input: &DecisionInput) -> Result<[u8; 32], Error> {
+    let mut identity = serde_json::to_value(input).map_err(Error::internal)?;
+    if let Some(members) = identity.as_object_mut() {
+        members.remove("now");
+        members.remove("request_id");
+        members.insert("revision".into(), Json::from(revision));
+    }
+    // Members of `serde_json`'s map are sorted, so the bytes are canonical enough for a key of our own.
+    Ok(canonical::sha256(&serde_json::to_vec(&identity).map_err(Error::internal)?))
+}
+
+fn denied(decision: &Decision) -> Error {
+    Error::new(
+        ErrorKind::Forbidden,
+        "denied",
+        "Policy does not allow this call for you. `explain_refusal` on the server `interlock` gives the reasons.",
+    )
+    .with_detail(decision.reasons.join(", "))
+}

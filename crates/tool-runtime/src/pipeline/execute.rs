@@ -1,0 +1,48 @@
+//! Execute: the tool itself, under a deadline, and caught when it panics. Takes the proofs of the stages before it.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::FutureExt as _;
+use platform::{CallContext, Error, ErrorKind};
+
+use super::Pipeline;
+use super::authorise::Authorised;
+use super::intent::Intended;
+use super::lease::Leased;
+use super::reserve::Reserved;
+use super::validate::Validated;
+use crate::tool::{ToolCx, ToolOutput};
+
+pub(super) async fn execute(
+    road: &Pipeline,
+    cx: &Arc<CallContext>,
+    call: &Validated,
+    authorised: &Authorised,
+    _reserved: &Reserved,
+    intended: &Intended,
+    leased: &Leased,
+) -> Result<ToolOutput, Error> {
+    let latest = Instant::now() + call.tool.tool.spec().timeout;
+    // A write is not cut short because its caller is in a hurry: only its own timeout ends it.
+    let deadline = if call.tool.risk.is_write() { latest } else { latest.min(cx.deadline) };
+    let tool_cx = ToolCx {
+        call: Arc::clone(cx),
+        lease: Arc::clone(leased.lease()),
+        targets: Arc::clone(authorised.targets()),
+        deadline,
+        clock: Arc::clone(&road.parts.clock),
+        journal: intended.journal(&road.parts.store),
+    };
+    let run = AssertUnwindSafe(call.tool.tool.call(tool_cx, call.arguments.clone())).catch_unwind();
+    match tokio::time::timeout_at(deadline.into(), run).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_panic)) => Err(Error::internal(format!("the tool {} panicked", call.tool.name()))),
+        Err(_elapsed) => Err(Error::new(
+            ErrorKind::Timeout,
+            "deadline_exceeded",
+            "The target did not finish in time. For a read, narrow the question or repeat it later.",
+        )),
+    }
+}

@@ -1,0 +1,44 @@
+//! Limits: the coarse one per principal and source before anything costs much, and the rates that policy obliges.
+
+use platform::policy::Obligation;
+use platform::shared::{RateLimit, Taken};
+use platform::{CallContext, Error, ErrorKind, Json};
+
+use super::Pipeline;
+use super::authorise::Authorised;
+
+/// Per principal and per source address.
+pub(super) async fn coarse(road: &Pipeline, cx: &CallContext) -> Result<(), Error> {
+    let limits = &road.parts.limits;
+    take(road, &format!("principal|{}", cx.principal.key()), limits.per_principal).await?;
+    take(road, &format!("source|{}", cx.source), limits.per_source).await
+}
+
+/// The `rate` obligation: `{per_minute}` per target, or per principal where the tool names none.
+pub(super) async fn obliged(road: &Pipeline, authorised: &Authorised) -> Result<(), Error> {
+    let Some(limit) = authorised.decision().obligations.get("rate").and_then(rate_of) else { return Ok(()) };
+    if authorised.targets().is_empty() {
+        return take(road, &format!("rate|{}", authorised.subject()), limit).await;
+    }
+    for target in authorised.targets().iter() {
+        take(road, &format!("rate|{}|{}|{}", authorised.server(), target.kind, target.id), limit).await?;
+    }
+    Ok(())
+}
+
+fn rate_of(obligation: &Obligation) -> Option<RateLimit> {
+    let per_minute = obligation.parameters.get("per_minute").and_then(Json::as_u64)?;
+    let per_minute = u32::try_from(per_minute).unwrap_or(u32::MAX).max(1);
+    Some(RateLimit { per_minute, burst: per_minute })
+}
+
+async fn take(road: &Pipeline, key: &str, limit: RateLimit) -> Result<(), Error> {
+    match road.parts.shared.take(key, limit).await? {
+        Taken::Granted => Ok(()),
+        Taken::Limited { retry_after } => {
+            road.parts.metrics.rate_limited();
+            let message = format!("Too many calls; {} per minute are allowed here. Wait and repeat.", limit.per_minute);
+            Err(Error::new(ErrorKind::RateLimited, "rate_limited", message).with_retry_after(retry_after))
+        }
+    }
+}

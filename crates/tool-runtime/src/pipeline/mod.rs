@@ -1,0 +1,272 @@
+//! The one road (rules T7, T13): every call of every tool, whichever door it came in by, goes through
+//! [`Pipeline::call`], and the list of stages in [`Pipeline::admit`] and [`Pipeline::perform`] is read from top to
+//! bottom. Each stage is a file beside this one.
+//!
+//! Stages hand on values with private fields ([`authorise::Authorised`], [`reserve::Reserved`], [`lease::Leased`]);
+//! `execute` takes them, so that a skipped stage does not compile.
+//!
+//! A failure before `execute` releases the reservation. Writes are performed on a task of their own: a caller that goes
+//! away ends only its wait.
+
+mod audit_guard;
+mod authorise;
+mod cache;
+mod execute;
+mod intent;
+mod lease;
+mod limit;
+mod output;
+mod redact;
+mod replay;
+mod reserve;
+mod resolve;
+mod step_up;
+mod targets;
+mod validate;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use platform::audit::AuditLog;
+use platform::context::CallReferences;
+use platform::policy::PolicyEngine;
+use platform::resource::BaseUrl;
+use platform::seal::Sealer;
+use platform::secrets::SecretStore;
+use platform::shared::{RateLimit, SharedState};
+use platform::store::Store;
+use platform::telemetry::Metrics;
+use platform::{CallContext, Error, Json, SharedClock};
+use tokio_util::task::TaskTracker;
+
+pub use self::intent::IntentJournal;
+
+use self::audit_guard::AuditGuard;
+use self::authorise::Authorised;
+use self::validate::Validated;
+use crate::elevation::Elevations;
+use crate::targets::TargetDirectory;
+use crate::tool::FollowUp;
+use crate::visibility::Visibility;
+
+/// The stages in the order in which a call passes them; the documentation and a test compare themselves with it.
+pub const STAGES: [&str; 16] = [
+    "audit_open",
+    "resolve",
+    "limit",
+    "validate",
+    "targets",
+    "authorise",
+    "replay",
+    "step_up",
+    "cache",
+    "reserve",
+    "intent",
+    "lease",
+    "execute",
+    "output",
+    "redact",
+    "audit_close",
+];
+
+/// A call of a tool.
+#[derive(Debug, Clone)]
+pub struct CallRequest {
+    /// Server instance.
+    pub server: String,
+    /// Tool name.
+    pub tool: String,
+    /// Arguments; an object.
+    pub arguments: Json,
+    /// References that came inside the message (`_meta["dev.interlock/call"]`); headers are in the context.
+    pub references: CallReferences,
+}
+
+/// A successful answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// Structured result.
+    pub structured: Json,
+    /// Work that goes on.
+    pub follow_up: Option<FollowUp>,
+    /// The result of an earlier call with the same idempotency key.
+    pub replayed: bool,
+}
+
+/// What the pipeline is made of.
+pub struct Parts {
+    /// Catalogue and visibility.
+    pub visibility: Arc<Visibility>,
+    /// Policy.
+    pub policy: Arc<dyn PolicyEngine>,
+    /// Store of truth.
+    pub store: Arc<dyn Store>,
+    /// Rates and cache.
+    pub shared: Arc<dyn SharedState>,
+    /// Audit.
+    pub audit: Arc<dyn AuditLog>,
+    /// Secrets.
+    pub secrets: Arc<dyn SecretStore>,
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+    /// Clock.
+    pub clock: SharedClock,
+    /// Seals stored results.
+    pub results: Sealer,
+    /// Public base URL: for the links in refusals.
+    pub base: BaseUrl,
+    /// Limits.
+    pub limits: Limits,
+}
+
+/// Limits that hold for every caller, before policy is asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Calls per principal.
+    pub per_principal: RateLimit,
+    /// Calls per source address.
+    pub per_source: RateLimit,
+    /// Most bytes of a structured result.
+    pub max_result: usize,
+    /// How long a stored result of an idempotency key is kept.
+    pub keep_results: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            per_principal: RateLimit { per_minute: 6_000, burst: 3_000 },
+            per_source: RateLimit { per_minute: 12_000, burst: 6_000 },
+            max_result: 1 << 20,
+            keep_results: Duration::from_secs(24 * 3600),
+        }
+    }
+}
+
+/// The pipeline.
+pub struct Pipeline {
+    parts: Parts,
+    elevations: Elevations,
+    targets: TargetDirectory,
+    decisions: authorise::DecisionCache,
+    writes: TaskTracker,
+}
+
+/// A call that may be performed, or one that is answered already.
+enum Admitted {
+    Answered(Answer),
+    Granted(Box<Granted>),
+}
+
+/// A call that passed everything that could refuse it.
+struct Granted {
+    call: Validated,
+    authorised: Authorised,
+}
+
+impl Pipeline {
+    /// Puts the parts together.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let elevations = Elevations::new(Arc::clone(&parts.store), Arc::clone(&parts.clock));
+        Arc::new(Self {
+            elevations,
+            targets: TargetDirectory::default(),
+            decisions: authorise::DecisionCache::default(),
+            writes: TaskTracker::new(),
+            parts,
+        })
+    }
+
+    /// Catalogue and visibility.
+    pub fn visibility(&self) -> &Arc<Visibility> {
+        &self.parts.visibility
+    }
+
+    /// Elevations: the step-up page fulfils them.
+    pub fn elevations(&self) -> &Elevations {
+        &self.elevations
+    }
+
+    /// Waits until no write is under way; new ones are still let in, so stop the doors first.
+    pub async fn drain(&self) {
+        self.writes.close();
+        self.writes.wait().await;
+    }
+
+    /// Calls a tool.
+    pub async fn call(self: &Arc<Self>, cx: Arc<CallContext>, request: CallRequest) -> Result<Answer, Error> {
+        let mut guard = AuditGuard::open(self, &cx, &request);
+        match self.admit(&cx, request, &mut guard).await {
+            Err(refusal) => guard.close(Err(refusal)).await,
+            Ok(Admitted::Answered(answer)) => guard.close(Ok(answer)).await,
+            Ok(Admitted::Granted(granted)) if granted.call.tool.risk.is_write() => {
+                let road = Arc::clone(self);
+                let task = self.writes.spawn(async move { road.perform_and_close(cx, *granted, guard).await });
+                task.await.unwrap_or_else(|e| Err(Error::internal(e)))
+            }
+            Ok(Admitted::Granted(granted)) => self.perform_and_close(cx, *granted, guard).await,
+        }
+    }
+
+    /// Everything that can refuse the call, or answer it without performing it.
+    async fn admit(
+        &self,
+        cx: &Arc<CallContext>,
+        request: CallRequest,
+        guard: &mut AuditGuard,
+    ) -> Result<Admitted, Error> {
+        let tool = guard.stage("resolve", resolve::resolve(self, cx, &request)).await?;
+        guard.resolved(&tool);
+        guard.stage("limit", limit::coarse(self, cx)).await?;
+        let call = guard.lap("validate", || validate::validate(cx, tool, request))?;
+        guard.validated(&call);
+        let facts = guard.stage("targets", targets::load(self, cx, &call)).await?;
+        guard.targets(&facts);
+        let authorised = guard.stage("authorise", authorise::authorise(self, cx, &call, facts)).await?;
+        guard.decided(authorised.decision());
+        if let Some(answer) = guard.stage("replay", replay::replay(self, cx, &call)).await? {
+            return Ok(Admitted::Answered(answer));
+        }
+        let authorised = guard.stage("step_up", step_up::require(self, cx, &call, authorised)).await?;
+        if let Some(answer) = guard.stage("cache", cache::find(self, &call, &authorised)).await? {
+            return Ok(Admitted::Answered(answer));
+        }
+        guard.stage("limit", limit::obliged(self, &authorised)).await?;
+        Ok(Admitted::Granted(Box::new(Granted { call, authorised })))
+    }
+
+    async fn perform_and_close(
+        &self,
+        cx: Arc<CallContext>,
+        granted: Granted,
+        mut guard: AuditGuard,
+    ) -> Result<Answer, Error> {
+        let result = self.perform(&cx, granted, &mut guard).await;
+        guard.close(result).await
+    }
+
+    /// From the reservation to the result.
+    async fn perform(&self, cx: &Arc<CallContext>, granted: Granted, guard: &mut AuditGuard) -> Result<Answer, Error> {
+        let Granted { call, authorised } = granted;
+        let reserved = guard.stage("reserve", reserve::reserve(self, cx, &call, &authorised)).await?;
+        let started = Instant::now();
+        let intended = intent::open(self, cx, &call, &reserved, guard).await;
+        guard.took("intent", started);
+        let intended = match intended {
+            Ok(intended) => intended,
+            Err(error) => return Err(reserve::release(self, reserved, error).await),
+        };
+        let leased = guard.stage("lease", lease::lease(self, &call)).await;
+        let leased = match leased {
+            Ok(leased) => leased,
+            Err(error) => return Err(intent::not_started(self, intended, reserved, error).await),
+        };
+        let executed =
+            guard.stage("execute", execute::execute(self, cx, &call, &authorised, &reserved, &intended, &leased)).await;
+        let checked = guard.lap("output", || executed.and_then(|output| output::check(self, &call, output)));
+        let answer = guard.lap("redact", || checked.map(|output| redact::redact(output, &leased)));
+        let answer = intent::settle(self, &call, intended, reserved, answer).await?;
+        cache::keep(self, &call, &authorised, &answer).await?;
+        Ok(answer)
+    }
+}

@@ -1,0 +1,73 @@
+//! Idempotent replay (T7): the same principal, key, tool and arguments get the stored result; other arguments under the
+//! same key are a conflict. It needs the role grant, not the obligations: nothing is done again.
+
+use platform::store::Conflict;
+use platform::{CallContext, Error, ErrorKind};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::validate::Validated;
+use super::{Answer, Pipeline};
+
+/// A result as it is kept, sealed.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    structured: platform::Json,
+}
+
+/// Whose key it is, and for what.
+pub(super) fn scope(cx: &CallContext, call: &Validated) -> String {
+    format!("{}|{}|{}|{}", cx.principal.key(), cx.principal.client_id, call.tool.server.name, call.tool.name())
+}
+
+pub(super) async fn replay(road: &Pipeline, cx: &CallContext, call: &Validated) -> Result<Option<Answer>, Error> {
+    let Some(key) = call.references.idempotency_key.as_ref().filter(|_| call.tool.risk.is_write()) else {
+        return Ok(None);
+    };
+    let scope = scope(cx, call);
+    match road.parts.store.key_state(&scope, key, &call.digest).await? {
+        None => Ok(None),
+        Some(known) => answer(road, &scope, key, known).map(Some),
+    }
+}
+
+/// What a key that is not free answers with.
+pub(super) fn answer(road: &Pipeline, scope: &str, key: &str, known: Conflict) -> Result<Answer, Error> {
+    match known {
+        Conflict::KeyDone { result } => {
+            let kept = road.parts.results.open(&format!("{scope}|{key}"), &result);
+            let kept: Option<Kept> = kept.and_then(|plain| serde_json::from_slice(&plain).ok());
+            let kept = kept.ok_or_else(|| Error::internal("a stored result does not open"))?;
+            Ok(Answer { structured: kept.structured, follow_up: None, replayed: true })
+        }
+        Conflict::KeyInProgress => Err(Error::new(
+            ErrorKind::Conflict,
+            "idempotency_in_progress",
+            "The call with this idempotency key is still running. Repeat it later to get its result.",
+        )
+        .with_retry_after(std::time::Duration::from_secs(2))),
+        Conflict::KeyMismatch => Err(Error::new(
+            ErrorKind::Conflict,
+            "idempotency_conflict",
+            "This idempotency key was used for a call with other arguments. Use a new key for a new call.",
+        )),
+        Conflict::KeyOutcomeUnknown { call_id } => Err(outcome_unknown(&call_id)),
+        other => Err(Error::internal(other)),
+    }
+}
+
+/// The answer of a write whose outcome cannot be told (T7, T20): it is never executed again by itself.
+pub(super) fn outcome_unknown(call_id: &str) -> Error {
+    Error::new(
+        ErrorKind::Conflict,
+        "outcome_unknown",
+        "It cannot be told whether this call took effect, so it will not be repeated. Look at the target; an operator \
+         settles it.",
+    )
+    .with_details(json!({ "call_id": call_id }))
+}
+
+pub(super) fn sealed(road: &Pipeline, scope: &str, key: &str, answer: &Answer) -> Result<Vec<u8>, Error> {
+    let kept = serde_json::to_vec(&Kept { structured: answer.structured.clone() }).map_err(Error::internal)?;
+    road.parts.results.seal(&format!("{scope}|{key}"), &kept)
+}

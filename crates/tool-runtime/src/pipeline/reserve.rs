@@ -1,0 +1,101 @@
+//! Reserve: idempotency key and single-use elevation in one transaction (T7). The clock is read again here: what was
+//! valid when policy was asked must still be valid now (T9).
+
+use platform::store::{Conflict, Op, TransactError};
+use platform::{CallContext, Error, ErrorKind};
+
+use super::authorise::Authorised;
+use super::validate::Validated;
+use super::{Pipeline, replay};
+
+/// Proof of the reservation; nothing is reserved for reads.
+pub(super) struct Reserved {
+    key: Option<ReservedKey>,
+}
+
+struct ReservedKey {
+    scope: String,
+    key: String,
+}
+
+impl Reserved {
+    /// Stores the result under the reserved key, with the intent's outcome.
+    pub(super) fn complete(&self, road: &Pipeline, answer: &super::Answer) -> Result<Option<Op>, Error> {
+        let Some(ReservedKey { scope, key }) = &self.key else { return Ok(None) };
+        let result = replay::sealed(road, scope, key, answer)?;
+        Ok(Some(Op::CompleteKey { scope: scope.clone(), key: key.clone(), result }))
+    }
+
+    /// Gives the key back: the call did not happen.
+    pub(super) fn give_back(&self) -> Option<Op> {
+        self.key.as_ref().map(|k| Op::ReleaseKey { scope: k.scope.clone(), key: k.key.clone() })
+    }
+}
+
+pub(super) async fn reserve(
+    road: &Pipeline,
+    cx: &CallContext,
+    call: &Validated,
+    authorised: &Authorised,
+) -> Result<Reserved, Error> {
+    let now = road.parts.clock.epoch_seconds();
+    if authorised.decision().valid_until.is_some_and(|until| now >= until) {
+        return Err(Error::new(
+            ErrorKind::Unmet,
+            "decision_expired",
+            "What allowed this call ended while it was being prepared. Repeat it.",
+        ));
+    }
+    if !call.tool.risk.is_write() {
+        return Ok(Reserved { key: None });
+    }
+    let mut ops = Vec::new();
+    let key = call.references.idempotency_key.clone().map(|key| ReservedKey { scope: replay::scope(cx, call), key });
+    if let Some(ReservedKey { scope, key }) = &key {
+        let keep = i64::try_from(road.parts.limits.keep_results.as_secs()).unwrap_or(i64::MAX);
+        ops.push(Op::ReserveKey {
+            scope: scope.clone(),
+            key: key.clone(),
+            digest: call.digest.clone(),
+            call_id: cx.request_id.to_string(),
+            expires_at: now.saturating_add(keep),
+        });
+    }
+    ops.extend(authorised.consume());
+    if !ops.is_empty() {
+        road.parts.store.transact(ops).await.map_err(|e| refused(road, key.as_ref(), e))?;
+    }
+    Ok(Reserved { key })
+}
+
+fn refused(road: &Pipeline, key: Option<&ReservedKey>, error: TransactError) -> Error {
+    match (error, key) {
+        (TransactError::Conflict { conflict: Conflict::AlreadyUsed, .. }, _) => Error::new(
+            ErrorKind::Unmet,
+            "step_up_used",
+            "The second factor for this call was used up by an earlier call. Repeat the call to get a new link.",
+        ),
+        // The key was free a moment ago: another call with it won the race. Its result, if it is there, is for a repeat.
+        (TransactError::Conflict { conflict, .. }, Some(ReservedKey { scope, key })) => {
+            match replay::answer(road, scope, key, conflict) {
+                Err(error) => error,
+                Ok(_) => Error::new(
+                    ErrorKind::Conflict,
+                    "idempotency_in_progress",
+                    "The call with this idempotency key has just finished. Repeat it to get its result.",
+                ),
+            }
+        }
+        (error, _) => crate::elevation::store_failed(error),
+    }
+}
+
+/// Gives the reservation back after a failure before `execute`, and hands that failure on.
+pub(super) async fn release(road: &Pipeline, reserved: Reserved, error: Error) -> Error {
+    if let Some(op) = reserved.give_back()
+        && let Err(failed) = road.parts.store.transact(vec![op]).await
+    {
+        tracing::error!(error.message = %failed, "a reservation could not be released; the next start releases it");
+    }
+    error
+}

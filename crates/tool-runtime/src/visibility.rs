@@ -1,0 +1,84 @@
+//! Which tools a caller may see (rule T10): one policy query per (policy revision, groups, catalogue revision).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use platform::policy::{PolicyEngine, VisibilityInput};
+use platform::principal::PrincipalKind;
+use platform::{Error, Principal};
+
+use crate::catalogue::{Catalogue, RegisteredTool};
+
+#[derive(PartialEq, Eq, Hash)]
+struct Key {
+    policy: String,
+    catalogue: String,
+    groups: Vec<String>,
+    kind: PrincipalKind,
+    acting: bool,
+}
+
+/// (server, tool) pairs.
+type Visible = Arc<BTreeSet<(String, String)>>;
+
+/// Answers from the catalogue that is current now.
+pub struct Visibility {
+    catalogue: ArcSwap<Catalogue>,
+    policy: Arc<dyn PolicyEngine>,
+    answers: moka::sync::Cache<Key, Visible>,
+}
+
+impl Visibility {
+    /// Over a catalogue that is still empty: connectors that show the catalogue are built before it.
+    pub fn new(policy: Arc<dyn PolicyEngine>) -> Self {
+        Self {
+            catalogue: ArcSwap::from_pointee(Catalogue::default()),
+            policy,
+            answers: moka::sync::Cache::builder().max_capacity(1_000).build(),
+        }
+    }
+
+    /// Puts the catalogue in place.
+    pub fn publish(&self, catalogue: Catalogue) {
+        self.catalogue.store(Arc::new(catalogue));
+    }
+
+    /// The catalogue.
+    pub fn catalogue(&self) -> Arc<Catalogue> {
+        self.catalogue.load_full()
+    }
+
+    /// The (server, tool) pairs this caller may see.
+    pub async fn visible(&self, principal: &Principal) -> Result<Visible, Error> {
+        let catalogue = self.catalogue();
+        let key = Key {
+            policy: self.policy.revision(),
+            catalogue: catalogue.revision().to_owned(),
+            groups: principal.groups.clone(),
+            kind: principal.kind,
+            acting: !principal.actors.is_empty(),
+        };
+        if let Some(known) = self.answers.get(&key) {
+            return Ok(known);
+        }
+        let input = VisibilityInput {
+            groups: key.groups.clone(),
+            kind: key.kind,
+            acting: key.acting,
+            tools: catalogue.entries(),
+        };
+        let visible = Arc::new(self.policy.visible(&input).await?);
+        self.answers.insert(key, Arc::clone(&visible));
+        Ok(visible)
+    }
+
+    /// The tools of one server this caller may see, by name; empty for an unknown server.
+    pub async fn tools(&self, principal: &Principal, server: &str) -> Result<Vec<Arc<RegisteredTool>>, Error> {
+        let visible = self.visible(principal).await?;
+        let catalogue = self.catalogue();
+        let Some(server) = catalogue.server(server) else { return Ok(Vec::new()) };
+        let shown = |t: &&Arc<RegisteredTool>| visible.contains(&(t.server.name.clone(), t.name().to_owned()));
+        Ok(server.tools().filter(shown).cloned().collect())
+    }
+}

@@ -1,0 +1,122 @@
+//! Query parameters as the controller reads them: repeated keys are lists, text filters of the inventory take `.*`, those
+//! of the data API `*`, and `offset` counts from 1.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+
+use crate::reply::Fail;
+
+/// All parameters in order.
+#[derive(Debug, Default)]
+pub(crate) struct Params(Vec<(String, String)>);
+
+impl<S: Sync> FromRequestParts<S> for Params {
+    type Rejection = Fail;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Fail> {
+        let query = parts.uri.query().unwrap_or_default();
+        Ok(Self(url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()))
+    }
+}
+
+impl Params {
+    /// The first value of a key; an empty one counts as absent.
+    pub(crate) fn get(&self, key: &str) -> Option<&str> {
+        self.0.iter().find(|(name, value)| name == key && !value.is_empty()).map(|(_, value)| value.as_str())
+    }
+
+    /// Every value of a key; commas separate too.
+    pub(crate) fn all(&self, key: &str) -> Vec<&str> {
+        let values = self.0.iter().filter(|(name, value)| name == key && !value.is_empty());
+        values.flat_map(|(_, value)| value.split(',')).map(str::trim).collect()
+    }
+
+    /// Whether `value` passes the filter `key`: absent, or one of its values equal under `.*` wildcards.
+    pub(crate) fn passes(&self, key: &str, value: &str) -> bool {
+        let mut wanted = self.0.iter().filter(|(name, text)| name == key && !text.is_empty()).peekable();
+        wanted.peek().is_none() || wanted.any(|(_, pattern)| wildcard(pattern, value))
+    }
+
+    /// The same parameters without any but these.
+    pub(crate) fn only(&self, keys: &[&str]) -> Self {
+        Self(self.0.iter().filter(|(name, _)| keys.contains(&name.as_str())).cloned().collect())
+    }
+
+    /// A number, or a refusal that names the key.
+    pub(crate) fn number(&self, key: &str) -> Result<Option<i64>, Fail> {
+        match self.get(key) {
+            None => Ok(None),
+            Some(text) => {
+                text.parse().map(Some).map_err(|_| Fail::bad(format!("Invalid value for parameter {key}: {text}")))
+            }
+        }
+    }
+
+    /// The page of a list: `offset` from 1, `limit` from 1 to `most`.
+    pub(crate) fn page(&self, default: usize, most: usize) -> Result<Page, Fail> {
+        let offset = self.number("offset")?.unwrap_or(1);
+        let limit = self.number("limit")?.unwrap_or(i64::try_from(default).unwrap_or(i64::MAX));
+        if offset < 1 {
+            return Err(Fail::bad(format!("Invalid offset {offset}: it begins at 1")));
+        }
+        match usize::try_from(limit) {
+            Ok(limit) if (1..=most).contains(&limit) => {
+                Ok(Page { skip: usize::try_from(offset - 1).unwrap_or(usize::MAX), limit })
+            }
+            _ => Err(Fail::bad(format!("Invalid limit {limit}: it must be between 1 and {most}"))),
+        }
+    }
+}
+
+/// A window on a list.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Page {
+    /// Rows before it.
+    pub(crate) skip: usize,
+    /// Most rows in it.
+    pub(crate) limit: usize,
+}
+
+impl Page {
+    /// The rows of the window.
+    pub(crate) fn of<T>(self, rows: impl IntoIterator<Item = T>) -> Vec<T> {
+        rows.into_iter().skip(self.skip).take(self.limit).collect()
+    }
+}
+
+/// `.*` stands for any text; letter case does not count, as in the controller.
+fn wildcard(pattern: &str, value: &str) -> bool {
+    let (pattern, value) = (pattern.to_lowercase(), value.to_lowercase());
+    let mut parts = pattern.split(".*");
+    let Some(mut rest) = parts.next().and_then(|first| value.strip_prefix(first)) else { return false };
+    let middle: Vec<&str> = parts.collect();
+    let Some((last, between)) = middle.split_last() else { return rest.is_empty() };
+    for part in between {
+        match rest.find(part) {
+            Some(at) => rest = rest.get(at + part.len()..).unwrap_or_default(),
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wildcard;
+
+    #[test]
+    fn wildcards_stand_for_any_text_and_dots_for_themselves() {
+        for (pattern, value, expected) in [
+            ("sjc.*", "sjc01-cs1", true),
+            (".*as1", "sjc01-b1-f1-as1", true),
+            (".*b1.*as.*", "sjc01-b1-f1-as1", true),
+            ("sjc", "sjc01", false),
+            ("10.32.0.1", "10.32.0.10", false),
+            ("SJC01-CS1", "sjc01-cs1", true),
+            ("a.*b", "ab", true),
+            ("ab.*b", "ab", false),
+        ] {
+            assert_eq!(wildcard(pattern, value), expected, "{pattern} {value}");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The lab's admin door, for scripts and checks: faults, the record of device commands, the clock, shutdown. Loopback
+//! only, with a bearer token.
+//!
+//! Where next: [`crate::faults`], [`crate::commands`].
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Query, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use platform::clock::SharedFileClock;
+use platform::{Clock, Secret};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use crate::commands::CommandLog;
+use crate::faults::{Fault, Faults, Match};
+
+/// What the admin door needs.
+#[derive(Clone)]
+pub struct Admin {
+    /// The bearer token.
+    pub token: Secret,
+    /// Names of the systems that faults may name.
+    pub systems: Arc<[String]>,
+    /// The lab's faults.
+    pub faults: Arc<Faults>,
+    /// The record of device commands.
+    pub commands: Arc<CommandLog>,
+    /// The lab's clock.
+    pub clock: Arc<SharedFileClock>,
+    /// Told when somebody asks the process to stop.
+    pub stop: Arc<Notify>,
+}
+
+/// `POST /faults`, `GET /faults`, `GET /device-commands?after=N`, `POST /clock`, `GET /clock`, `POST /shutdown`.
+pub fn router(admin: Admin) -> Router {
+    Router::new()
+        .route("/faults", post(inject).get(list))
+        .route("/device-commands", get(commands))
+        .route("/clock", post(advance).get(time))
+        .route("/shutdown", post(shutdown))
+        .layer(axum::middleware::from_fn_with_state(admin.clone(), authenticate))
+        .with_state(admin)
+}
+
+async fn authenticate(State(admin): State<Admin>, request: Request<Body>, next: Next) -> Response {
+    let sent = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let expected = admin.token.expose();
+    match sent.and_then(|value| value.strip_prefix("Bearer ")) {
+        Some(token) if same(token, expected) => next.run(request).await,
+        _ => refusal(StatusCode::UNAUTHORIZED, "unauthenticated", "send the lab's admin token as a bearer token"),
+    }
+}
+
+/// Compares without stopping at the first difference.
+fn same(one: &str, other: &str) -> bool {
+    one.len() == other.len() && one.bytes().zip(other.bytes()).fold(0, |seen, (a, b)| seen | (a ^ b)) == 0
+}
+
+fn refusal(status: StatusCode, code: &str, message: &str) -> Response {
+    (status, Json(json!({ "code": code, "message": message }))).into_response()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Injection {
+    system: String,
+    #[serde(default, rename = "match")]
+    matching: Option<Value>,
+    #[serde(default)]
+    fault: Option<Value>,
+    #[serde(default = "once")]
+    times: u32,
+}
+
+fn once() -> u32 {
+    1
+}
+
+async fn inject(State(admin): State<Admin>, Json(body): Json<Injection>) -> Response {
+    let refuse = |message: &str| refusal(StatusCode::UNPROCESSABLE_ENTITY, "invalid_fault", message);
+    if !admin.systems.contains(&body.system) {
+        return refuse(&format!("unknown system; known are {}", admin.systems.join(", ")));
+    }
+    let matching = match body.matching {
+        None | Some(Value::Null) => Match::default(),
+        Some(Value::String(request)) => Match { request: Some(request), ..Match::default() },
+        Some(other) => match serde_json::from_value(other) {
+            Ok(matching) => matching,
+            Err(error) => return refuse(&error.to_string()),
+        },
+    };
+    let fault = match body.fault.as_ref().map(Fault::from_json).transpose() {
+        Ok(fault) => fault,
+        Err(message) => return refuse(&message),
+    };
+    if fault.is_none() && body.times > 0 {
+        return refuse("`fault` is missing");
+    }
+    let id = admin.faults.inject(&body.system, matching, fault, body.times);
+    Json(json!({ "id": id, "faults": admin.faults.list() })).into_response()
+}
+
+async fn list(State(admin): State<Admin>) -> Json<Value> {
+    Json(json!({ "faults": admin.faults.list() }))
+}
+
+#[derive(Deserialize)]
+struct After {
+    #[serde(default)]
+    after: u64,
+}
+
+async fn commands(State(admin): State<Admin>, Query(query): Query<After>) -> Json<Value> {
+    Json(json!({ "commands": admin.commands.rows(query.after) }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    advance_s: i64,
+}
+
+async fn advance(State(admin): State<Admin>, Json(body): Json<Advance>) -> Response {
+    if body.advance_s < 0 {
+        return refusal(StatusCode::UNPROCESSABLE_ENTITY, "invalid_clock", "time never runs back");
+    }
+    match admin.clock.advance(body.advance_s) {
+        Ok(offset_s) => Json(json!({ "offset_s": offset_s, "now": admin.clock.now().to_string() })).into_response(),
+        Err(error) => refusal(StatusCode::INTERNAL_SERVER_ERROR, "clock", &error.to_string()),
+    }
+}
+
+async fn time(State(admin): State<Admin>) -> Json<Value> {
+    Json(json!({ "offset_s": admin.clock.offset_s(), "now": admin.clock.now().to_string() }))
+}
+
+async fn shutdown(State(admin): State<Admin>) -> Json<Value> {
+    admin.stop.notify_one();
+    Json(json!({ "stopping": true }))
+}

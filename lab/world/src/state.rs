@@ -1,0 +1,384 @@
+//! The world: what was generated, plus the edits of people and controllers, which alone are kept in memory and in the
+//! journal.
+//!
+//! Where next: [`crate::devices_in_use`] for what a device does with entered lines, [`crate::condition`] for health and
+//! issues.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use platform::{Error, ErrorKind, Json, SharedClock};
+use uuid::Uuid;
+
+use crate::device::{Device, Reachability};
+use crate::fleet::{Fleet, Link};
+use crate::interfaces::Interface;
+use crate::ios_xe::{Config, generate};
+use crate::journal::{Entry, Journal};
+use crate::seed::Seed;
+use crate::sites::{Region, Site};
+
+/// How to open a world.
+#[derive(Clone)]
+pub struct WorldOptions {
+    /// Number of the lab; equal numbers give equal worlds.
+    pub seed: u64,
+    /// How many devices.
+    pub devices: u32,
+    /// Which region.
+    pub region: Region,
+    /// Folder of the journal; without one, edits die with the process.
+    pub state_dir: Option<PathBuf>,
+    /// The lab's clock.
+    pub clock: SharedClock,
+}
+
+/// One region of the simulated network.
+pub struct World {
+    pub(crate) seed: Seed,
+    pub(crate) clock: SharedClock,
+    pub(crate) fleet: Fleet,
+    born_ms: i64,
+    region: Region,
+    by_id: HashMap<Uuid, usize>,
+    state: Mutex<State>,
+}
+
+pub(crate) struct State {
+    journal: Journal,
+    edits: HashMap<usize, Edit>,
+    documents: BTreeMap<String, BTreeMap<String, Box<str>>>,
+}
+
+/// What differs from birth. `None` = the generated configuration.
+#[derive(Debug, Clone, Default)]
+struct Edit {
+    running: Option<Arc<str>>,
+    running_at: Option<i64>,
+    startup: Option<Arc<str>>,
+    /// The controller's copy, where it is not the running configuration.
+    stale: Option<Arc<str>>,
+    collected_at: Option<i64>,
+    reachable: Option<bool>,
+}
+
+const RESYNC_MS: i64 = 25 * 60 * 1000;
+
+impl World {
+    /// Generates the region and applies the journal.
+    ///
+    /// # Errors
+    /// `world_state` when the folder cannot be written or the journal does not read.
+    pub fn open(options: WorldOptions) -> platform::Result<Self> {
+        let seed = Seed::new(options.seed, options.region.name());
+        let fleet = Fleet::lay_out(seed, options.region, options.devices);
+        let by_id = fleet.devices.iter().map(|device| (device.id, device.index)).collect();
+        let (journal, entries) = match &options.state_dir {
+            None => (Journal::forgetful(), Vec::new()),
+            Some(folder) => std::fs::create_dir_all(folder)
+                .and_then(|()| Journal::open(&folder.join(format!("world-{}.jsonl", options.region.name()))))
+                .map_err(|error| storage(&error))?,
+        };
+        let state = State { journal, edits: HashMap::new(), documents: BTreeMap::new() };
+        let mut world = Self {
+            seed,
+            clock: options.clock,
+            fleet,
+            born_ms: 0,
+            region: options.region,
+            by_id,
+            state: Mutex::new(state),
+        };
+        let mut born = None;
+        for entry in entries {
+            if let Entry::Born { at_ms } = entry {
+                born = Some(at_ms);
+            } else {
+                world.absorb(&mut world.lock(), entry);
+            }
+        }
+        world.born_ms = match born {
+            Some(at_ms) => at_ms,
+            None => {
+                let at_ms = world.clock.now().as_millisecond();
+                world.lock().journal.append(&Entry::Born { at_ms }).map_err(|error| storage(&error))?;
+                at_ms
+            }
+        };
+        Ok(world)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The region.
+    pub fn region(&self) -> Region {
+        self.region
+    }
+
+    /// Now, by the lab's clock.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// When the world was opened for the first time, ms since the epoch.
+    pub fn born_ms(&self) -> i64 {
+        self.born_ms
+    }
+
+    /// All devices, in the order of the layout.
+    pub fn devices(&self) -> &[Device] {
+        &self.fleet.devices
+    }
+
+    /// All sites; index 0 is the root.
+    pub fn sites(&self) -> &[Site] {
+        &self.fleet.sites
+    }
+
+    /// All cables.
+    pub fn links(&self) -> &[Link] {
+        &self.fleet.links
+    }
+
+    /// The cables of a device.
+    pub fn links_of(&self, device: &Device) -> impl Iterator<Item = &Link> {
+        self.fleet.cables.get(device.index).into_iter().flatten().filter_map(|at| self.fleet.links.get(*at as usize))
+    }
+
+    /// The device with this id.
+    pub fn device(&self, id: Uuid) -> Option<&Device> {
+        self.by_id.get(&id).and_then(|at| self.fleet.devices.get(*at))
+    }
+
+    /// The site of a device.
+    pub fn site_of(&self, device: &Device) -> Option<&Site> {
+        self.fleet.sites.get(device.site)
+    }
+
+    fn edit(&self, device: &Device) -> Option<Edit> {
+        self.lock().edits.get(&device.index).cloned()
+    }
+
+    fn base(&self, device: &Device) -> Config {
+        if device.has_configuration() {
+            generate::configuration(self.seed, &self.fleet, device)
+        } else {
+            Config::default()
+        }
+    }
+
+    /// The name under which the controller knows the device: the `hostname` line of its running configuration.
+    pub fn hostname(&self, device: &Device) -> String {
+        let running = self.edit(device).and_then(|edit| edit.running);
+        let named = running.as_deref().and_then(|text| text.lines().find_map(|line| line.strip_prefix("hostname ")));
+        named.unwrap_or(&device.hostname).to_owned()
+    }
+
+    /// Whether the controller reaches the device now.
+    pub fn reachability(&self, device: &Device) -> Reachability {
+        match self.edit(device).and_then(|edit| edit.reachable) {
+            Some(true) => Reachability::Reachable,
+            Some(false) => Reachability::Unreachable,
+            None => device.reachability,
+        }
+    }
+
+    /// Cuts or restores management of a device.
+    ///
+    /// # Errors
+    /// `world_state` when the journal cannot be written.
+    pub fn set_reachable(&self, device: &Device, reachable: bool) -> platform::Result<()> {
+        self.record(Entry::Reach { device: device.id, reachable, at_ms: self.now().as_millisecond() })
+    }
+
+    /// The running configuration as the device holds it.
+    pub fn running(&self, device: &Device) -> Config {
+        match self.edit(device).and_then(|edit| edit.running) {
+            Some(text) => Config::parse(&text),
+            None => self.base(device),
+        }
+    }
+
+    /// The startup configuration.
+    pub fn startup(&self, device: &Device) -> Config {
+        match self.edit(device).and_then(|edit| edit.startup) {
+            Some(text) => Config::parse(&text),
+            None => self.base(device),
+        }
+    }
+
+    /// The controller's copy of the running configuration, which may be older than the device's.
+    pub fn collected(&self, device: &Device) -> Config {
+        match self.edit(device).and_then(|edit| edit.stale) {
+            Some(text) => Config::parse(&text),
+            None => self.running(device),
+        }
+    }
+
+    /// Whether the running configuration differs from the startup one.
+    pub fn is_unsaved(&self, device: &Device) -> bool {
+        self.edit(device).is_some_and(|edit| edit.running.is_some()) && self.running(device) != self.startup(device)
+    }
+
+    /// Whether somebody has changed the running configuration since birth.
+    pub(crate) fn is_edited(&self, device: &Device) -> bool {
+        self.lock().edits.get(&device.index).is_some_and(|edit| edit.running.is_some())
+    }
+
+    /// When the running configuration last changed, ms since the epoch.
+    pub fn changed_at_ms(&self, device: &Device) -> i64 {
+        let edited = self.edit(device).and_then(|edit| edit.running_at);
+        edited.unwrap_or(self.born_ms - 1000 * device.up_before_birth_s / 2)
+    }
+
+    /// When the controller last read the device, ms since the epoch: at an event, or at the last periodic resync.
+    pub fn collected_at_ms(&self, device: &Device) -> i64 {
+        let edit = self.edit(device).unwrap_or_default();
+        let phase = i64::from(self.seed.draw("resync", device.index as u64).below(25 * 60)) * 1000;
+        let now = self.now().as_millisecond();
+        let age = (now - self.born_ms + phase).rem_euclid(RESYNC_MS);
+        let reached = self.reachability(device) == Reachability::Reachable;
+        let periodic = if reached { now - age } else { self.born_ms - phase };
+        match (edit.stale, edit.collected_at) {
+            (Some(_), at) => at.unwrap_or(self.born_ms - phase),
+            (None, at) => at.unwrap_or(i64::MIN).max(periodic),
+        }
+    }
+
+    /// Seconds since the device booted.
+    pub fn uptime_s(&self, device: &Device) -> i64 {
+        (self.now().as_millisecond() - self.born_ms) / 1000 + device.up_before_birth_s
+    }
+
+    /// The interfaces of a device under its running configuration.
+    pub fn interfaces(&self, device: &Device) -> Vec<Interface> {
+        let cabled: Vec<(String, bool)> = self
+            .links_of(device)
+            .map(|link| {
+                let mine = usize::from(link.ends[1].0 == device.index);
+                let far = self.fleet.devices.get(link.ends[1 - mine].0);
+                (link.ends[mine].1.clone(), far.is_some_and(|far| self.reachability(far) != Reachability::Unreachable))
+            })
+            .collect();
+        crate::interfaces::expand(self.seed, device, &self.running(device), &cabled)
+    }
+
+    /// Replaces the running configuration. `collect` = the controller reads it too; otherwise its copy stays as it was.
+    ///
+    /// # Errors
+    /// `world_state` when the journal cannot be written.
+    pub fn set_running(&self, device: &Device, config: &Config, collect: bool) -> platform::Result<()> {
+        let at_ms = self.now().as_millisecond();
+        if !collect && self.edit(device).is_none_or(|edit| edit.stale.is_none()) {
+            let collected_at = self.collected_at_ms(device);
+            let text = Some(self.running(device).text());
+            self.record(Entry::Collected { device: device.id, at_ms: collected_at, text })?;
+        }
+        self.record(Entry::Running { device: device.id, at_ms, text: config.text() })?;
+        if collect {
+            self.record(Entry::Collected { device: device.id, at_ms, text: None })?;
+        }
+        Ok(())
+    }
+
+    /// Copies the running configuration to the startup one.
+    ///
+    /// # Errors
+    /// `world_state` when the journal cannot be written.
+    pub fn save(&self, device: &Device) -> platform::Result<()> {
+        self.record(Entry::Saved { device: device.id, at_ms: self.now().as_millisecond() })
+    }
+
+    /// Makes the controller read the device again.
+    ///
+    /// # Errors
+    /// `world_state` when the journal cannot be written.
+    pub fn collect(&self, device: &Device) -> platform::Result<()> {
+        self.record(Entry::Collected { device: device.id, at_ms: self.now().as_millisecond(), text: None })
+    }
+
+    /// Stores a document of a simulator; it survives a kill.
+    ///
+    /// # Errors
+    /// `world_state` when the journal cannot be written.
+    pub fn put_document(&self, space: &str, key: &str, value: Json) -> platform::Result<()> {
+        self.record(Entry::Document { space: space.to_owned(), key: key.to_owned(), value: Some(value) })
+    }
+
+    /// Removes a document.
+    ///
+    /// # Errors
+    /// `world_state` when the journal cannot be written.
+    pub fn remove_document(&self, space: &str, key: &str) -> platform::Result<()> {
+        self.record(Entry::Document { space: space.to_owned(), key: key.to_owned(), value: None })
+    }
+
+    /// One document.
+    pub fn document(&self, space: &str, key: &str) -> Option<Json> {
+        let state = self.lock();
+        state.documents.get(space)?.get(key).and_then(|text| serde_json::from_str(text).ok())
+    }
+
+    /// All documents of a space, ordered by key.
+    pub fn documents(&self, space: &str) -> Vec<(String, Json)> {
+        let state = self.lock();
+        let rows = state.documents.get(space).into_iter().flatten();
+        rows.filter_map(|(key, text)| Some((key.clone(), serde_json::from_str(text).ok()?))).collect()
+    }
+
+    /// The keys of a space, in order.
+    pub fn document_keys(&self, space: &str) -> Vec<String> {
+        self.lock().documents.get(space).map(|rows| rows.keys().cloned().collect()).unwrap_or_default()
+    }
+
+    fn record(&self, entry: Entry) -> platform::Result<()> {
+        let mut state = self.lock();
+        state.journal.append(&entry).map_err(|error| storage(&error))?;
+        self.absorb(&mut state, entry);
+        Ok(())
+    }
+
+    fn absorb(&self, state: &mut State, entry: Entry) {
+        let at = |id: Uuid| self.by_id.get(&id).copied();
+        match entry {
+            Entry::Born { .. } => {}
+            Entry::Running { device, at_ms, text } => {
+                let Some(at) = at(device) else { return };
+                let edit = state.edits.entry(at).or_default();
+                edit.running = Some(text.into());
+                edit.running_at = Some(at_ms);
+            }
+            Entry::Saved { device, .. } => {
+                let Some(at) = at(device) else { return };
+                let edit = state.edits.entry(at).or_default();
+                edit.startup = edit.running.clone();
+            }
+            Entry::Collected { device, at_ms, text } => {
+                let Some(at) = at(device) else { return };
+                let edit = state.edits.entry(at).or_default();
+                edit.stale = text.map(Into::into);
+                edit.collected_at = Some(at_ms);
+            }
+            Entry::Reach { device, reachable, .. } => {
+                let Some(at) = at(device) else { return };
+                state.edits.entry(at).or_default().reachable = Some(reachable);
+            }
+            Entry::Document { space, key, value } => {
+                let rows = state.documents.entry(space).or_default();
+                match value {
+                    Some(value) => rows.insert(key, value.to_string().into_boxed_str()),
+                    None => rows.remove(&key),
+                };
+            }
+        }
+    }
+}
+
+fn storage(error: &std::io::Error) -> Error {
+    Error::new(ErrorKind::Internal, "world_state", "the lab's state folder cannot be read or written")
+        .with_detail(error.to_string())
+}
