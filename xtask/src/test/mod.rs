@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     list: bool,
     /// A missing client, runtime or engine fails instead of being skipped. Also set by the variable CI.
-    #[arg(long, env = "CI")]
+    #[arg(long, env = "CI", value_parser = clap::builder::FalseyValueParser::new())]
     ci: bool,
 }
 
