@@ -108,7 +108,7 @@ impl Dice {
         let connectors =
             ["catalyst-center", "catalyst-center", "servicenow", "github", "rest-api-proxy", "interlock", "vault", ""];
         let groups: Vec<&str> = (0..1 + self.below(3)).map(|_| *self.pick(&names)).collect();
-        let mut input = call(&groups, *self.pick::<&str>(&connectors), "tool", *self.pick(&Risk::ALL));
+        let mut input = call(&groups, self.pick::<&str>(&connectors), "tool", *self.pick(&Risk::ALL));
         let p = &mut input.principal;
         p.kind = *self.pick(&[PrincipalKind::Person, PrincipalKind::Person, PrincipalKind::Client]);
         p.mfa = self.once_in(2);

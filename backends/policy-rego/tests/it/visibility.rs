@@ -108,7 +108,7 @@ fn t8_every_json_decides_and_none_is_allowed() {
             "/principal/auth_time",
             "/arguments",
         ];
-        *input.pointer_mut(*dice.pick::<&str>(&pointers)).unwrap() = dice.json(2);
+        *input.pointer_mut(dice.pick::<&str>(&pointers)).unwrap() = dice.json(2);
         engine.eval(&input).unwrap_or_else(|error| panic!("{error:?} for {input}"));
     }
 }
