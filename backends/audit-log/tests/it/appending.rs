@@ -77,7 +77,9 @@ async fn t25_a_record_carries_ecs_names_and_is_canonical() {
     assert_eq!(at("/interlock/facts/decision"), json!("pretended"));
 
     log.close().await.unwrap();
-    let connection = rusqlite::Connection::open(fixture.path().join("audit.db")).unwrap();
+    let alone = fixture.path().join("alone.db");
+    std::fs::copy(fixture.path().join("audit.db"), &alone).unwrap();
+    let connection = rusqlite::Connection::open(alone).unwrap();
     let line: String = connection
         .query_row("SELECT line FROM audit WHERE seq = ?", [position.0.cast_signed()], |row| row.get(0))
         .unwrap();
