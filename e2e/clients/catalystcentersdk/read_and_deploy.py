@@ -59,7 +59,7 @@ def main(base_url, user, password):
     check.that("by address", call(center.devices.get_network_device_by_ip, device.managementIpAddress).response.id == device.id)
     check.that("range", len(call(center.devices.get_network_device_by_pagination_range, 1, 7).response) == 7)
     if hasattr(center.devices, "retrieve_network_devices"):
-        check.that("newer inventory", len(call(center.devices.retrieve_network_devices, limit=3).response) == 3)
+        check.that("newer inventory", len(call(center.devices.retrieve_network_devices, limit="3").response) == 3)
 
     ports = call(center.devices.get_interface_info_by_id, device.id).response
     port_count = call(center.devices.get_device_interface_count_by_id, device.id).response
