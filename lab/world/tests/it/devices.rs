@@ -7,7 +7,8 @@ use interlock_world::{Bend, Family, Reachability, Region, Role, World, WorldOpti
 use platform::clock::AdjustableClock;
 
 fn world(region: Region, devices: u32) -> World {
-    World::open(WorldOptions { seed: 1, devices, region, state_dir: None, clock: Arc::new(AdjustableClock::default()) }).unwrap()
+    World::open(WorldOptions { seed: 1, devices, region, state_dir: None, clock: Arc::new(AdjustableClock::default()) })
+        .unwrap()
 }
 
 #[test]
@@ -20,7 +21,12 @@ fn no_serial_address_name_or_id_stands_in_both_regions() {
             .flat_map(|device| {
                 let serials = device.members.iter().map(|member| member.serial.clone());
                 serials
-                    .chain([device.id.to_string(), device.management_ip.to_string(), device.hostname.clone(), device.mac_text()])
+                    .chain([
+                        device.id.to_string(),
+                        device.management_ip.to_string(),
+                        device.hostname.clone(),
+                        device.mac_text(),
+                    ])
                     .collect::<Vec<_>>()
             })
             .collect()
@@ -45,7 +51,8 @@ fn equal_seeds_give_equal_worlds_and_a_larger_one_begins_with_the_smaller() {
 fn the_family_mix_is_a_campus_network_and_most_of_it_is_reachable() {
     let world = world(Region::Emea, 300);
     assert_eq!(world.devices().len(), 300);
-    let count = |f: &dyn Fn(&interlock_world::Device) -> bool| world.devices().iter().filter(|device| f(device)).count();
+    let count =
+        |f: &dyn Fn(&interlock_world::Device) -> bool| world.devices().iter().filter(|device| f(device)).count();
     assert!(count(&|device| device.platform.family == Family::AccessPoint) > 80);
     assert!(count(&|device| device.role == Role::Core) >= 4);
     assert!(count(&|device| device.platform.family == Family::Router) >= 4);
@@ -77,7 +84,10 @@ fn both_ends_of_a_cable_are_ports_of_their_devices_and_no_port_has_two() {
         for (at, port) in &link.ends {
             let device = &world.devices()[*at];
             assert!(seen.insert((*at, port.clone())), "{} {port} has two cables", device.hostname);
-            assert!(interlock_world::interfaces::physical_ports(device).iter().any(|known| known.name == *port), "{port}");
+            assert!(
+                interlock_world::interfaces::physical_ports(device).iter().any(|known| known.name == *port),
+                "{port}"
+            );
         }
     }
     assert!(world.links().len() > 290);
@@ -86,7 +96,11 @@ fn both_ends_of_a_cable_are_ports_of_their_devices_and_no_port_has_two() {
 #[test]
 fn shutting_an_uplink_shows_as_interface_and_as_issue() {
     let world = world(Region::AmerApj, 80);
-    let device = world.devices().iter().find(|device| device.role == Role::Access && device.platform.family == Family::Switch).unwrap();
+    let device = world
+        .devices()
+        .iter()
+        .find(|device| device.role == Role::Access && device.platform.family == Family::Switch)
+        .unwrap();
     let uplink = world.links_of(device).next().unwrap().ends[1].1.clone();
     let before = world.issues().len();
     world.apply(device, &format!("interface {uplink}\n shutdown\n"), Bend::default()).unwrap();

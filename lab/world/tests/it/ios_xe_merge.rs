@@ -20,30 +20,70 @@ static ACCEPTED: &[Case] = &[
     ("vlan 10\n no name", &["vlan 10"], &[" name DATA"]),
     ("no vlan 30", &["vlan 10"], &["vlan 30", " name GUEST"]),
     ("no vlan 3000", &["vlan 10", "vlan 30"], &[]),
-    ("interface GigabitEthernet1/0/1\n description New text  with spaces", &[" description New text  with spaces"], &[" description User port"]),
+    (
+        "interface GigabitEthernet1/0/1\n description New text  with spaces",
+        &[" description New text  with spaces"],
+        &[" description User port"],
+    ),
     ("interface gi1/0/1\n desc x", &[" description x"], &[" description User port"]),
     ("int Gi 1/0/1\n shut", &["interface GigabitEthernet1/0/1", " shutdown"], &[]),
     ("interface GigabitEthernet1/0/3\n no shutdown", &["interface GigabitEthernet1/0/3"], &[" shutdown"]),
     ("interface gi1/0/1\n sw acc vl 30", &[" switchport access vlan 30"], &[" switchport access vlan 10"]),
     ("interface gi1/0/1\n no switchport access vlan 10", &[" switchport mode access"], &[" switchport access vlan 10"]),
     ("interface gi1/0/1\n no description", &[], &[" description User port"]),
-    ("interface gi1/0/1\n no switchport", &[" no switchport"], &[" switchport mode access", " switchport access vlan 10"]),
-    ("interface gi1/0/2\n switchport trunk allowed vlan add 30-32", &[" switchport trunk allowed vlan 10,20,30-32"], &[]),
+    (
+        "interface gi1/0/1\n no switchport",
+        &[" no switchport"],
+        &[" switchport mode access", " switchport access vlan 10"],
+    ),
+    (
+        "interface gi1/0/2\n switchport trunk allowed vlan add 30-32",
+        &[" switchport trunk allowed vlan 10,20,30-32"],
+        &[],
+    ),
     ("interface gi1/0/2\n switchport trunk allowed vlan remove 20", &[" switchport trunk allowed vlan 10"], &[]),
-    ("interface gi1/0/2\n switchport trunk allowed vlan 5,6", &[" switchport trunk allowed vlan 5,6"], &[" switchport trunk allowed vlan 10,20"]),
-    ("interface gi1/0/2\n switchport trunk allowed vlan all", &[" switchport mode trunk"], &[" switchport trunk allowed vlan 10,20"]),
+    (
+        "interface gi1/0/2\n switchport trunk allowed vlan 5,6",
+        &[" switchport trunk allowed vlan 5,6"],
+        &[" switchport trunk allowed vlan 10,20"],
+    ),
+    (
+        "interface gi1/0/2\n switchport trunk allowed vlan all",
+        &[" switchport mode trunk"],
+        &[" switchport trunk allowed vlan 10,20"],
+    ),
     ("interface gi1/0/2\n switchport trunk allowed vlan none", &[" switchport trunk allowed vlan none"], &[]),
     ("interface gi1/0/2\n no switchport trunk allowed vlan", &[], &[" switchport trunk allowed vlan 10,20"]),
     ("interface range gi1/0/1 - 3\n storm-control broadcast level 1.00", &[" storm-control broadcast level 1.00"], &[]),
-    ("interface Vlan30\n ip address 10.3.0.1 255.255.255.0", &["interface Vlan30", " ip address 10.3.0.1 255.255.255.0"], &[]),
-    ("interface Loopback0\n ip address 10.0.0.2 255.255.255.255", &[" ip address 10.0.0.2 255.255.255.255"], &[" ip address 10.0.0.1 255.255.255.255"]),
-    ("interface Loopback0\n ip address 10.0.0.9 255.255.255.255 secondary", &[" ip address 10.0.0.1 255.255.255.255", " ip address 10.0.0.9 255.255.255.255 secondary"], &[]),
+    (
+        "interface Vlan30\n ip address 10.3.0.1 255.255.255.0",
+        &["interface Vlan30", " ip address 10.3.0.1 255.255.255.0"],
+        &[],
+    ),
+    (
+        "interface Loopback0\n ip address 10.0.0.2 255.255.255.255",
+        &[" ip address 10.0.0.2 255.255.255.255"],
+        &[" ip address 10.0.0.1 255.255.255.255"],
+    ),
+    (
+        "interface Loopback0\n ip address 10.0.0.9 255.255.255.255 secondary",
+        &[" ip address 10.0.0.1 255.255.255.255", " ip address 10.0.0.9 255.255.255.255 secondary"],
+        &[],
+    ),
     ("interface Loopback0\n no ip address", &[" no ip address"], &[" ip address 10.0.0.1 255.255.255.255"]),
     ("no interface Loopback0", &["hostname sw1"], &["interface Loopback0"]),
     ("interface gi1/0/1\nvlan 50\n name X", &["vlan 50", " name X", " description User port"], &[]),
-    ("interface gi1/0/1\n description a\nip route 10.9.0.0 255.255.0.0 10.0.0.253", &["ip route 10.9.0.0 255.255.0.0 10.0.0.253", "ip route 0.0.0.0 0.0.0.0 10.0.0.254"], &[]),
+    (
+        "interface gi1/0/1\n description a\nip route 10.9.0.0 255.255.0.0 10.0.0.253",
+        &["ip route 10.9.0.0 255.255.0.0 10.0.0.253", "ip route 0.0.0.0 0.0.0.0 10.0.0.254"],
+        &[],
+    ),
     ("no ip route 0.0.0.0 0.0.0.0 10.0.0.254", &[], &["ip route 0.0.0.0 0.0.0.0 10.0.0.254"]),
-    ("ip access-list extended ACL1\n deny tcp any any eq 23", &[" 10 permit ip any any", " 20 deny tcp any any eq 23"], &[]),
+    (
+        "ip access-list extended ACL1\n deny tcp any any eq 23",
+        &[" 10 permit ip any any", " 20 deny tcp any any eq 23"],
+        &[],
+    ),
     ("ip access-list extended ACL1\n 5 deny udp any any", &[" 5 deny udp any any", " 10 permit ip any any"], &[]),
     ("ip access-list extended ACL1\n no 10", &["ip access-list extended ACL1"], &[" 10 permit ip any any"]),
     ("ip access-list extended ACL1\n permit ip any any", &[" 10 permit ip any any"], &[" 20 permit ip any any"]),
@@ -51,13 +91,33 @@ static ACCEPTED: &[Case] = &[
     ("snmp-server community new RW", &["snmp-server community old RO", "snmp-server community new RW"], &[]),
     ("snmp-server community old RW", &["snmp-server community old RW"], &["snmp-server community old RO"]),
     ("no snmp-server community old", &[], &["snmp-server community old RO"]),
-    ("ntp server 10.0.0.1\nntp server 10.0.0.2\nntp server 10.0.0.1 prefer", &["ntp server 10.0.0.1 prefer", "ntp server 10.0.0.2"], &["ntp server 10.0.0.1"]),
-    ("logging host 10.1.1.1\nlogging host 10.1.1.2\nno logging host 10.1.1.1", &["logging host 10.1.1.2"], &["logging host 10.1.1.1"]),
+    (
+        "ntp server 10.0.0.1\nntp server 10.0.0.2\nntp server 10.0.0.1 prefer",
+        &["ntp server 10.0.0.1 prefer", "ntp server 10.0.0.2"],
+        &["ntp server 10.0.0.1"],
+    ),
+    (
+        "logging host 10.1.1.1\nlogging host 10.1.1.2\nno logging host 10.1.1.1",
+        &["logging host 10.1.1.2"],
+        &["logging host 10.1.1.1"],
+    ),
     ("logging host 10.1.1.1\nno logging host", &[], &["logging host 10.1.1.1"]),
-    ("line vty 0 15\n exec-timeout 5 0", &["line vty 0 4", "line vty 5 15", " exec-timeout 5 0"], &[" exec-timeout 15 0"]),
+    (
+        "line vty 0 15\n exec-timeout 5 0",
+        &["line vty 0 4", "line vty 5 15", " exec-timeout 5 0"],
+        &[" exec-timeout 15 0"],
+    ),
     ("line vty 0 4\n no exec-timeout", &["line vty 0 4"], &[" exec-timeout 15 0"]),
-    ("router ospf 1\n network 10.0.0.0 0.0.0.255 area 0\n passive-interface default", &["router ospf 1", " network 10.0.0.0 0.0.0.255 area 0"], &[]),
-    ("router bgp 65000\n address-family ipv4\n  network 10.0.0.0\n exit-address-family\n bgp router-id 1.1.1.1", &[" bgp router-id 1.1.1.1", "  network 10.0.0.0"], &[]),
+    (
+        "router ospf 1\n network 10.0.0.0 0.0.0.255 area 0\n passive-interface default",
+        &["router ospf 1", " network 10.0.0.0 0.0.0.255 area 0"],
+        &[],
+    ),
+    (
+        "router bgp 65000\n address-family ipv4\n  network 10.0.0.0\n exit-address-family\n bgp router-id 1.1.1.1",
+        &[" bgp router-id 1.1.1.1", "  network 10.0.0.0"],
+        &[],
+    ),
     ("banner motd ^C\nkeep\n  out\n^C", &["banner motd ^C", "keep", "  out"], &[]),
     ("enable secret 0 hunter2", &[], &["enable secret 0 hunter2", "enable secret hunter2"]),
     ("username bob privilege 15 secret hunter2", &[], &["username bob privilege 15 secret hunter2"]),
@@ -70,14 +130,39 @@ static ACCEPTED: &[Case] = &[
 static REJECTED: &[(&str, &str, &str, &str)] = &[
     ("foo bar\nhostname sw2", "foo bar", "% Invalid input detected at '^' marker.", "hostname sw2"),
     ("hostname", "hostname", "% Incomplete command.", "hostname sw1"),
-    ("interface gi1/0/1\n switchport access vlan 5000\n description a", "switchport access vlan 5000", "% Invalid input", " description a"),
+    (
+        "interface gi1/0/1\n switchport access vlan 5000\n description a",
+        "switchport access vlan 5000",
+        "% Invalid input",
+        " description a",
+    ),
     ("interface gi9/0/1", "interface gi9/0/1", "% Invalid input", "hostname sw1"),
-    ("interface gi1/0/1\n ip address 10.0.0.300 255.0.0.0", "ip address 10.0.0.300 255.0.0.0", "% Invalid input", " description User port"),
+    (
+        "interface gi1/0/1\n ip address 10.0.0.300 255.0.0.0",
+        "ip address 10.0.0.300 255.0.0.0",
+        "% Invalid input",
+        " description User port",
+    ),
     ("no vlan 1", "no vlan 1", "Default VLAN 1 may not be deleted", "vlan 10"),
     ("vlan 5000", "vlan 5000", "Bad VLAN list", "vlan 10"),
-    ("no interface gi1/0/1", "no interface gi1/0/1", "Removal of physical interfaces", "interface GigabitEthernet1/0/1"),
-    ("ip access-list extended ACL1\n 10 deny ip any any", "10 deny ip any any", "% Duplicate sequence number", " 10 permit ip any any"),
-    ("interface gi1/0/2\n switchport trunk allowed vlan add x", "switchport trunk allowed vlan add x", "Bad VLAN list", " switchport trunk allowed vlan 10,20"),
+    (
+        "no interface gi1/0/1",
+        "no interface gi1/0/1",
+        "Removal of physical interfaces",
+        "interface GigabitEthernet1/0/1",
+    ),
+    (
+        "ip access-list extended ACL1\n 10 deny ip any any",
+        "10 deny ip any any",
+        "% Duplicate sequence number",
+        " 10 permit ip any any",
+    ),
+    (
+        "interface gi1/0/2\n switchport trunk allowed vlan add x",
+        "switchport trunk allowed vlan add x",
+        "Bad VLAN list",
+        " switchport trunk allowed vlan 10,20",
+    ),
     ("interface gi1/0/1\n s", "s", "% Ambiguous command", " description User port"),
     ("end\nhostname sw2", "hostname sw2", "% Invalid input", "hostname sw1"),
     ("switchport mode access", "switchport mode access", "% Invalid input", "hostname sw1"),
@@ -123,7 +208,9 @@ fn rejected_lines_are_told_one_by_one_and_the_rest_counts() {
 #[test]
 fn entering_the_same_lines_again_changes_nothing() {
     let base = Config::parse(BASE);
-    for (entered, _, _) in ACCEPTED.iter().filter(|(entered, _, _)| !entered.contains(" add ") && !entered.contains("no ")) {
+    for (entered, _, _) in
+        ACCEPTED.iter().filter(|(entered, _, _)| !entered.contains(" add ") && !entered.contains("no "))
+    {
         let once = merge(&base, entered.lines()).config;
         let twice = merge(&once, entered.lines());
         assert!(!twice.changed, "{entered:?}\n{}\n{}", once.text(), twice.config.text());
@@ -145,8 +232,21 @@ fn new_lines_stand_where_the_device_prints_them() {
 
 #[test]
 fn clear_text_secrets_are_stored_as_hashes() {
-    let merged = merge(&Config::parse(BASE), ["service password-encryption", "enable secret hunter2", "username bob secret 0 hunter2", "line vty 0 4", "password hunter2"]);
+    let merged = merge(
+        &Config::parse(BASE),
+        [
+            "service password-encryption",
+            "enable secret hunter2",
+            "username bob secret 0 hunter2",
+            "line vty 0 4",
+            "password hunter2",
+        ],
+    );
     let text = merged.config.text();
     assert!(!text.contains("hunter2"), "{text}");
-    assert!(text.contains("enable secret 9 $9$") && text.contains("username bob secret 9 $9$") && text.contains(" password 7 "));
+    assert!(
+        text.contains("enable secret 9 $9$")
+            && text.contains("username bob secret 9 $9$")
+            && text.contains(" password 7 ")
+    );
 }

@@ -81,14 +81,17 @@ fn bends_do_what_they_say_and_report_success() {
 fn exec_directives_run_as_exec_and_unreachable_devices_take_nothing() {
     let world = open(None);
     let device = core(&world);
-    let applied =
-        world.apply(device, "logging host 10.9.9.9\n#MODE_ENABLE\nwrite memory\n#MODE_END_ENABLE\n", Bend::default()).unwrap();
+    let applied = world
+        .apply(device, "logging host 10.9.9.9\n#MODE_ENABLE\nwrite memory\n#MODE_END_ENABLE\n", Bend::default())
+        .unwrap();
     assert_eq!(applied.exec.len(), 1);
     assert!(!world.is_unsaved(device), "write memory saved it");
     world.set_reachable(device, false).unwrap();
     assert_eq!(world.reachability(device), Reachability::Unreachable);
     assert!(matches!(world.apply(device, "vlan 5", Bend::default()), Err(Unusable::Unreachable)));
-    assert!(world.issues().iter().any(|issue| issue.device == device.index && issue.name == "network_device_unreachable"));
+    assert!(
+        world.issues().iter().any(|issue| issue.device == device.index && issue.name == "network_device_unreachable")
+    );
 }
 
 #[test]
