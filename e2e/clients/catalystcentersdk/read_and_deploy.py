@@ -59,7 +59,7 @@ def main(base_url, user, password):
     check.that("by id", call(center.devices.get_device_by_id, device.id).response.serialNumber == device.serialNumber)
     check.that("by serial", call(center.devices.get_device_by_serial_number, device.serialNumber.split(",")[0]).response.id == device.id)
     check.that("by address", call(center.devices.get_network_device_by_ip, device.managementIpAddress).response.id == device.id)
-    check.that("range", len(call(center.devices.get_network_device_by_pagination_range, 1, 7).response) == 7)
+    check.that("range", len(call(center.devices.get_network_device_by_pagination_range, start_index=1, records_to_return=7).response) == 7)
     if hasattr(center.devices, "retrieve_network_devices"):
         check.that("newer inventory", len(call(center.devices.retrieve_network_devices, limit="3").response) == 3)
 
