@@ -1,12 +1,13 @@
 """Reads and deploys with Cisco's own SDK against the simulated Catalyst Center.
 
-    python read_and_deploy.py BASE_URL USER PASSWORD
+    python read_and_deploy.py [BASE_URL USER PASSWORD]
 
-Prints one JSON summary; exit code 0 = every check held, 1 = a check failed, 2 = the SDK or the simulator raised.
+Without arguments it takes them from the lab's ready line (INTERLOCK_READY). Prints one JSON summary and the count; exit code 0 = every check held, 1 = a check failed, 2 = the SDK or the simulator raised.
 """
 
 import importlib.metadata
 import json
+import os
 import re
 import sys
 import time
@@ -165,7 +166,16 @@ def main(base_url, user, password):
             check.that(name, getattr(error, "status_code", None) == expected, error)
 
     print(json.dumps({"sdk": sdk, "calls": calls, "passed": len(check.passed), "failed": check.failed, "device": device.hostname, "vlan": vlan}))
+    word = "FAILED" if check.failed else "ok"
+    print(f"test result: {word}. {len(check.passed)} passed; {len(check.failed)} failed")
     return 1 if check.failed else 0
+
+
+def from_the_lab():
+    """Address and login of the simulator in the lab's ready line."""
+    with open(os.environ["INTERLOCK_READY"], encoding="utf-8") as ready:
+        simulator = json.load(ready)["simulators"]["catalyst-center"]
+    return simulator["url"], simulator["username"], simulator["password"]
 
 
 def wait(center, call, task_id):
@@ -180,11 +190,11 @@ def wait(center, call, task_id):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 4:
+    if len(sys.argv) not in (1, 4):
         print(__doc__, file=sys.stderr)
         sys.exit(2)
     try:
-        sys.exit(main(*sys.argv[1:]))
+        sys.exit(main(*(sys.argv[1:] or from_the_lab())))
     except Exception:
         traceback.print_exc()
         sys.exit(2)
