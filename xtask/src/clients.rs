@@ -12,7 +12,7 @@
 //! kind = "python"               # python | node | program
 //! packages = ["mcp==1.12.0"]    # for pip or npm; empty for `program`
 //! driver = "python_mcp.py"      # beside the file; `.sh` runs in bash, `.py` in python3, `.mjs` in node
-//! arguments = ["--revision", "2025-06-18"]
+//! arguments = ["{/simulators/catalyst-center/url}"] # as they are, or `{JSON pointer}` into the lab's ready line
 //! needs = ["curl"]              # programs that must be on the machine
 //! ```
 //!
@@ -271,10 +271,27 @@ fn path_with(first: &[PathBuf]) -> OsString {
 }
 
 impl Ready<'_> {
+    /// The arguments, with `{/pointer}` replaced by what the lab's ready line says there (RFC 6901).
+    fn arguments(&self, lab: &LabFacts) -> Result<Vec<String>> {
+        let pointer = |argument: &str| argument.strip_prefix('{')?.strip_suffix('}').map(str::to_owned);
+        let mut all = Vec::new();
+        for argument in &self.client.arguments {
+            let Some(pointer) = pointer(argument) else {
+                all.push(argument.clone());
+                continue;
+            };
+            let text = std::fs::read_to_string(&lab.ready_file).context("the lab's ready line is gone")?;
+            let facts: serde_json::Value = serde_json::from_str(&text).context("the lab's ready line is not JSON")?;
+            let value = facts.pointer(&pointer).and_then(serde_json::Value::as_str);
+            all.push(value.with_context(|| format!("the lab's ready line has no text at {pointer}"))?.to_owned());
+        }
+        Ok(all)
+    }
+
     /// Runs the script against a lab and counts what it says.
     pub(crate) fn run(&self, lab: &LabFacts) -> Result<Tally> {
         let mut command = Command::new(&self.interpreter);
-        command.arg(&self.driver).args(&self.client.arguments).env("PATH", &self.path);
+        command.arg(&self.driver).args(self.arguments(lab)?).env("PATH", &self.path);
         command.env("INTERLOCK_READY", &lab.ready_file).env("INTERLOCK_STATE", &lab.state);
         command.env("INTERLOCK_BIN", &lab.binary).env("INTERLOCK_CLIENT", &self.client.name);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
@@ -370,6 +387,10 @@ mod tests {
     }
 
     fn run_script(text: &str) -> Tally {
+        run_with(text, "one").unwrap()
+    }
+
+    fn run_with(text: &str, argument: &str) -> anyhow::Result<Tally> {
         let folder = tempfile::tempdir().unwrap();
         let driver = folder.path().join("driver.sh");
         std::fs::write(&driver, text).unwrap();
@@ -378,18 +399,28 @@ mod tests {
             kind: Kind::Program,
             packages: Vec::new(),
             driver: "driver.sh".to_owned(),
-            arguments: vec!["one".to_owned()],
+            arguments: vec![argument.to_owned()],
             needs: Vec::new(),
         };
         let ready = Ready { client: &client, interpreter: "bash".into(), driver, path: crate::machine::search_path() };
-        let lab = LabFacts { binary: "/bin/true".into(), state: "state".into(), ready_file: "ready".into() };
-        ready.run(&lab).unwrap()
+        let ready_file = folder.path().join("ready");
+        std::fs::write(&ready_file, r#"{"simulators":{"one":{"url":"http://127.0.0.1:1"}}}"#).unwrap();
+        let lab = LabFacts { binary: "/bin/true".into(), state: "state".into(), ready_file };
+        ready.run(&lab)
+    }
+
+    #[test]
+    fn an_argument_may_point_into_the_ready_line_and_a_pointer_to_nothing_is_refused() {
+        let script = r#"[ "$1" = "http://127.0.0.1:1" ]"#;
+        assert_eq!(run_with(script, "{/simulators/one/url}").unwrap(), Tally { passed: 1, failed: 0, skipped: 0 });
+        assert!(run_with(script, "{/simulators/two/url}").is_err());
     }
 
     #[test]
     fn a_script_gets_its_lab_and_its_own_counts_are_taken() {
         let script = r#"
-            [ "$1 $INTERLOCK_READY $INTERLOCK_STATE $INTERLOCK_BIN $INTERLOCK_CLIENT" = "one ready state /bin/true shell" ] || exit 3
+            [ "$1 $INTERLOCK_STATE $INTERLOCK_BIN $INTERLOCK_CLIENT" = "one state /bin/true shell" ] || exit 3
+            grep -q simulators "$INTERLOCK_READY" || exit 4
             echo "test result: ok. 5 passed; 0 failed; 0 ignored"
         "#;
         assert_eq!(run_script(script), Tally { passed: 5, failed: 0, skipped: 0 });

@@ -65,6 +65,22 @@ fn known(connection: &Connection, key: Key<'_>) -> Result<Option<Known>, Abort> 
     Ok(found.optional()?)
 }
 
+/// What a key that is not free answers a call with `digest`.
+pub(crate) fn state(
+    connection: &Connection,
+    now: Moment,
+    key: Key<'_>,
+    digest: &str,
+) -> Result<Option<Conflict>, Abort> {
+    let known = known(connection, key)?.filter(|known| !known.is_free(now));
+    Ok(known.map(|known| match known {
+        Known { digest: other, .. } if other != digest => Conflict::KeyMismatch,
+        Known { result: Some(result), .. } => Conflict::KeyDone { result },
+        Known { intent: Intent::None, .. } => Conflict::KeyInProgress,
+        Known { call_id, .. } => Conflict::KeyOutcomeUnknown { call_id },
+    }))
+}
+
 pub(crate) fn reserve_key(
     connection: &Connection,
     now: Moment,
@@ -73,14 +89,8 @@ pub(crate) fn reserve_key(
     call_id: &str,
     expires_at: i64,
 ) -> Result<OpResult, Abort> {
-    if let Some(known) = known(connection, key)?.filter(|known| !known.is_free(now)) {
-        return Err(match known {
-            Known { digest: other, .. } if other != digest => Conflict::KeyMismatch,
-            Known { result: Some(result), .. } => Conflict::KeyDone { result },
-            Known { intent: Intent::None, .. } => Conflict::KeyInProgress,
-            Known { call_id, .. } => Conflict::KeyOutcomeUnknown { call_id },
-        }
-        .into());
+    if let Some(conflict) = state(connection, now, key, digest)? {
+        return Err(conflict.into());
     }
     connection
         .prepare_cached(

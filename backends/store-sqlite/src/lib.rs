@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use platform::error::Error;
-use platform::store::{Collection, Op, OpResult, OpenIntent, Query, Record, Store, TransactError};
+use platform::store::{Collection, Conflict, Op, OpResult, OpenIntent, Query, Record, Store, TransactError};
 use platform::{Clock, SharedClock};
 use sqlite_file::SqliteFile;
 
@@ -77,6 +77,15 @@ impl Store for SqliteStore {
         let page = records::Page::of(&query)?;
         let now = Moment::read(self.clock.as_ref());
         self.file.read(move |connection| records::list(connection, now, &page)).await.map_err(Abort::into_error)
+    }
+
+    async fn key_state(&self, scope: &str, key: &str, digest: &str) -> Result<Option<Conflict>, Error> {
+        let (scope, key, digest) = (scope.to_owned(), key.to_owned(), digest.to_owned());
+        let now = Moment::read(self.clock.as_ref());
+        let work = move |connection: &rusqlite::Connection| {
+            calls::state(connection, now, calls::Key { scope: &scope, key: &key }, &digest)
+        };
+        self.file.read(work).await.map_err(Abort::into_error)
     }
 
     async fn open_intents(&self) -> Result<Vec<OpenIntent>, Error> {

@@ -21,7 +21,7 @@ use std::time::Duration;
 use axum::Router;
 use platform::SharedClock;
 use platform::audit::AuditLog;
-use platform::audit_refusals::RefusalLedger;
+use platform::audit_refusals::RefusalCounter;
 use platform::resource::BaseUrl;
 use platform::telemetry::Metrics;
 use platform::tokens::{SignIn, TokenVerifier};
@@ -40,7 +40,7 @@ pub struct Parts {
     /// Audit, for what is not a tool call.
     pub audit: Arc<dyn AuditLog>,
     /// What is refused before a principal is known (T25).
-    pub refusals: Arc<RefusalLedger>,
+    pub refusals: Arc<RefusalCounter>,
     /// Numbers.
     pub metrics: Arc<Metrics>,
     /// Time of day.

@@ -17,7 +17,7 @@ const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 /// Each hash takes 19 MiB; this many at once is all that a flood of sign-ins can take.
-const AT_ONCE: usize = 3;
+const AT_ONCE: usize = 2;
 /// A sign-in that waits longer than this for its turn is refused: the queue must not outlive the people in it.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 

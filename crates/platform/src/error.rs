@@ -149,6 +149,11 @@ impl Error {
         .with_detail(detail)
     }
 
+    /// The error that an earlier call ended with, as it was stored: same kind, same refusal.
+    pub fn replayed(kind: ErrorKind, refusal: Refusal) -> Self {
+        Self(Box::new(Inner { kind, refusal, detail: None }))
+    }
+
     /// Adds what only an operator may read. Never a secret: secrets have no `Display`.
     #[must_use]
     pub fn with_detail(mut self, detail: impl fmt::Display) -> Self {

@@ -42,7 +42,7 @@ impl Lab {
             drop(send.send(line));
         });
         match receive.recv_timeout(READY_WITHIN) {
-            Ok(Some(Ok(line))) if line.contains("\"ready\":true") => {
+            Ok(Some(Ok(line))) if says_ready(&line) => {
                 std::fs::write(&lab.ready_file, line)?;
                 Ok(lab)
             }
@@ -75,5 +75,51 @@ impl Drop for Lab {
         }
         signal(Signal::KILL);
         drop(self.child.wait());
+    }
+}
+
+fn says_ready(line: &str) -> bool {
+    serde_json::from_str::<serde_json::Value>(line).is_ok_and(|facts| facts["ready"] == true)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::Lab;
+
+    fn program(folder: &tempfile::TempDir, text: &str) -> PathBuf {
+        let path = folder.path().join("interlock");
+        // Another process writes it: a descriptor open for writing here could leak into a sibling test's child, and
+        // then the system refuses to run the file.
+        let mut write = std::process::Command::new("sh");
+        write.args(["-c", "printf '#!/bin/sh\\n%s\\n' \"$2\" >\"$1\" && chmod 755 \"$1\"", "sh"]).arg(&path).arg(text);
+        assert!(write.status().unwrap().success());
+        path
+    }
+
+    #[test]
+    fn a_lab_is_asked_to_stop_with_its_whole_group_and_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let told = folder.path().join("told");
+        let script = format!(
+            "trap 'echo stopped >{}; exit 0' TERM; echo '{{\"ready\": true}}'; while :; do sleep 0.02; done",
+            told.display()
+        );
+        let lab = Lab::start(&program(&folder, &script)).unwrap();
+        let facts = lab.facts();
+        assert!(std::fs::read_to_string(&facts.ready_file).unwrap().contains("ready"));
+        drop(lab);
+        assert_eq!(std::fs::read_to_string(&told).unwrap(), "stopped\n");
+        assert!(!facts.ready_file.exists());
+    }
+
+    #[test]
+    fn a_lab_that_does_not_get_ready_is_reported_with_its_log() {
+        let folder = tempfile::tempdir().unwrap();
+        for script in ["echo boom >&2; exit 1", "echo boom >&2; echo '{\"ready\":false}'"] {
+            let error = Lab::start(&program(&folder, script)).err().unwrap();
+            assert!(format!("{error:#}").contains("boom"), "{error:#}");
+        }
     }
 }

@@ -9,7 +9,7 @@ pub(crate) mod tally;
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::{clients, terminal, workspace};
 use tally::Tally;
@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     list: bool,
     /// A missing client, runtime or engine fails instead of being skipped. Also set by the variable CI.
-    #[arg(long, env = "CI")]
+    #[arg(long, env = "CI", value_parser = clap::builder::FalseyValueParser::new())]
     ci: bool,
 }
 
@@ -91,13 +91,11 @@ fn run_client(pinned: &clients::Pinned, name: &str, binary: &std::path::Path, ci
         }
     };
     // A lab of its own per client: a second factor is good for one use, and one client's writes are no other's business.
-    let tally = match lab::Lab::start(binary) {
-        Ok(lab) => ready.run(&lab.facts())?,
-        Err(error) => {
-            terminal::say(format_args!("the lab did not start: {error:#}"));
-            Tally::one_failed()
-        }
-    };
+    let met = lab::Lab::start(binary).context("the lab did not start").and_then(|lab| ready.run(&lab.facts()));
+    let tally = met.unwrap_or_else(|error| {
+        terminal::say(format_args!("{error:#}"));
+        Tally::one_failed()
+    });
     terminal::say(format_args!("test client {name} ... {}", if tally.failed == 0 { "ok" } else { "FAILED" }));
     Ok(tally)
 }

@@ -1,18 +1,28 @@
 //! Inputs that the tests share: a call with every fact in its place, and what can be proven on top of it.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use platform::policy::{
-    Action, ChangeFacts, DecisionInput, ElevationFacts, PrincipalFacts, Risk, ServerFacts, ToolFacts,
+    Action, ChangeFacts, DecisionInput, ElevationFacts, PrincipalFacts, Profile, Risk, ServerFacts, ToolFacts,
 };
 use platform::principal::{Actor, PrincipalKind};
+use policy_rego::RegoEngine;
 use serde_json::json;
 
 /// The clock of every call here.
 pub(crate) const NOW: i64 = 1_800_000_000;
 
-/// The four groups of the article.
-pub(crate) const GROUPS: [&str; 4] = ["admin", "network-engineers", "service-desk", "developers"];
+static LAB_OPEN: LazyLock<RegoEngine> = LazyLock::new(|| RegoEngine::embedded(Profile::LabOpen).unwrap());
+static PRODUCTION: LazyLock<RegoEngine> = LazyLock::new(|| RegoEngine::embedded(Profile::Production).unwrap());
+
+/// The shipped policy; shared, because its gate takes most of a test's time.
+pub(crate) fn shipped(profile: Profile) -> &'static RegoEngine {
+    match profile {
+        Profile::LabOpen => &LAB_OPEN,
+        Profile::Production => &PRODUCTION,
+    }
+}
 
 /// A person's call with nothing proven.
 pub(crate) fn call(groups: &[&str], connector: &str, tool: &str, risk: Risk) -> DecisionInput {
@@ -93,27 +103,40 @@ impl Dice {
 
     /// A well-typed call: every group, connector, risk and fact that policy reads takes several values.
     pub(crate) fn call(&mut self) -> DecisionInput {
-        let names = ["admin", "network-engineers", "service-desk", "developers", "Admin", "", "everyone", "guests"];
-        let connectors = ["catalyst-center", "servicenow", "github", "rest-api-proxy", "interlock", "vault", ""];
-        let groups: Vec<&str> = (0..self.below(4)).map(|_| *self.pick(&names)).collect();
-        let mut input = call(&groups, *self.pick::<&str>(&connectors), "tool", *self.pick(&Risk::ALL));
+        let names =
+            ["admin", "admin", "network-engineers", "network-engineers", "service-desk", "developers", "Admin", ""];
+        let connectors =
+            ["catalyst-center", "catalyst-center", "servicenow", "github", "rest-api-proxy", "interlock", "vault", ""];
+        let groups: Vec<&str> = (0..1 + self.below(3)).map(|_| *self.pick(&names)).collect();
+        let mut input = call(&groups, self.pick::<&str>(&connectors), "tool", *self.pick(&Risk::ALL));
         let p = &mut input.principal;
         p.kind = *self.pick(&[PrincipalKind::Person, PrincipalKind::Person, PrincipalKind::Client]);
         p.mfa = self.once_in(2);
-        p.auth_time =
-            *self.pick(&[None, Some(NOW - 10), Some(NOW - 899), Some(NOW - 900), Some(NOW + 60), Some(NOW + 61)]);
+        p.auth_time = *self.pick(&[
+            None,
+            Some(NOW - 10),
+            Some(NOW - 10),
+            Some(NOW - 899),
+            Some(NOW - 900),
+            Some(NOW + 60),
+            Some(NOW + 61),
+        ]);
         if self.once_in(3) {
             p.act = vec![agent()];
         }
-        if self.once_in(2) {
-            let authenticated_at = NOW + *self.pick(&[-1000, -30, 0, 61]);
-            let expires_at = NOW + *self.pick(&[-1, 0, 1, 600, 9000]);
+        if !self.once_in(3) {
+            let authenticated_at = NOW + *self.pick(&[-1000, -30, -30, 0, 61]);
+            let expires_at = NOW + *self.pick(&[-1, 0, 1, 600, 600, 9000]);
             input.elevation = Some(ElevationFacts { authenticated_at, expires_at, single_use: self.once_in(2) });
         }
-        if self.once_in(2) {
-            let expires_at = NOW + *self.pick(&[-1, 0, 1, 600]);
-            let approvers = *self.pick(&[0, 1, 2, 3]);
-            input.change = Some(ChangeFacts { id: self.pick(&["CHG-1", ""]).to_string(), expires_at, approvers });
+        if !self.once_in(3) {
+            let expires_at = NOW + *self.pick(&[-1, 0, 1, 600, 600]);
+            let approvers = *self.pick(&[0, 1, 2, 3, 3]);
+            input.change = Some(ChangeFacts {
+                id: self.pick(&["CHG-1", "CHG-1", "CHG-1", ""]).to_string(),
+                expires_at,
+                approvers,
+            });
         }
         if self.once_in(8) {
             input.action = *self.pick(&[Action::Read, Action::Write, Action::Execute, Action::Admin]);

@@ -1,4 +1,4 @@
-//! kill -9 at any moment: what was acknowledged is there afterwards.
+//! Two processes, and kill -9 at any moment: what was acknowledged is there afterwards.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{BufRead, BufReader, Write};
@@ -53,7 +53,7 @@ async fn writes_until_killed() {
 }
 
 #[tokio::test]
-async fn t24_no_acknowledged_write_is_lost_to_a_kill() {
+async fn t24_a_second_process_is_refused_and_no_acknowledged_write_is_lost_to_a_kill() {
     let seed = RandomState::new().build_hasher().finish();
     println!("seed {seed}");
     let folder = tempfile::tempdir().unwrap();
@@ -77,6 +77,11 @@ async fn t24_no_acknowledged_write_is_lost_to_a_kill() {
         let before = acknowledged.len();
         acknowledged.extend(said.by_ref().filter_map(id_of).take(lines));
         assert_eq!(acknowledged.len() - before, lines, "the child ended before it was killed");
+        // While it lives, no second process gets in; the lease goes with it, and leaves nothing to clean up.
+        let clock = Arc::new(AdjustableClock::default());
+        let refused = SqliteStore::open(&folder.path().join("store.db"), clock).unwrap_err();
+        assert_eq!(refused.code(), "store_in_use");
+        assert!(refused.detail().unwrap().contains(&child.id().to_string()));
         child.kill().unwrap();
         child.wait().unwrap();
         // What it said between our decision and its death counts too.

@@ -88,7 +88,7 @@ fn challenge(door: &Door, identified: &Identified, refused: &Refused) -> Problem
         Refused::Token(refusal) => (refusal.as_str(), Some("invalid_token")),
     };
     parts.metrics.authn("refused", reason);
-    parts.refusals.refused(identified.source, reason);
+    parts.refusals.count(identified.source, reason);
     let problem = match refused {
         Refused::Missing => Error::new(
             ErrorKind::Unauthenticated,

@@ -84,8 +84,13 @@ pub(crate) fn native_client() -> NewClient {
 
 impl Lab {
     pub(crate) async fn start() -> Self {
+        Self::start_as("http").await
+    }
+
+    /// With public URLs of this scheme; the socket itself speaks plain HTTP, as behind a proxy that ends TLS.
+    pub(crate) async fn start_as(scheme: &str) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let platform = format!("http://{}", listener.local_addr().unwrap());
+        let platform = format!("{scheme}://{}", listener.local_addr().unwrap());
         let (store, audit) = (Arc::new(MemoryStore::default()), Arc::new(MemoryAudit::default()));
         let clock = Arc::new(ManualClock::default());
         let issuer = Issuer::open(IssuerOptions {
@@ -135,7 +140,7 @@ impl Lab {
     pub(crate) fn browser(&self) -> Browser {
         #[expect(clippy::disallowed_methods, reason = "the test is the caller, not the platform")]
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Browser { http, issuer: self.url(), cookies: BTreeMap::new() }
+        Browser { http, issuer: self.url().replace("https:", "http:"), cookies: BTreeMap::new() }
     }
 
     /// The code that the authenticator shows now.

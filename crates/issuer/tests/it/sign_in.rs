@@ -249,6 +249,27 @@ async fn pages_and_cookies_carry_the_protecting_headers() {
 }
 
 #[tokio::test]
+async fn t5_cookies_of_an_https_issuer_never_travel_in_clear() {
+    let lab = Lab::start_as("https").await;
+    let mut browser = lab.browser();
+    let page = browser.authorize(&[]).await;
+    let back = browser.give_password(&page, "alice", PASSWORD).await;
+    let cookies: Vec<&str> = page
+        .headers
+        .get_all("set-cookie")
+        .iter()
+        .chain(back.headers.get_all("set-cookie"))
+        .map(|c| c.to_str().unwrap())
+        .collect();
+    assert_eq!(cookies.len(), 3, "begun, session, ended");
+    for cookie in cookies {
+        assert!(cookie.starts_with("__Secure-interlock_") && cookie.contains("; Secure"), "{cookie}");
+        assert!(cookie.contains("; HttpOnly") && cookie.contains("; SameSite=Lax"), "{cookie}");
+    }
+    assert_eq!(back.parameter("iss").unwrap(), lab.url());
+}
+
+#[tokio::test]
 async fn a_sign_in_can_be_cancelled_handed_to_somebody_else_and_grows_old() {
     let lab = Lab::start().await;
     let mut browser = lab.browser();

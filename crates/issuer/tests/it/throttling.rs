@@ -90,3 +90,25 @@ async fn t5_wrong_codes_are_throttled_and_a_right_password_does_not_forgive_them
     lab.clock.advance(30);
     assert_eq!(browser.give_code(&refused, &lab.otp()).await.status, 303);
 }
+
+#[tokio::test]
+async fn t5_parallel_guesses_do_not_overtake_the_throttle() {
+    let lab = Lab::start().await;
+    let mut browser = lab.browser();
+    let page = std::sync::Arc::new(browser.authorize(&[]).await);
+    let guesses: Vec<_> = (0..16)
+        .map(|n| {
+            let (mut browser, page) = (browser.clone(), page.clone());
+            tokio::spawn(
+                async move { browser.give_password(&page, "alice", &format!("guess number {n}")).await.status },
+            )
+        })
+        .collect();
+    let mut tried = 0;
+    for guess in guesses {
+        let status = guess.await.unwrap();
+        assert!([401, 429].contains(&status), "{status}");
+        tried += u32::from(status == 401);
+    }
+    assert!((5..=6).contains(&tried), "five, and at most one more that was being hashed already: {tried}");
+}

@@ -114,6 +114,11 @@ impl Store for MemoryStore {
         Ok(rows.map(|(_, record)| record.clone()).take(query.limit).collect())
     }
 
+    async fn key_state(&self, scope: &str, key: &str, digest: &str) -> Result<Option<Conflict>, Error> {
+        let name = (scope.to_owned(), key.to_owned());
+        Ok(self.state().key_state(self.clock.epoch_seconds(), &name, digest))
+    }
+
     async fn open_intents(&self) -> Result<Vec<OpenIntent>, Error> {
         let state = self.state();
         let mut open: Vec<_> =
@@ -249,23 +254,30 @@ impl State {
         Ok(OpResult::Done)
     }
 
+    /// What a key that is not free answers a call with `digest`.
+    fn key_state(&self, now: i64, name: &(String, String), digest: &str) -> Option<Conflict> {
+        let known = self.keys.get(name).cloned()?;
+        let expired = known.expires_at < now;
+        let intent = self.intents.iter().find(|i| i.open.call_id == known.call_id).map(|i| i.outcome.clone());
+        let free = match (&known.result, intent.as_ref().map(Option::as_deref)) {
+            (None, Some(Some("not_started"))) => true,
+            (None, Some(None | Some("unknown"))) => false,
+            _ => expired,
+        };
+        if free {
+            return None;
+        }
+        Some(match known {
+            Key { digest: other, .. } if other != digest => Conflict::KeyMismatch,
+            Key { result: Some(result), .. } => Conflict::KeyDone { result },
+            Key { call_id, .. } if intent.is_some() => Conflict::KeyOutcomeUnknown { call_id },
+            _ => Conflict::KeyInProgress,
+        })
+    }
+
     fn reserve(&mut self, now: i64, name: (String, String), new: Key) -> Result<(), Conflict> {
-        if let Some(known) = self.keys.get(&name).cloned() {
-            let expired = known.expires_at < now;
-            let intent = self.intent(&known.call_id).map(|intent| intent.outcome.clone());
-            let free = match (&known.result, intent.as_ref().map(Option::as_deref)) {
-                (None, Some(Some("not_started"))) => true,
-                (None, Some(None | Some("unknown"))) => false,
-                _ => expired,
-            };
-            if !free {
-                return Err(match known {
-                    Key { digest, .. } if digest != new.digest => Conflict::KeyMismatch,
-                    Key { result: Some(result), .. } => Conflict::KeyDone { result },
-                    Key { call_id, .. } if intent.is_some() => Conflict::KeyOutcomeUnknown { call_id },
-                    _ => Conflict::KeyInProgress,
-                });
-            }
+        if let Some(conflict) = self.key_state(now, &name, &new.digest) {
+            return Err(conflict);
         }
         self.keys.insert(name, new);
         Ok(())

@@ -61,7 +61,12 @@ impl Bench {
 
     /// One operation that must end in a conflict.
     async fn refused(&self, op: Op) -> Conflict {
-        self.conflict(vec![op]).await.1
+        let conflict = self.conflict(vec![op.clone()]).await.1;
+        // A key tells the same to one who only asks.
+        if let Op::ReserveKey { scope, key, digest, .. } = op {
+            assert_eq!(self.store.key_state(&scope, &key, &digest).await.unwrap().as_ref(), Some(&conflict));
+        }
+        conflict
     }
 
     /// Operations that no caller may ask for.

@@ -4,7 +4,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -71,14 +71,30 @@ impl ForeignOptions {
 #[derive(Clone)]
 pub struct ForeignClient {
     options: Arc<ForeignOptions>,
-    tls: rustls::ClientConfig,
+    /// Made at the first https URL: a platform that never meets one reads no authorities and needs none.
+    tls: Arc<OnceLock<rustls::ClientConfig>>,
 }
 
 impl ForeignClient {
-    /// Builds the client. Errors (settings): `tls_ca_invalid`, `tls_no_authorities`.
+    /// Builds the client. Error (setting): `tls_ca_invalid`.
     pub fn new(options: ForeignOptions) -> Result<Self, Error> {
-        let tls = tls::client_config(true, options.ca_pem.as_deref(), None)?;
-        Ok(Self { options: Arc::new(options), tls })
+        let tls = OnceLock::new();
+        if let Some(pem) = &options.ca_pem {
+            let configured = tls::client_config(true, Some(pem), None)?;
+            tls.get_or_init(|| configured);
+        }
+        Ok(Self { options: Arc::new(options), tls: Arc::new(tls) })
+    }
+
+    fn tls(&self, encrypted: bool) -> Result<rustls::ClientConfig, Error> {
+        if let (true, Some(made)) = (encrypted, self.tls.get()) {
+            return Ok(made.clone());
+        }
+        let made = tls::client_config(encrypted, None, None).map_err(|e| {
+            Error::new(ErrorKind::Unavailable, "target_unreachable", "This machine cannot check https addresses now.")
+                .with_detail(format!("{e:?}"))
+        })?;
+        Ok(if encrypted { self.tls.get_or_init(|| made).clone() } else { made })
     }
 
     /// Reads `url` with `GET`. Errors: `foreign_url_refused` ([`ErrorKind::InvalidInput`]: not https, user information,
@@ -105,7 +121,7 @@ impl ForeignClient {
 
     async fn exchange(&self, url: &Url, accept: HeaderValue, limit: Duration) -> Result<Response, Error> {
         let (name, checked) = self.checked_addresses(url).await?;
-        let mut builder = builder().tls_backend_preconfigured(self.tls.clone());
+        let mut builder = builder().tls_backend_preconfigured(self.tls(url.scheme() == "https")?);
         if let Some(name) = name {
             builder = builder.resolve_to_addrs(&name, &checked);
         }

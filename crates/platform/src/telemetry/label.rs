@@ -67,7 +67,9 @@ mod tests {
         let family = Family::<super::Labels, Counter>::default();
         let handles: Handles<Counter, 1> = Handles::new(family.clone(), Vec::new(), ["reason"], 2);
         for reason in ["a", "b", "a", "c", "d"] {
-            handles.with([reason], |c| drop(c.inc()));
+            handles.with([reason], |c| {
+                c.inc();
+            });
         }
         let count = |reason: &str| family.get(&vec![("reason", reason.to_owned())]).map(|c| c.get());
         assert_eq!((count("a"), count("b"), count("other")), (Some(2), Some(1), Some(2)));

@@ -86,21 +86,17 @@ pub(super) async fn settle(
     result: Result<Answer, Error>,
 ) -> Result<Answer, Error> {
     let Some(call_id) = intended.call_id else { return result };
-    match result {
-        Ok(answer) => {
-            let complete = reserved.complete(road, &answer)?;
-            close(road, &call_id, "success", complete).await;
-            Ok(answer)
-        }
-        // The intent stays open: only the target's own records can settle it (T20).
-        Err(error) if call.tool.tool.spec().effect != SideEffect::Idempotent && may_have_happened(&error) => {
-            Err(replay::outcome_unknown(&call_id).with_detail(error.detail().unwrap_or(error.code())))
-        }
-        Err(error) => {
-            close(road, &call_id, "failure", None).await;
-            Err(reserve::release(road, reserved, error).await)
-        }
+    // The intent stays open: only the target's own records can settle it (T20).
+    if let Err(error) = &result
+        && call.tool.tool.spec().effect != SideEffect::Idempotent
+        && may_have_happened(error)
+    {
+        return Err(replay::outcome_unknown(&call_id).with_detail(error.detail().unwrap_or(error.code())));
     }
+    let complete = reserved.complete(road, &result)?;
+    let outcome = if result.is_ok() { "success" } else { "failure" };
+    close(road, &call_id, outcome, complete).await;
+    result
 }
 
 /// Whether a failed write may have taken effect: it was sent, and no readable answer came back.

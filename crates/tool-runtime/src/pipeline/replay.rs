@@ -1,18 +1,20 @@
 //! Idempotent replay (T7): the same principal, key, tool and arguments get the stored result; other arguments under the
 //! same key are a conflict. It needs the role grant, not the obligations: nothing is done again.
 
+use platform::error::Refusal;
 use platform::store::Conflict;
-use platform::{CallContext, Error, ErrorKind};
+use platform::{CallContext, Error, ErrorKind, Json};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::validate::Validated;
 use super::{Answer, Pipeline};
 
-/// A result as it is kept, sealed.
+/// What a call ended with, as it is kept, sealed. A failure is kept too: the key stands for that one attempt.
 #[derive(Serialize, Deserialize)]
-struct Kept {
-    structured: platform::Json,
+enum Kept {
+    Result(Json),
+    Failure(ErrorKind, Refusal),
 }
 
 /// Whose key it is, and for what.
@@ -37,8 +39,10 @@ pub(super) fn answer(road: &Pipeline, scope: &str, key: &str, known: Conflict) -
         Conflict::KeyDone { result } => {
             let kept = road.parts.results.open(&format!("{scope}|{key}"), &result);
             let kept: Option<Kept> = kept.and_then(|plain| serde_json::from_slice(&plain).ok());
-            let kept = kept.ok_or_else(|| Error::internal("a stored result does not open"))?;
-            Ok(Answer { structured: kept.structured, follow_up: None, replayed: true })
+            match kept.ok_or_else(|| Error::internal("a stored result does not open"))? {
+                Kept::Result(structured) => Ok(Answer { structured, follow_up: None, replayed: true }),
+                Kept::Failure(kind, refusal) => Err(Error::replayed(kind, refusal)),
+            }
         }
         Conflict::KeyInProgress => Err(Error::new(
             ErrorKind::Conflict,
@@ -67,7 +71,16 @@ pub(super) fn outcome_unknown(call_id: &str) -> Error {
     .with_details(json!({ "call_id": call_id }))
 }
 
-pub(super) fn sealed(road: &Pipeline, scope: &str, key: &str, answer: &Answer) -> Result<Vec<u8>, Error> {
-    let kept = serde_json::to_vec(&Kept { structured: answer.structured.clone() }).map_err(Error::internal)?;
+pub(super) fn sealed(
+    road: &Pipeline,
+    scope: &str,
+    key: &str,
+    result: &Result<Answer, Error>,
+) -> Result<Vec<u8>, Error> {
+    let kept = match result {
+        Ok(answer) => Kept::Result(answer.structured.clone()),
+        Err(error) => Kept::Failure(error.kind(), error.refusal().clone()),
+    };
+    let kept = serde_json::to_vec(&kept).map_err(Error::internal)?;
     road.parts.results.seal(&format!("{scope}|{key}"), &kept)
 }

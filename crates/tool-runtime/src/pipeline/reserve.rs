@@ -6,7 +6,7 @@ use platform::{CallContext, Error, ErrorKind};
 
 use super::authorise::Authorised;
 use super::validate::Validated;
-use super::{Pipeline, replay};
+use super::{Answer, Pipeline, replay};
 
 /// Proof of the reservation; nothing is reserved for reads.
 pub(super) struct Reserved {
@@ -20,9 +20,9 @@ struct ReservedKey {
 
 impl Reserved {
     /// Stores the result under the reserved key, with the intent's outcome.
-    pub(super) fn complete(&self, road: &Pipeline, answer: &super::Answer) -> Result<Option<Op>, Error> {
+    pub(super) fn complete(&self, road: &Pipeline, result: &Result<Answer, Error>) -> Result<Option<Op>, Error> {
         let Some(ReservedKey { scope, key }) = &self.key else { return Ok(None) };
-        let result = replay::sealed(road, scope, key, answer)?;
+        let result = replay::sealed(road, scope, key, result)?;
         Ok(Some(Op::CompleteKey { scope: scope.clone(), key: key.clone(), result }))
     }
 

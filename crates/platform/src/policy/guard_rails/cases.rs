@@ -12,6 +12,49 @@ const GROUPS: [&str; 4] = ["admin", "network-engineers", "service-desk", "develo
 const CONNECTORS: [&str; 4] = ["catalyst-center", "servicenow", "github", "interlock"];
 /// Risk class and the article's action of what needs proof.
 const GUARDED: [(&str, &str); 3] = [("change", "write"), ("disruptive", "execute"), ("control", "admin")];
+/// Words of the decision document and its input: asked in the set of all words, but not each alone.
+const OWN_WORDS: [&str; 40] = [
+    "allow",
+    "challenge",
+    "deny",
+    "effect",
+    "reasons",
+    "obligations",
+    "valid_until",
+    "revision",
+    "met",
+    "until",
+    "read",
+    "write",
+    "execute",
+    "probe",
+    "record",
+    "change",
+    "disruptive",
+    "control",
+    "null",
+    "object",
+    "person",
+    "client",
+    "step_up",
+    "max_age_s",
+    "by",
+    "approvers",
+    "rate",
+    "rates",
+    "per_minute",
+    "scope",
+    "grant:",
+    "deny:",
+    "unmet:",
+    "elevation",
+    "fresh_token",
+    "unversioned",
+    "actions",
+    "connectors",
+    "change_required_for",
+    "input_invalid",
+];
 /// Words of a bundle beyond these are not asked, so that a large data file cannot hold up activation.
 const MAX_WORDS: usize = 256;
 
@@ -47,20 +90,19 @@ fn words(all: &mut Vec<Case>, profile: Profile, vocabulary: &Vocabulary) {
     let everybody: Vec<&str> =
         GROUPS.into_iter().chain(vocabulary.words.iter().map(String::as_str).take(MAX_WORDS)).collect();
     let everybody = json!(everybody);
-    for word in vocabulary.words.iter().take(MAX_WORDS) {
+    let single = vocabulary.words.iter().filter(|word| !OWN_WORDS.contains(&word.as_str()));
+    for word in single.take(MAX_WORDS) {
         for (groups, connector) in [(&json!([word]), "catalyst-center"), (&everybody, word.as_str())] {
             for risk in GUARDED {
                 let base = call(groups, connector, risk);
-                let mut push = |rail, bound, edits: &[(&str, Json)]| {
-                    all.push(Case { rail, input: with(base.clone(), edits), bound });
-                };
-                push(Rail::NoWriteWithoutStepUp, Bound::NotAllowed, &[("/change", grant())]);
-                push(Rail::ClaimsProveNothing, Bound::NotAllowed, &[("/arguments", talk()), ("/context", talk())]);
+                let unproven = with(base.clone(), &[("/change", grant()), ("/arguments", talk())]);
+                all.push(Case { rail: Rail::NoWriteWithoutStepUp, input: unproven, bound: Bound::NotAllowed });
                 if risk.0 == "control" {
                     let agent = [("/principal/act", json!([{"subject": "agent"}])), ("/elevation", elevation())];
-                    push(Rail::ControlNeedsAPerson, Bound::Denied, &agent);
+                    all.push(Case { rail: Rail::ControlNeedsAPerson, input: with(base, &agent), bound: Bound::Denied });
                 } else if profile != Profile::LabOpen {
-                    push(Rail::NoChangeWithoutGrant, Bound::NotAllowed, &[("/elevation", elevation())]);
+                    let no_grant = with(base, &[("/elevation", elevation()), ("/arguments", talk())]);
+                    all.push(Case { rail: Rail::NoChangeWithoutGrant, input: no_grant, bound: Bound::NotAllowed });
                 }
             }
         }

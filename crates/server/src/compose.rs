@@ -1,0 +1,371 @@
+//! How the parts meet: one function from a configuration and a bound address to everything that answers.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use audit_log::{AuditLogFile, AuditOptions};
+use axum::Router;
+use gateway::mcp_door::Endpoints;
+use issuer::{Issuer, IssuerOptions};
+use own_tools::OwnTools;
+use platform::audit::{AuditEntry, AuditLog, Outcome};
+use platform::audit_refusals::RefusalCounter;
+use platform::config::{Config, IssuerConfig, ServerConfig};
+use platform::http::{Outbound, OutboundObserver, TargetClient, TargetOptions};
+use platform::policy::{PolicyEngine, Profile};
+use platform::resource::BaseUrl;
+use platform::seal::{Sealer, derive_key};
+use platform::secret::SecretKey;
+use platform::secrets::SecretStore;
+use platform::shared::RateLimit;
+use platform::store::{Op, Store};
+use platform::telemetry::Metrics;
+use platform::{Error, ErrorKind, Result, SharedClock};
+use policy_rego::RegoEngine;
+use secrets_local::LocalSecrets;
+use shared_local::LocalShared;
+use store_sqlite::SqliteStore;
+use tokens_oidc::{IssuerEntry, MfaRule, OidcSignIn, RevocationFloors, Verifier};
+use tool_runtime::pipeline::{Limits, Parts};
+use tool_runtime::{Catalogue, Instance, Pipeline, Visibility};
+use url::Url;
+
+use crate::{connectors, keys};
+
+/// What is given from outside.
+pub struct Given<'a> {
+    /// Configuration.
+    pub config: &'a Config,
+    /// Master key.
+    pub master: &'a SecretKey,
+    /// Time of day.
+    pub clock: SharedClock,
+    /// Where the platform really listens.
+    pub address: SocketAddr,
+    /// Whether `echo` is offered.
+    pub with_echo: bool,
+}
+
+/// Everything that answers.
+pub struct Composed {
+    /// All doors.
+    pub router: Router,
+    /// MCP endpoints, for the shutdown.
+    pub endpoints: Endpoints,
+    /// The road.
+    pub pipeline: Arc<Pipeline>,
+    /// Audit log.
+    pub audit: Arc<AuditLogFile>,
+    /// Secrets.
+    pub secrets: Arc<dyn SecretStore>,
+    /// Counts refusals; its task has to run.
+    pub refusals: Arc<RefusalCounter>,
+    /// The built-in issuer, where the configuration has one.
+    pub issuer: Option<Issuer>,
+    /// Time of day.
+    pub clock: SharedClock,
+}
+
+/// Stores that are open before anything else, so that the lab can put its people and credentials into them.
+pub struct Stores {
+    /// Truth.
+    pub store: Arc<dyn Store>,
+    /// Secrets.
+    pub secrets: Arc<dyn SecretStore>,
+}
+
+/// Opens the store of truth and the secret store.
+pub fn open_stores(given: &Given<'_>) -> Result<Stores> {
+    let (config, state) = (given.config, &given.config.platform.state);
+    let store = SqliteStore::open(&file(&config.store.url, "sqlite", state)?, Arc::clone(&given.clock))?;
+    let secrets =
+        LocalSecrets::open(&file(&config.secrets.url, "local", state)?, given.master, Arc::clone(&given.clock))?;
+    Ok(Stores { store: Arc::new(store), secrets: Arc::new(secrets) })
+}
+
+/// Puts everything together over open stores.
+pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
+    let Given { config, master, clock, address, with_echo } = given;
+    let Stores { store, secrets } = stores;
+    let base = BaseUrl::new(&config.platform.url);
+    let metrics = Metrics::new();
+    let observer: Arc<dyn OutboundObserver> = Arc::new(CountTargets(Arc::clone(&metrics)));
+
+    let audit = open_audit(config, secrets.as_ref(), &clock).await?;
+    settle_after_start(store.as_ref(), audit.as_ref(), &clock).await?;
+    let refusals = Arc::new(RefusalCounter::new(audit.clone(), Arc::clone(&clock)));
+
+    let policy = open_policy(config)?;
+    let risks = policy.risk_table().map_err(Error::from)?;
+    let policy: Arc<dyn PolicyEngine> = Arc::new(policy);
+    let visibility = Arc::new(Visibility::new(Arc::clone(&policy)));
+    let instances = instances(config, &clock, &observer, &visibility, &audit, with_echo)?;
+    let catalogue = Catalogue::build(instances, &risks)?;
+    for server in catalogue.servers() {
+        metrics.declare(&server.facts.name, server.tools().map(|t| t.name()));
+    }
+    visibility.publish(catalogue);
+
+    let pipeline = Pipeline::new(Parts {
+        visibility,
+        policy,
+        store: Arc::clone(&store),
+        shared: Arc::new(LocalShared::default()),
+        audit: audit.clone(),
+        secrets: Arc::clone(&secrets),
+        metrics: Arc::clone(&metrics),
+        clock: Arc::clone(&clock),
+        results: Sealer::derive(master, "stored results of idempotency keys")?,
+        base: base.clone(),
+        limits: limits(config),
+    });
+
+    let builtin = open_issuer(config, master, &clock, &store, &secrets, &audit, &base).await?;
+    let entries = config.issuer.iter().map(|i| entry(i, address, &observer)).collect::<Result<Vec<_>>>()?;
+    let floors = Arc::new(RevocationFloors::default());
+    let tokens = Arc::new(Verifier::new(entries, base.clone(), Arc::clone(&clock), floors)?);
+    let sign_in = sign_in(config, address, &observer, secrets.as_ref(), &clock).await?;
+
+    let parts = gateway::Parts {
+        pipeline: Arc::clone(&pipeline),
+        tokens,
+        sign_in: Arc::new(sign_in),
+        audit: audit.clone(),
+        refusals: Arc::clone(&refusals),
+        metrics,
+        clock: Arc::clone(&clock),
+        options: options(config, base, address)?,
+    };
+    let (router, endpoints) = gateway::router(parts, builtin.as_ref().map(issuer_routes).unwrap_or_default());
+    Ok(Composed { router, endpoints, pipeline, audit, secrets, refusals, issuer: builtin, clock })
+}
+
+struct CountTargets(Arc<Metrics>);
+
+impl OutboundObserver for CountTargets {
+    fn attempted(&self, outbound: &Outbound<'_>) {
+        let status = match outbound.outcome {
+            platform::http::Outcome::Status(status) => Some(status.as_u16()),
+            _ => None,
+        };
+        self.0.target(outbound.target, status);
+    }
+}
+
+/// `<scheme>:<path>`; a relative path is below the state folder.
+fn file(url: &str, scheme: &str, state: &Path) -> Result<PathBuf> {
+    match url.split_once(':') {
+        Some((given, path)) if given == scheme && !path.is_empty() => Ok(state.join(path)),
+        _ => Err(Error::new(
+            ErrorKind::InvalidInput,
+            "backend_unknown",
+            format!("`{url}` names no engine of this build; here it is `{scheme}:<file>`."),
+        )),
+    }
+}
+
+async fn open_audit(config: &Config, secrets: &dyn SecretStore, clock: &SharedClock) -> Result<Arc<AuditLogFile>> {
+    let folder = file(&config.audit.url, "local", &config.platform.state)?;
+    std::fs::create_dir_all(&folder).map_err(Error::internal)?;
+    let keys = keys::audit(secrets).await?;
+    let (options, clock) = (AuditOptions::new(folder), Arc::clone(clock));
+    let opened = tokio::task::spawn_blocking(move || AuditLogFile::open(options, &keys, clock)).await;
+    let (audit, opened) = opened.map_err(Error::internal)??;
+    for intent in opened.unknown_outcomes() {
+        tracing::warn!(interlock.position = intent.position.0, "a write of the last run has no known outcome");
+    }
+    Ok(Arc::new(audit))
+}
+
+/// After a crash (T7, T25): intents without an outcome are settled as unknown, keys that were only reserved are released.
+async fn settle_after_start(store: &dyn Store, audit: &AuditLogFile, clock: &SharedClock) -> Result<()> {
+    let released = store.release_abandoned().await?;
+    let open = store.open_intents().await?;
+    for intent in &open {
+        let close = Op::CloseIntent { call_id: intent.call_id.clone(), outcome: "unknown".to_owned() };
+        store.transact(vec![close]).await.map_err(|e| Error::internal(e))?;
+    }
+    if released > 0 || !open.is_empty() {
+        let mut entry = AuditEntry::event(clock.now(), "platform.settled_after_crash", Outcome::Success);
+        entry.facts.insert("released_keys".into(), released.into());
+        entry.facts.insert("unknown_outcomes".into(), open.iter().map(|i| i.call_id.clone()).collect());
+        audit.append(entry).await?;
+    }
+    Ok(())
+}
+
+/// The policy engine that the configuration names.
+pub(crate) fn open_policy(config: &Config) -> Result<RegoEngine> {
+    let profile: Profile = config.policy.profile.parse().map_err(|e| {
+        Error::new(ErrorKind::InvalidInput, "policy_profile_unknown", format!("{e}."))
+    })?;
+    let engine = match config.policy.url.split_once(':') {
+        Some(("rego", "embedded")) => RegoEngine::embedded(profile),
+        Some(("rego", folder)) if !folder.is_empty() => RegoEngine::from_dir(Path::new(folder), profile),
+        _ => {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "backend_unknown",
+                format!("`{}` names no policy engine of this build; there is `rego:embedded` and `rego:<folder>`.", config.policy.url),
+            ));
+        }
+    };
+    Ok(engine?)
+}
+
+fn instances(
+    config: &Config,
+    clock: &SharedClock,
+    observer: &Arc<dyn OutboundObserver>,
+    visibility: &Arc<Visibility>,
+    audit: &Arc<AuditLogFile>,
+    with_echo: bool,
+) -> Result<Vec<Instance>> {
+    let audit: Arc<dyn AuditLog> = audit.clone();
+    let own = OwnTools::new(Arc::clone(visibility), audit, Arc::clone(clock), with_echo);
+    let mut instances = vec![Instance {
+        name: "interlock".to_owned(),
+        environment: "platform".to_owned(),
+        connector: Arc::new(own),
+    }];
+    for server in &config.server {
+        let ServerConfig { name, environment, .. } = server;
+        let connector = connectors::connect(server, clock, observer)?;
+        instances.push(Instance { name: name.clone(), environment: environment.clone(), connector });
+    }
+    Ok(instances)
+}
+
+fn limits(config: &Config) -> Limits {
+    let limits = &config.limits;
+    let rate = |per_minute: u32| RateLimit { per_minute: per_minute.max(1), burst: (per_minute / 2).max(1) };
+    Limits {
+        per_principal: rate(limits.per_principal_per_minute),
+        per_source: rate(limits.per_source_per_minute),
+        max_result: limits.max_result,
+        ..Limits::default()
+    }
+}
+
+async fn open_issuer(
+    config: &Config,
+    master: &SecretKey,
+    clock: &SharedClock,
+    store: &Arc<dyn Store>,
+    secrets: &Arc<dyn SecretStore>,
+    audit: &Arc<AuditLogFile>,
+    base: &BaseUrl,
+) -> Result<Option<Issuer>> {
+    let Some(builtin) = config.issuer.iter().find(|i| i.builtin) else { return Ok(None) };
+    let issuer = Issuer::open(IssuerOptions {
+        url: builtin.url.clone(),
+        platform: base.clone(),
+        clock: Arc::clone(clock),
+        store: Arc::clone(store),
+        audit: audit.clone(),
+        signing_key: keys::issuer(secrets.as_ref()).await?,
+        sealing_key: derive_key(master, "issuer")?,
+    })?;
+    Ok(Some(issuer))
+}
+
+/// Below `/issuer`, and its metadata where RFC 8414 inserts the well-known part.
+fn issuer_routes(issuer: &Issuer) -> Router {
+    let metadata = issuer.metadata_json();
+    let document = axum::routing::get(move || {
+        let metadata = metadata.clone();
+        async move { axum::Json(metadata) }
+    });
+    Router::new()
+        .nest("/issuer", issuer.router())
+        .route("/.well-known/oauth-authorization-server/issuer", document.clone())
+        .route("/.well-known/openid-configuration/issuer", document)
+}
+
+/// The verifier's entry of one issuer. The built-in one is reached over HTTP like any other, at the address this process
+/// really listens on.
+fn entry(issuer: &IssuerConfig, _address: SocketAddr, observer: &Arc<dyn OutboundObserver>) -> Result<IssuerEntry> {
+    let mut origin: Url = issuer.url.clone();
+    origin.set_path("");
+    let options = TargetOptions::new(format!("issuer {}", issuer.url.host_str().unwrap_or_default()), origin);
+    let target = TargetClient::observed(options, Arc::clone(observer))?;
+    let mut entry = IssuerEntry::new(issuer.url.as_str().trim_end_matches('/'), target);
+    entry.types = issuer.types.clone();
+    entry.required_scopes = issuer.required_scopes.clone();
+    entry.groups_claim = issuer.groups_claim.clone();
+    entry.allowed_groups = issuer.groups.clone();
+    entry.person_claim = issuer.person_claim.clone();
+    entry.mfa = MfaRule { acr: issuer.mfa_acr.clone(), amr: issuer.mfa_amr.clone(), two_factors: false };
+    entry.accepts_platform_audience = issuer.platform_audience;
+    entry.allowed_clients = issuer.clients.clone();
+    Ok(entry)
+}
+
+async fn sign_in(
+    config: &Config,
+    address: SocketAddr,
+    observer: &Arc<dyn OutboundObserver>,
+    secrets: &dyn SecretStore,
+    clock: &SharedClock,
+) -> Result<OidcSignIn> {
+    let pages = &config.pages;
+    let wanted = |i: &&IssuerConfig| i.url.as_str().trim_end_matches('/') == pages.issuer.trim_end_matches('/');
+    let issuer = config.issuer.iter().find(wanted).ok_or_else(|| {
+        Error::new(
+            ErrorKind::InvalidInput,
+            "pages_issuer_unknown",
+            "`pages.issuer` must be the url of one of the [[issuer]] entries: people sign in to the step-up page there.",
+        )
+    })?;
+    let secret = secrets.get(&pages.secret, None).await.map_err(|e| {
+        Error::new(
+            ErrorKind::Unavailable,
+            "pages_secret_missing",
+            format!("The secret store has no client secret at `{}` (`pages.secret`). Add it with `interlock secret put`.", pages.secret),
+        )
+        .with_detail(e)
+    })?;
+    let client_secret = secret.data.get("client_secret").cloned().ok_or_else(|| {
+        Error::new(
+            ErrorKind::Unavailable,
+            "pages_secret_missing",
+            format!("The secret at `{}` has no field `client_secret`.", pages.secret),
+        )
+    })?;
+    OidcSignIn::new(entry(issuer, address, observer)?, pages.client_id.clone(), client_secret, Arc::clone(clock))
+}
+
+fn options(config: &Config, base: BaseUrl, address: SocketAddr) -> Result<gateway::Options> {
+    let platform = &config.platform;
+    let mut trusted_proxies = Vec::new();
+    for text in &platform.trusted_proxies {
+        let net = text.parse().or_else(|_| text.parse::<IpAddr>().map(ipnet::IpNet::from));
+        trusted_proxies.push(net.map_err(|_| {
+            Error::new(ErrorKind::InvalidInput, "config_invalid", format!("`{text}` is no address or network."))
+        })?);
+    }
+    let authority = |url: &Url| {
+        let host = url.host_str().unwrap_or_default().to_owned();
+        url.port().map_or(host.clone(), |port| format!("{host}:{port}"))
+    };
+    let mut hosts = vec![authority(&platform.url), address.to_string()];
+    if address.ip().is_loopback() {
+        hosts.push(format!("localhost:{}", address.port()));
+    }
+    hosts.extend(platform.allowed_hosts.iter().cloned());
+    let mut origins = vec![platform.url.origin().ascii_serialization()];
+    origins.extend(platform.allowed_origins.iter().cloned());
+    Ok(gateway::Options {
+        base,
+        hosts,
+        origins,
+        trusted_proxies,
+        max_body: config.limits.max_body,
+        max_concurrent: config.limits.max_concurrent,
+        request_timeout: Duration::from_secs(config.limits.request_timeout_s),
+        open_metrics: config.telemetry.open_metrics,
+        version: crate::VERSION,
+    })
+}

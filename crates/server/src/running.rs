@@ -1,0 +1,59 @@
+//! From composed parts to a process that serves, and to its orderly end: stop accepting, finish open calls, write what
+//! is counted, close the audit log.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use platform::audit::{AuditEntry, AuditLog, Outcome};
+use platform::{Error, Result};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::compose::Composed;
+
+/// Serves until SIGTERM or SIGINT. `ready` is called once requests are answered.
+pub(crate) async fn run(
+    composed: Composed,
+    listener: TcpListener,
+    drain: Duration,
+    ready: impl AsyncFnOnce(&Composed) -> Result<()>,
+) -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::internal)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::internal)?;
+    let stop = CancellationToken::new();
+    let counting = tokio::spawn({
+        let (refusals, stop) = (Arc::clone(&composed.refusals), stop.clone());
+        async move { refusals.run(stop).await }
+    });
+    let serving = tokio::spawn(gateway::serve(
+        listener,
+        composed.router.clone(),
+        gateway::Serving { stop: stop.clone(), drain },
+    ));
+    composed.audit.append(AuditEntry::event(composed.clock.now(), "platform.started", Outcome::Success)).await?;
+    let started = ready(&composed).await;
+    if started.is_ok() {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: open calls are finished first");
+    }
+    stop.cancel();
+    serving.await.map_err(Error::internal)?;
+    let drained = tokio::time::timeout(drain, async {
+        composed.endpoints.drain().await;
+        composed.pipeline.drain().await;
+    });
+    if drained.await.is_err() {
+        tracing::warn!("writes were still under way at the end; the next start settles them as unknown");
+    }
+    if let Some(issuer) = &composed.issuer {
+        issuer.close().await;
+    }
+    counting.await.map_err(Error::internal)?;
+    composed.audit.append(AuditEntry::event(composed.clock.now(), "platform.stopped", Outcome::Success)).await?;
+    composed.audit.close().await?;
+    started
+}
