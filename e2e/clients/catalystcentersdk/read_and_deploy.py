@@ -1,13 +1,12 @@
 """Reads and deploys with Cisco's own SDK against the simulated Catalyst Center.
 
-    python read_and_deploy.py [BASE_URL USER PASSWORD]
+    python read_and_deploy.py BASE_URL USER PASSWORD
 
-Without arguments it takes them from the lab's ready line (INTERLOCK_READY). Prints one JSON summary and the count; exit code 0 = every check held, 1 = a check failed, 2 = the SDK or the simulator raised.
+Prints one JSON summary and the count; exit code 0 = every check held, 1 = a check failed, 2 = the SDK or the simulator raised.
 """
 
 import importlib.metadata
 import json
-import os
 import re
 import sys
 import time
@@ -171,13 +170,6 @@ def main(base_url, user, password):
     return 1 if check.failed else 0
 
 
-def from_the_lab():
-    """Address and login of the simulator in the lab's ready line."""
-    with open(os.environ["INTERLOCK_READY"], encoding="utf-8") as ready:
-        simulator = json.load(ready)["simulators"]["catalyst-center"]
-    return simulator["url"], simulator["username"], simulator["password"]
-
-
 def wait(center, call, task_id):
     """The ended task."""
     deadline = time.monotonic() + 20
@@ -190,11 +182,11 @@ def wait(center, call, task_id):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (1, 4):
+    if len(sys.argv) != 4:
         print(__doc__, file=sys.stderr)
         sys.exit(2)
     try:
-        sys.exit(main(*(sys.argv[1:] or from_the_lab())))
+        sys.exit(main(*sys.argv[1:]))
     except Exception:
         traceback.print_exc()
         sys.exit(2)
