@@ -198,9 +198,11 @@ async fn settle_after_start(store: &dyn Store, audit: &AuditLogFile, clock: &Sha
 
 /// The policy engine that the configuration names.
 pub(crate) fn open_policy(config: &Config) -> Result<RegoEngine> {
-    let profile: Profile = config.policy.profile.parse().map_err(|e| {
-        Error::new(ErrorKind::InvalidInput, "policy_profile_unknown", format!("{e}."))
-    })?;
+    let profile: Profile = config
+        .policy
+        .profile
+        .parse()
+        .map_err(|e| Error::new(ErrorKind::InvalidInput, "policy_profile_unknown", format!("{e}.")))?;
     let engine = match config.policy.url.split_once(':') {
         Some(("rego", "embedded")) => RegoEngine::embedded(profile),
         Some(("rego", folder)) if !folder.is_empty() => RegoEngine::from_dir(Path::new(folder), profile),
@@ -208,7 +210,10 @@ pub(crate) fn open_policy(config: &Config) -> Result<RegoEngine> {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
                 "backend_unknown",
-                format!("`{}` names no policy engine of this build; there is `rego:embedded` and `rego:<folder>`.", config.policy.url),
+                format!(
+                    "`{}` names no policy engine of this build; there is `rego:embedded` and `rego:<folder>`.",
+                    config.policy.url
+                ),
             ));
         }
     };
@@ -225,11 +230,8 @@ fn instances(
 ) -> Result<Vec<Instance>> {
     let audit: Arc<dyn AuditLog> = audit.clone();
     let own = OwnTools::new(Arc::clone(visibility), audit, Arc::clone(clock), with_echo);
-    let mut instances = vec![Instance {
-        name: "interlock".to_owned(),
-        environment: "platform".to_owned(),
-        connector: Arc::new(own),
-    }];
+    let mut instances =
+        vec![Instance { name: "interlock".to_owned(), environment: "platform".to_owned(), connector: Arc::new(own) }];
     for server in &config.server {
         let ServerConfig { name, environment, .. } = server;
         let connector = connectors::connect(server, clock, observer)?;
@@ -323,7 +325,10 @@ async fn sign_in(
         Error::new(
             ErrorKind::Unavailable,
             "pages_secret_missing",
-            format!("The secret store has no client secret at `{}` (`pages.secret`). Add it with `interlock secret put`.", pages.secret),
+            format!(
+                "The secret store has no client secret at `{}` (`pages.secret`). Add it with `interlock secret put`.",
+                pages.secret
+            ),
         )
         .with_detail(e)
     })?;

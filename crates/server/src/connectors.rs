@@ -20,7 +20,10 @@ pub(crate) fn connect(
         other => Err(Error::new(
             ErrorKind::InvalidInput,
             "connector_unknown",
-            format!("The server `{}` names the connector `{other}`, which does not exist. There is: catalyst-center.", server.name),
+            format!(
+                "The server `{}` names the connector `{other}`, which does not exist. There is: catalyst-center.",
+                server.name
+            ),
         )),
     }
 }

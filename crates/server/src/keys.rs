@@ -20,7 +20,10 @@ pub(crate) fn master(path: &Path) -> Result<SecretKey> {
     let refused = |code, message: String| Error::new(ErrorKind::Unavailable, code, message);
     let shown = path.display();
     let metadata = std::fs::metadata(path).map_err(|e| {
-        refused("master_key_missing", format!("The master key {shown} cannot be read ({e}). Point `secrets.master_key_file` at it."))
+        refused(
+            "master_key_missing",
+            format!("The master key {shown} cannot be read ({e}). Point `secrets.master_key_file` at it."),
+        )
     })?;
     if metadata.permissions().mode() & 0o077 != 0 {
         let message = format!("The master key {shown} can be read by others. Run `chmod 0400 {shown}`.");
@@ -29,7 +32,10 @@ pub(crate) fn master(path: &Path) -> Result<SecretKey> {
     let text = Zeroizing::new(std::fs::read_to_string(path).map_err(Error::internal)?);
     let mut bytes = [0; 32];
     hex::decode_to_slice(text.trim(), &mut bytes).map_err(|_| {
-        refused("master_key_malformed", format!("The master key {shown} is not 64 hexadecimal digits. Make one with `openssl rand -hex 32`."))
+        refused(
+            "master_key_malformed",
+            format!("The master key {shown} is not 64 hexadecimal digits. Make one with `openssl rand -hex 32`."),
+        )
     })?;
     Ok(SecretKey::new(bytes))
 }
@@ -39,12 +45,8 @@ pub(crate) fn master(path: &Path) -> Result<SecretKey> {
 pub(crate) fn lab_master(path: &Path) -> Result<SecretKey> {
     if !path.exists() {
         let text = Zeroizing::new(hex::encode(seal::random::<32>()?));
-        let mut file = std::fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o400)
-            .open(path)
-            .map_err(Error::internal)?;
+        let mut file =
+            std::fs::OpenOptions::new().write(true).create_new(true).mode(0o400).open(path).map_err(Error::internal)?;
         std::io::Write::write_all(&mut file, text.as_bytes()).map_err(Error::internal)?;
         file.sync_all().map_err(Error::internal)?;
     }

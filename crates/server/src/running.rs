@@ -26,11 +26,8 @@ pub(crate) async fn run(
         let (refusals, stop) = (Arc::clone(&composed.refusals), stop.clone());
         async move { refusals.run(stop).await }
     });
-    let serving = tokio::spawn(gateway::serve(
-        listener,
-        composed.router.clone(),
-        gateway::Serving { stop: stop.clone(), drain },
-    ));
+    let serving =
+        tokio::spawn(gateway::serve(listener, composed.router.clone(), gateway::Serving { stop: stop.clone(), drain }));
     composed.audit.append(AuditEntry::event(composed.clock.now(), "platform.started", Outcome::Success)).await?;
     let started = ready(&composed).await;
     if started.is_ok() {
@@ -52,7 +49,7 @@ pub(crate) async fn run(
     if let Some(issuer) = &composed.issuer {
         issuer.close().await;
     }
-    counting.await.map_err(Error::internal)?;
+    counting.await.map_err(Error::internal)??;
     composed.audit.append(AuditEntry::event(composed.clock.now(), "platform.stopped", Outcome::Success)).await?;
     composed.audit.close().await?;
     started

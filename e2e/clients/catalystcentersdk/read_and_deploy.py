@@ -7,8 +7,10 @@ Prints one JSON summary and the count; exit code 0 = every check held, 1 = a che
 
 import importlib.metadata
 import json
+import pathlib
 import re
 import sys
+import tempfile
 import time
 import traceback
 
@@ -57,9 +59,9 @@ def main(base_url, user, password):
     check.that("by id", call(center.devices.get_device_by_id, device.id).response.serialNumber == device.serialNumber)
     check.that("by serial", call(center.devices.get_device_by_serial_number, device.serialNumber.split(",")[0]).response.id == device.id)
     check.that("by address", call(center.devices.get_network_device_by_ip, device.managementIpAddress).response.id == device.id)
-    check.that("range", len(call(center.devices.get_network_device_by_pagination_range, 1, 7).response) == 7)
+    check.that("range", len(call(center.devices.get_network_device_by_pagination_range, start_index=1, records_to_return=7).response) == 7)
     if hasattr(center.devices, "retrieve_network_devices"):
-        check.that("newer inventory", len(call(center.devices.retrieve_network_devices, limit=3).response) == 3)
+        check.that("newer inventory", len(call(center.devices.retrieve_network_devices, limit="3").response) == 3)
 
     ports = call(center.devices.get_interface_info_by_id, device.id).response
     port_count = call(center.devices.get_device_interface_count_by_id, device.id).response
@@ -68,12 +70,14 @@ def main(base_url, user, password):
     check.that("numbers as text", isinstance(vlan_text, str), vlan_text)
 
     # Sites and assurance.
-    sites = call(center.sites.get_sites, limit=500).response
-    site_count = call(center.sites.get_sites_count).response
+    sites = call(center.site_design.get_sites, limit=500).response
+    site_count = call(center.site_design.get_sites_count).response
     check.that("sites", any(site.type == "floor" for site in sites) and len(sites) == site_count["count"], site_count)
     check.that("older sites", call(center.sites.get_site, limit=5).response)
     building = next(site for site in sites if site.type == "building")
     check.that("membership", call(center.sites.get_membership, building.id)["device"])
+    data = call(center.issues.get_the_details_of_issues_for_given_set_of_filters_know_your_network, limit=20)
+    check.that("issues of the data API", data.page.count >= len(data.response) > 0, data)
     issues = call(center.issues.issues)
     check.that("issues", issues.totalCount == str(len(issues.response)), issues.totalCount)
     health = call(center.topology.get_overall_network_health)
@@ -83,17 +87,23 @@ def main(base_url, user, password):
     check.that("device detail", detail.nwDeviceId == device.id)
     topology = call(center.topology.get_physical_topology).response
     check.that("topology nodes are devices", len(topology.nodes) == count, len(topology.nodes))
-    check.that("release", call(center.platform.release_summary).response.installedVersion)
+    release = getattr(center.platform, "release_summary", None) or center.platform.cisco_catalyst_center_release_summary
+    check.that("release", call(release).response.installedVersion)
 
     # Templates.
-    projects = call(center.configuration_templates.gets_a_list_of_projects)
+    programmer = center.configuration_templates
+    projects = call(getattr(programmer, "gets_a_list_of_projects", None) or programmer.get_projects)
     check.that("projects", len(projects) >= 3, len(projects))
     templates = call(center.configuration_templates.gets_the_templates_available)
     check.that("templates", len(templates) >= 8, len(templates))
     template = next(row for row in templates if row.name == "access-vlan")
     body = call(center.configuration_templates.get_template_details, template.templateId)
     check.that("template parameters", {row.parameterName for row in body.templateParams} == {"vlan_id", "vlan_name"})
-    versions = call(center.configuration_templates.gets_all_the_versions_of_a_given_template, template.templateId)
+    # 3.1.3 defines get_template_versions twice; the later one, of another route, hides this one.
+    if hasattr(programmer, "gets_all_the_versions_of_a_given_template"):
+        versions = call(programmer.gets_all_the_versions_of_a_given_template, template.templateId)
+    else:
+        versions = [template]
     check.that("versions", len(versions[0].versionsInfo) >= 2)
     vlan = 3000 + int(time.time()) % 900
     params = {"vlan_id": vlan, "vlan_name": f"SDK{vlan}"}
@@ -136,7 +146,8 @@ def main(base_url, user, password):
 
     # Command runner reads the device itself; saving makes it compliant again.
     run = call(
-        center.command_runner.run_read_only_commands_on_devices,
+        getattr(center.command_runner, "run_read_only_commands_on_devices", None)
+        or center.command_runner.run_read_only_commands_on_devices_to_get_their_real_time_configuration,
         name="check",
         commands=["show running-config | include vlan"],
         deviceUuids=[device.id],
@@ -144,8 +155,9 @@ def main(base_url, user, password):
     progress = wait(center, call, run.taskId).progress
     file_id = json.loads(progress)["fileId"]
     reader = getattr(center.file, "download_a_file_by_fileid", None) or center.file.download_a_file_by_file_id
-    raw = call(reader, file_id)
-    content = json.loads(raw.data) if hasattr(raw, "data") else raw
+    with tempfile.TemporaryDirectory() as folder:
+        call(reader, file_id, dirpath=folder, save_file=True, filename="answers.json")
+        content = json.loads(pathlib.Path(folder, "answers.json").read_text())
     check.that("command runner", f"vlan {vlan}" in json.dumps(content), content)
     save = getattr(center.compliance, "commit_device_configuration", None)
     if save is not None:

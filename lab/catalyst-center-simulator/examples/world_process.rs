@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use catalyst_center_simulator::{InstanceOptions, Pace, WorldProcessOptions, run_world};
+use interlock_catalyst_center_simulator::{InstanceOptions, Pace, WorldProcessOptions, run_world};
 use platform::Secret;
 use world::Region;
 

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::routing::{get, post};
 use serde_json::{Map, Value, json};
 use world::DeviceCommand;
@@ -163,5 +163,10 @@ fn forget(simulator: &Simulator) {
 
 async fn file(State(simulator): State<Shared>, Path(id): Path<String>) -> Answer {
     let found = simulator.world.document(FILES, &id).and_then(|held| held.get("rows").cloned());
-    bare(found.ok_or_else(|| Fail::missing(format!("File not found: {id}")))?)
+    let mut answer = bare(found.ok_or_else(|| Fail::missing(format!("File not found: {id}")))?)?;
+    // The SDK downloads to the name that stands here, and to nowhere without one.
+    let name = format!("attachment; filename=\"{id}.json\"");
+    let name = HeaderValue::from_str(&name).map_err(|error| Fail::broken(&error))?;
+    answer.headers_mut().insert(header::CONTENT_DISPOSITION, name);
+    Ok(answer)
 }

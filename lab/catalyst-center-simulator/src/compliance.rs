@@ -146,7 +146,7 @@ async fn details_count(State(simulator): State<Shared>, params: Params) -> Answe
 
 async fn one_detail(State(simulator): State<Shared>, Path(id): Path<String>, params: Params) -> Answer {
     let device = find(&simulator.world, &id)?;
-    let rows = detail_rows(&simulator.world, device, params.get("diffList") == Some("true"));
+    let rows = detail_rows(&simulator.world, device, params.is_true("diffList"));
     let rows: Vec<Value> = rows
         .into_iter()
         .filter(|row| {

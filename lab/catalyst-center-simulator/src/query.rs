@@ -25,6 +25,11 @@ impl Params {
         self.0.iter().find(|(name, value)| name == key && !value.is_empty()).map(|(_, value)| value.as_str())
     }
 
+    /// Whether a flag is set; clients write it in any case.
+    pub(crate) fn is_true(&self, key: &str) -> bool {
+        self.get(key).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    }
+
     /// Every value of a key; commas separate too.
     pub(crate) fn all(&self, key: &str) -> Vec<&str> {
         let values = self.0.iter().filter(|(name, value)| name == key && !value.is_empty());

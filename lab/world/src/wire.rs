@@ -12,6 +12,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, Request, Response, StatusCode, header};
+use futures_util::StreamExt as _;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -168,7 +169,12 @@ impl Front {
         let bytes = axum::body::to_bytes(body, 64 << 20).await.map_err(|_| Closed)?;
         let half = bytes.slice(..bytes.len() / 2);
         parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
-        let pieces: [Result<Bytes, io::Error>; 2] = [Ok(half), Err(io::Error::other("cut off on purpose"))];
-        Ok(Response::from_parts(parts, Body::from_stream(futures_util::stream::iter(pieces))))
+        // The pause lets the head and the first half leave before the connection breaks.
+        let broken = futures_util::stream::once(async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            Err(io::Error::other("cut off on purpose"))
+        });
+        let pieces = futures_util::stream::iter([Ok::<Bytes, io::Error>(half)]).chain(broken);
+        Ok(Response::from_parts(parts, Body::from_stream(pieces)))
     }
 }

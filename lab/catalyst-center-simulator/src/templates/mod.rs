@@ -285,7 +285,7 @@ fn template_row(project: Option<&Project>, template: &Template) -> Value {
 fn template_rows(simulator: &Simulator, params: &Params) -> Vec<Value> {
     let projects = simulator.all_projects();
     let owner = |template: &Template| projects.iter().find(|project| project.id == template.project);
-    let uncommitted = params.get("unCommitted") == Some("true");
+    let uncommitted = params.is_true("unCommitted");
     let mut templates = simulator.all_templates();
     templates.sort_by(|one, other| text(&one.body, "name").cmp(text(&other.body, "name")));
     templates
@@ -320,7 +320,7 @@ async fn template(State(simulator): State<Shared>, Path(id): Path<String>, param
         .template_or_version(&id)
         .ok_or_else(|| Fail::missing(format!("NCTP11002: Template not found: {id}")))?;
     let named_version = version.as_ref().filter(|version| version.id.to_string() == id);
-    let shown = if params.get("latestVersion") == Some("true") { version.as_ref() } else { named_version };
+    let shown = if params.is_true("latestVersion") { version.as_ref() } else { named_version };
     let mut row = shown.map_or_else(|| template.body.clone(), |version| version.body.clone());
     let project = simulator.project_of(&template);
     let own = json!({

@@ -483,6 +483,7 @@ pub fn understand(mode: Mode, line: &str, negated: bool) -> Result<Understood<'_
     let mut furthest = 0;
     let mut ambiguous = false;
     let mut incomplete = false;
+    let mut last_words: Vec<&str> = Vec::new();
     for (rank, rule) in rules(mode).iter().enumerate() {
         let length = rule.words.split(' ').count();
         let (mut matched, mut exact) = (0, 0);
@@ -496,7 +497,10 @@ pub fn understand(mode: Mode, line: &str, negated: bool) -> Result<Understood<'_
         }
         furthest = furthest.max(matched);
         if matched < length {
-            incomplete |= matched == words.len();
+            if matched == words.len() {
+                incomplete = true;
+                last_words.extend(rule.words.split(' ').nth(matched.saturating_sub(1)));
+            }
             continue;
         }
         let arguments = words.len() - length;
@@ -528,6 +532,11 @@ pub fn understand(mode: Mode, line: &str, negated: bool) -> Result<Understood<'_
         return Ok(Understood { rule, rank, arguments: words.into_iter().skip(length).collect() });
     }
     if incomplete && !words.is_empty() {
+        last_words.dedup();
+        let typed = words.last().copied().unwrap_or_default();
+        if last_words.len() > 1 && !last_words.contains(&typed) {
+            return Err(NotUnderstood::Ambiguous);
+        }
         return Err(NotUnderstood::Incomplete);
     }
     let at = words.get(furthest).map_or(line.len(), |word| word.as_ptr() as usize - line.as_ptr() as usize);

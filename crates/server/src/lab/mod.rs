@@ -1,0 +1,245 @@
+//! The lab: everything on one machine, in one process, with the simulated systems in a second one so that they outlive a
+//! killed platform. The contract with scripts (the ready line, `lab.json`) stands in `story::ready`.
+//!
+//! `simulated.rs` starts and finds the world's process; this file seeds people, secrets and configuration, composes the
+//! same parts as production, and serves.
+
+mod simulated;
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use issuer::{GrantType, Issuer, NewClient, NewUser};
+use platform::clock::SharedFileClock;
+use platform::config::{Config, IssuerConfig, ServerConfig, load};
+use platform::resource::BaseUrl;
+use platform::secrets::SecretStore;
+use platform::{Error, ErrorKind, Result, Secret, SharedClock};
+use story::people::write_private;
+use story::{LabUser, People, Ready, ReadyAdmin, ReadyClient, ReadySimulator, ReadyUser};
+use tokio::net::TcpListener;
+use url::Url;
+
+use self::simulated::Simulated;
+pub use self::simulated::world;
+use crate::compose::{Composed, Given, compose, open_stores};
+use crate::lab_state::LabState;
+use crate::{keys, running};
+
+/// How a lab is started.
+#[derive(Debug, Clone)]
+pub struct LabOptions {
+    /// State folder; made where it is missing, used again where it is a lab's.
+    pub state: PathBuf,
+    /// Loopback address; port 0 = a free one.
+    pub listen: SocketAddr,
+    /// Devices per simulated controller.
+    pub devices: u32,
+    /// Print the ready line on standard output and nothing else there; otherwise say it in words.
+    pub json: bool,
+}
+
+/// Runs a lab until SIGTERM.
+pub async fn run(options: LabOptions) -> Result<()> {
+    if !options.listen.ip().is_loopback() {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            "lab_not_on_loopback",
+            "A lab listens on loopback only; its keys and people are worth nothing (T30).",
+        ));
+    }
+    let state = LabState::prepare(&options.state)?;
+    let listener = TcpListener::bind(options.listen).await.map_err(|e| {
+        Error::new(
+            ErrorKind::Unavailable,
+            "listen_failed",
+            format!(
+                "The address {} cannot be used ({e}). Choose another with --listen; port 0 takes a free one.",
+                options.listen
+            ),
+        )
+    })?;
+    let address = listener.local_addr().map_err(Error::internal)?;
+    let clock: SharedClock = Arc::new(SharedFileClock::open(&state.clock()).map_err(Error::internal)?);
+    let master = keys::lab_master(&state.master_key())?;
+    let people = People::open(&state.people())?;
+    // The world starts while the platform is put together.
+    let simulated = tokio::spawn(simulated::start(state.clone(), options.devices));
+
+    let mut config = configuration(&state, address)?;
+    let given = Given { config: &config, master: &master, clock: Arc::clone(&clock), address, with_echo: true };
+    let stores = open_stores(&given)?;
+    let secret = BTreeMap::from([("client_secret".to_owned(), people.pages_secret().clone())]);
+    put_if_changed(stores.secrets.as_ref(), &config.pages.secret, secret).await?;
+    let simulated = simulated.await.map_err(Error::internal)??;
+    for (name, system) in &simulated.systems {
+        let credential = BTreeMap::from([
+            ("username".to_owned(), Secret::new(system.username.clone())),
+            ("password".to_owned(), Secret::new(system.password.clone())),
+        ]);
+        put_if_changed(stores.secrets.as_ref(), &format!("api/{name}"), credential).await?;
+        config.server.push(server(name, &system.url)?);
+    }
+    let given = Given { config: &config, master: &master, clock, address, with_echo: true };
+    let composed = compose(given, stores).await?;
+    if let Some(issuer) = &composed.issuer {
+        seed(issuer, &people, &BaseUrl::new(&config.platform.url)).await?;
+    }
+    let ready = ready(&config, &people, &simulated);
+    let drain = Duration::from_secs(config.platform.drain_s);
+    let result = running::run(composed, listener, drain, async |_: &Composed| announce(&options, &state, &ready)).await;
+    simulated.stop().await;
+    result
+}
+
+/// The lab's configuration: production's defaults, the built-in issuer, and the open profile.
+fn configuration(state: &LabState, address: SocketAddr) -> Result<Config> {
+    let mut config = load(None, [])?.config;
+    let url = Url::parse(&format!("http://{address}")).map_err(Error::internal)?;
+    let issuer = url.join("issuer").map_err(Error::internal)?;
+    config.platform.url = url;
+    config.platform.listen = address;
+    config.platform.state = state.root().to_owned();
+    config.audit.url = "local:audit".to_owned();
+    config.telemetry.open_metrics = true;
+    config.policy.profile = "lab-open".to_owned();
+    config.secrets.master_key_file = state.master_key();
+    config.limits.per_principal_per_minute = 60_000;
+    config.limits.per_source_per_minute = 120_000;
+    config.pages.issuer = issuer.to_string();
+    config.issuer = vec![IssuerConfig {
+        url: issuer,
+        builtin: true,
+        types: vec!["at+jwt".to_owned()],
+        platform_audience: true,
+        required_scopes: vec!["mcp".to_owned()],
+        groups_claim: "groups".to_owned(),
+        groups: Some(GROUPS.iter().map(|g| (*g).to_owned()).collect()),
+        person_claim: "sub".to_owned(),
+        mfa_acr: vec![issuer::ACR_MFA.to_owned()],
+        mfa_amr: Vec::new(),
+        clients: None,
+    }];
+    Ok(config)
+}
+
+/// The article's groups.
+const GROUPS: [&str; 4] = ["admin", "developers", "network-engineers", "service-desk"];
+
+fn server(name: &str, url: &str) -> Result<ServerConfig> {
+    Ok(ServerConfig {
+        name: name.to_owned(),
+        connector: "catalyst-center".to_owned(),
+        environment: "lab".to_owned(),
+        target: Some(Url::parse(url).map_err(Error::internal)?),
+        ca_file: None,
+        pin_sha256: None,
+    })
+}
+
+/// Writes a secret unless it stands there already: a state folder that is used again gets no new versions.
+async fn put_if_changed(secrets: &dyn SecretStore, path: &str, data: BTreeMap<String, Secret>) -> Result<()> {
+    let same = |known: &BTreeMap<String, Secret>| {
+        known.len() == data.len()
+            && data.iter().all(|(k, v)| known.get(k).is_some_and(|other| other.expose() == v.expose()))
+    };
+    match secrets.get(path, None).await {
+        Ok(known) if same(&known.data) => Ok(()),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => secrets.put(path, data, None).await.map(drop),
+    }
+}
+
+/// The lab's people and clients, in the issuer; what is unchanged is not written again.
+async fn seed(issuer: &Issuer, people: &People, base: &BaseUrl) -> Result<()> {
+    for user in people.users() {
+        let LabUser { name, display_name, password, totp_secret, groups } = user.clone();
+        let totp_secret = Some(totp_secret);
+        let new = NewUser { name, display_name, password, totp_secret, groups, mfa_always: false, seeded: true };
+        issuer.create_user(new).await?;
+    }
+    for client in people.clients(base) {
+        let mut grants = Vec::new();
+        if client.authorization_code {
+            grants.push(GrantType::AuthorizationCode);
+        }
+        if client.client_credentials {
+            grants.push(GrantType::ClientCredentials);
+        }
+        issuer
+            .create_client(NewClient {
+                client_id: client.client_id,
+                secret: client.client_secret,
+                redirect_uris: client.redirect_uris,
+                grants,
+                groups: client.groups,
+                name: client.name,
+            })
+            .await?;
+    }
+    Ok(())
+}
+
+fn ready(config: &Config, people: &People, simulated: &Simulated) -> Ready {
+    let base = BaseUrl::new(&config.platform.url);
+    let names = config.server.iter().map(|s| s.name.as_str()).chain(["interlock"]);
+    let clients = people
+        .clients(&base)
+        .into_iter()
+        .map(|c| ReadyClient { client_id: c.client_id, client_secret: c.client_secret.map(|s| s.expose().to_owned()) });
+    Ready {
+        ready: true,
+        pid: std::process::id(),
+        url: base.to_string(),
+        issuer: config.pages.issuer.clone(),
+        mcp: names.map(|name| (name.to_owned(), format!("{base}/mcp/{name}"))).collect(),
+        users: people.users().iter().map(ReadyUser::from).collect(),
+        clients: clients.collect(),
+        simulators: simulated
+            .systems
+            .iter()
+            .map(|(name, s)| {
+                let simulator =
+                    ReadySimulator { url: s.url.clone(), username: s.username.clone(), password: s.password.clone() };
+                (name.clone(), simulator)
+            })
+            .collect(),
+        lab_admin: ReadyAdmin { url: simulated.admin_url.clone(), token: simulated.admin_token.clone() },
+    }
+}
+
+/// Writes `lab.json`, then tells that the lab is ready.
+fn announce(options: &LabOptions, state: &LabState, ready: &Ready) -> Result<()> {
+    let line = serde_json::to_string(ready).map_err(Error::internal)?;
+    write_private(&state.ready(), line.as_bytes()).map_err(Error::internal)?;
+    let text = if options.json { format!("{line}\n") } else { in_words(state, ready) };
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Error::internal)
+}
+
+/// Where to click and what to paste.
+fn in_words(state: &LabState, ready: &Ready) -> String {
+    let folder = state.root().display();
+    let mut text = format!("\nInterlock's lab is running at {}\n\nMCP servers (Streamable HTTP):\n", ready.url);
+    for (name, url) in &ready.mcp {
+        text.push_str(&format!("  {name:<22} {url}\n"));
+    }
+    text.push_str("\nPeople (password, groups):\n");
+    for user in &ready.users {
+        let groups = if user.groups.is_empty() { "no group".to_owned() } else { user.groups.join(", ") };
+        text.push_str(&format!("  {:<8} {}   {groups}\n", user.name, user.password));
+    }
+    text.push_str(&format!(
+        "\nTry, in another terminal:\n  interlock lab story --state {folder}\n  \
+         TOKEN=$(interlock lab token --state {folder} --user alice)\n  \
+         curl -H \"Authorization: Bearer $TOKEN\" {}/api/v1/mcp/catalyst-center/tools\n  \
+         interlock lab otp --state {folder} --user alice     # the second factor, when a page asks for it\n\n\
+         Stop with Ctrl-C. The state folder {folder} can be used again.\n",
+        ready.url
+    ));
+    text
+}

@@ -1,0 +1,121 @@
+//! The lab's state folder: where everything stands in it, and the mark that keeps it a lab's for ever (T30).
+
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use platform::{Error, ErrorKind, Result};
+
+/// The file that marks a folder.
+const MARK: &str = "THIS_IS_A_LAB";
+/// Folder of keys below the state folder.
+const KEYS: &str = "keys";
+
+/// Paths below a lab's state folder.
+#[derive(Debug, Clone)]
+pub struct LabState(PathBuf);
+
+impl LabState {
+    /// The paths of a folder; nothing is touched.
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        Self(root.into())
+    }
+
+    /// Makes the folder, for its owner only, and marks it. Refuses a folder that holds something else.
+    pub fn prepare(root: &Path) -> Result<Self> {
+        let unusable = |e: io::Error| {
+            Error::new(
+                ErrorKind::Unavailable,
+                "lab_state_unusable",
+                format!("The state folder {} cannot be used: {e}. Choose another with --state.", root.display()),
+            )
+        };
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(root).map_err(unusable)?;
+        let root = root.canonicalize().map_err(unusable)?;
+        if !is_marked(&root) {
+            if std::fs::read_dir(&root).map_err(unusable)?.next().is_some() {
+                return Err(unusable(io::Error::other("it holds files that are not a lab's")));
+            }
+            mark(&root).map_err(unusable)?;
+        }
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(root.join(KEYS)).map_err(unusable)?;
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(root.join("world")).map_err(unusable)?;
+        Ok(Self(root))
+    }
+
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.0
+    }
+
+    /// The line that the lab printed when it was ready; mode 0600.
+    pub fn ready(&self) -> PathBuf {
+        self.0.join("lab.json")
+    }
+
+    /// The lab's clock (`platform::clock::SharedFileClock`).
+    pub fn clock(&self) -> PathBuf {
+        self.0.join("clock")
+    }
+
+    /// The master key of a lab.
+    pub fn master_key(&self) -> PathBuf {
+        self.0.join(KEYS).join("lab-master.key")
+    }
+
+    /// People and clients with their secrets; mode 0600.
+    pub fn people(&self) -> PathBuf {
+        self.0.join("people.json")
+    }
+
+    /// The simulated world.
+    pub fn world(&self) -> PathBuf {
+        self.0.join("world")
+    }
+
+    /// What the world's process needs to know to start, with its secrets; mode 0600.
+    pub fn world_settings(&self) -> PathBuf {
+        self.world().join("settings.json")
+    }
+
+    /// What the world's process says about itself.
+    pub fn world_ready(&self) -> PathBuf {
+        self.world().join("ready.json")
+    }
+
+    /// Where the world's process writes what it has to say.
+    pub fn world_log(&self) -> PathBuf {
+        self.world().join("world.log")
+    }
+
+    /// The audit log's folder.
+    pub fn audit(&self) -> PathBuf {
+        self.0.join("audit")
+    }
+
+    /// The secret store.
+    pub fn secrets(&self) -> PathBuf {
+        self.0.join("secrets.db")
+    }
+
+    /// The last tokens of `lab token`; mode 0700.
+    pub fn tokens(&self) -> PathBuf {
+        self.0.join("tokens")
+    }
+}
+
+/// Marks a folder as a lab's.
+pub fn mark(folder: &Path) -> io::Result<()> {
+    let text = "This folder belongs to an Interlock lab. Its keys and people are worth nothing; `interlock serve` refuses it.\n";
+    std::fs::write(folder.join(MARK), text)
+}
+
+/// Whether a folder is a lab's.
+pub fn is_marked(folder: &Path) -> bool {
+    folder.join(MARK).exists()
+}
+
+/// Whether a key file stands in a lab's folder.
+pub fn is_marked_key(file: &Path) -> bool {
+    file.parent().and_then(Path::parent).is_some_and(is_marked)
+}

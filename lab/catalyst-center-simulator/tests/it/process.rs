@@ -1,0 +1,81 @@
+//! The world process: admin door, ports, memory.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use interlock_catalyst_center_simulator::{InstanceOptions, Pace, RunningWorld, WorldProcessOptions, start_world};
+use platform::Secret;
+use serde_json::{Value, json};
+use world::Region;
+
+async fn start(folder: &Path) -> RunningWorld {
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let instance = |name: &str, region| InstanceOptions {
+        name: name.to_owned(),
+        region,
+        listen: any,
+        username: "admin".to_owned(),
+        password: Secret::new("pw"),
+    };
+    start_world(WorldProcessOptions {
+        state_dir: folder.to_owned(),
+        clock_file: folder.join("clock"),
+        instances: vec![instance("catalyst-center", Region::AmerApj), instance("catalyst-center-emea", Region::Emea)],
+        admin_listen: any,
+        admin_token: Secret::new("door"),
+        devices: 300,
+        seed: 1,
+        pace: Pace::default(),
+    })
+    .await
+    .unwrap()
+}
+
+async fn admin(world: &RunningWorld, method: reqwest::Method, path: &str, token: &str, body: Value) -> (u16, Value) {
+    let request = crate::client::http().request(method, format!("{}{path}", world.ready.admin)).bearer_auth(token);
+    let answer = request.json(&body).send().await.unwrap();
+    (answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null))
+}
+
+#[tokio::test]
+async fn the_admin_door_needs_its_token_and_moves_clock_and_faults() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = start(folder.path()).await;
+    let post = reqwest::Method::POST;
+    assert_eq!(admin(&world, post.clone(), "/clock", "wrong", json!({ "advance_s": 5 })).await.0, 401);
+    let (status, body) = admin(&world, post.clone(), "/clock", "door", json!({ "advance_s": 5 })).await;
+    assert_eq!((status, &body["offset_s"]), (200, &json!(5)));
+    assert_eq!(admin(&world, post.clone(), "/clock", "door", json!({ "advance_s": -5 })).await.0, 422);
+    let fault = json!({ "system": "catalyst-center-emea", "match": "POST /dna/system", "fault": { "kind": "server_error", "status": 500 }, "times": 1 });
+    assert_eq!(admin(&world, post.clone(), "/faults", "door", fault).await.0, 200);
+    let refused = json!({ "system": "nobody", "fault": "garbage" });
+    assert_eq!(admin(&world, post.clone(), "/faults", "door", refused).await.0, 422);
+    let token = |name: &str| {
+        let url = format!("{}/dna/system/api/v1/auth/token", world.ready.simulators[name].url);
+        crate::client::http().post(url).basic_auth("admin", Some("pw")).send()
+    };
+    assert_eq!(token("catalyst-center").await.unwrap().status(), 200);
+    assert_eq!(token("catalyst-center-emea").await.unwrap().status(), 500);
+    assert_eq!(token("catalyst-center-emea").await.unwrap().status(), 200);
+    let (_, list) = admin(&world, reqwest::Method::GET, "/faults", "door", Value::Null).await;
+    assert_eq!((&list["faults"][0]["left"], &list["faults"][0]["used"]), (&json!(0), &json!(1)));
+    let (_, rows) = admin(&world, reqwest::Method::GET, "/device-commands", "door", Value::Null).await;
+    assert_eq!(rows["commands"], json!([]));
+    assert_eq!(admin(&world, post, "/shutdown", "door", json!({})).await.0, 200);
+    world.asked_to_stop().await;
+    world.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_folder_used_again_keeps_its_ports_and_clock() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = start(folder.path()).await;
+    let (urls, door) = (serde_json::to_value(&first.ready.simulators).unwrap(), first.ready.admin.clone());
+    admin(&first, reqwest::Method::POST, "/clock", "door", json!({ "advance_s": 60 })).await;
+    first.shutdown().await;
+    let second = start(folder.path()).await;
+    assert_eq!((serde_json::to_value(&second.ready.simulators).unwrap(), &second.ready.admin), (urls, &door));
+    let (_, clock) = admin(&second, reqwest::Method::GET, "/clock", "door", Value::Null).await;
+    assert_eq!(clock["offset_s"], 60);
+    second.shutdown().await;
+}

@@ -1,0 +1,6 @@
+//! Tests of the simulated network from outside its crate.
+#![cfg(test)]
+
+mod devices;
+mod ios_xe_merge;
+mod state;
