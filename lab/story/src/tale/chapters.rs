@@ -11,7 +11,7 @@ use super::{Listener, Tale, Told};
 use crate::browser::Browser;
 use crate::people::LAB_CLIENT;
 use crate::platform_client::PlatformClient;
-use crate::sign_in::{Person, SignInOptions, access_token, through_the_pages};
+use crate::sign_in::{Person, SignInOptions, access_token, pass_second_factor};
 
 /// The server of the tale.
 const SERVER: &str = "catalyst-center";
@@ -176,23 +176,12 @@ impl<'a> Chapters<'a> {
         self.begin(title);
         let link = refusal.url.as_deref().and_then(|url| Url::parse(url).ok());
         let link = link.ok_or_else(|| interrupted("the refusal has no link".to_owned()))?;
-        // Her own browser: not the client that was refused.
-        let mut browser = Browser::new()?;
-        let page = browser.get(&link).await?;
-        let start = page.link("/start").ok_or_else(|| interrupted(format!("{link} has no way on")))?;
-        let away = browser.get(&start).await?.location;
-        let away = away.ok_or_else(|| interrupted(format!("{start} does not lead to the issuer")))?;
         let person = self.person("alice")?;
         let listener = std::sync::Mutex::new(Vec::new());
         let waits = |why: &str| listener.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(why.to_owned());
-        let back = through_the_pages(&mut browser, &away, &person, &*self.tale.clock, &waits).await?;
+        pass_second_factor(&link, &person, &*self.tale.clock, &waits).await?;
         for why in listener.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
             self.listener.waits(&why);
-        }
-        let done = browser.get(&back).await?;
-        if done.status != 200 {
-            let said = done.alert().unwrap_or_else(|| format!("the page answered {}", done.status));
-            return Err(interrupted(said));
         }
         let lines = vec![
             "the page names person, client, server and tool; the issuer asks for password and one-time code".to_owned(),
