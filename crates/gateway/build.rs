@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::{env, fs, io};
 
+#[expect(clippy::disallowed_methods, reason = "cargo hands a build script its folders by the environment")]
 fn main() -> io::Result<()> {
     let root = env::var_os("CARGO_MANIFEST_DIR").ok_or_else(|| io::Error::other("no manifest directory"))?;
     let out = env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("no output directory"))?;

@@ -23,7 +23,6 @@
 //! is counted, else the script counts as one test.
 
 use std::ffi::OsString;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -50,9 +49,6 @@ pub(crate) struct Pinned {
     /// In the order of the file.
     #[serde(default, rename = "client")]
     pub(crate) clients: Vec<Client>,
-    /// Keys the cache folder.
-    #[serde(skip)]
-    digest: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -110,10 +106,7 @@ impl Pinned {
     }
 
     fn parse(text: &str) -> Result<Self> {
-        let mut pinned: Self = toml::from_str(text)?;
-        let mut hasher = DefaultHasher::new();
-        text.hash(&mut hasher);
-        pinned.digest = format!("{:016x}", hasher.finish());
+        let pinned: Self = toml::from_str(text)?;
         for (at, client) in pinned.clients.iter().enumerate() {
             if pinned.clients[..at].iter().any(|c| c.name == client.name) {
                 bail!("two clients are called {}", client.name);
@@ -147,7 +140,13 @@ impl Client {
     }
 }
 
-/// Gets a client's packages into the cache folder, once per content of the pinned file.
+/// Where packages live in the cache: named after them, so that another version is another folder, a change elsewhere in
+/// the pinned file installs nothing again, and clients with the same packages share one.
+fn folder_of(kind: &str, packages: &[String]) -> String {
+    format!("{kind}-{}", packages.join("+").replace('/', "-"))
+}
+
+/// Gets a client's packages into the cache folder, once per version.
 pub(crate) fn prepare<'a>(pinned: &Pinned, client: &'a Client) -> Result<Ready<'a>> {
     for program in &client.needs {
         if !machine::has(program) {
@@ -162,10 +161,10 @@ pub(crate) fn prepare<'a>(pinned: &Pinned, client: &'a Client) -> Result<Ready<'
     if !source.is_file() {
         bail!("the script {} does not exist", source.display());
     }
-    let cache = machine::cache_folder()?.join("clients").join(&pinned.digest);
-    let place = cache.join(&client.name);
+    let cache = machine::cache_folder()?.join("clients");
     match client.kind {
         Kind::Python => {
+            let place = cache.join(folder_of("python", &client.packages));
             once(&place, || install_python(&place, &client.packages))?;
             let bin = place.join("venv/bin");
             Ok(Ready {
@@ -177,8 +176,10 @@ pub(crate) fn prepare<'a>(pinned: &Pinned, client: &'a Client) -> Result<Ready<'
         }
         Kind::Node => {
             let version = pinned.runtime.node.as_deref().unwrap_or_default();
-            let runtime = cache.join("node");
-            once(&runtime, || install_node(&runtime, &[format!("node@{version}")]))?;
+            let package = [format!("node@{version}")];
+            let runtime = cache.join(folder_of("node", &package));
+            once(&runtime, || install_node(&runtime, &package))?;
+            let place = cache.join(folder_of("node", &client.packages));
             once(&place, || install_node(&place, &client.packages))?;
             // ECMAScript imports are looked up from where the script stands.
             let driver = copy_scripts(&drivers, &place.join("scripts"))?.join(&client.driver);
@@ -321,7 +322,7 @@ impl Ready<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Client, Kind, LabFacts, Pinned, Ready, once};
+    use super::{Client, Kind, LabFacts, Pinned, Ready, folder_of, once};
     use crate::test::tally::Tally;
 
     const GOOD: &str = r#"
@@ -340,12 +341,15 @@ mod tests {
     "#;
 
     #[test]
-    fn every_client_of_the_pinned_file_is_read_and_the_cache_key_follows_the_file() {
-        let pinned = Pinned::parse(GOOD).unwrap();
-        assert_eq!(pinned.clients.len(), 2);
-        let other = Pinned::parse(&GOOD.replace("1.12.0", "1.12.1")).unwrap();
-        assert_ne!(pinned.digest, other.digest);
-        assert_eq!(pinned.digest, Pinned::parse(GOOD).unwrap().digest);
+    fn every_client_of_the_pinned_file_is_read_and_the_cache_follows_its_packages() {
+        let folders = |text: &str| -> Vec<String> {
+            Pinned::parse(text).unwrap().clients.iter().map(|c| folder_of("x", &c.packages)).collect()
+        };
+        let before = folders(GOOD);
+        assert_eq!(before, ["x-mcp==1.12.0", "x-@modelcontextprotocol-inspector@0.17.0"]);
+        let after = folders(&GOOD.replace("1.12.0", "1.12.1"));
+        assert_ne!(before[0], after[0]);
+        assert_eq!(before[1], after[1]);
     }
 
     #[test]

@@ -1,2 +1,47 @@
-//! interlock-cli
-fn main() {}
+//! `interlock`: the one shipped binary. It parses, calls `server` or the platform's REST, prints, and exits with a number
+//! that scripts can rely on ([`exit`]).
+//!
+//! Output for people by default, one JSON document with `--json`; progress and complaints go to standard error. A refusal
+//! is printed with its sentence, its code and the next step.
+//!
+//! Where to go next: [`command`] for the commands and their order, one module per command, [`rest`] for how the platform is
+//! called, [`failure`] and [`exit`] for how anything goes wrong.
+
+mod audit;
+mod check;
+mod command;
+mod doctor;
+mod exit;
+mod failure;
+#[cfg(feature = "lab")]
+mod lab;
+mod login;
+mod policy;
+mod rest;
+mod secret;
+mod serve;
+mod signed_in;
+mod table;
+mod terminal;
+mod tools;
+mod web;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::command::Cli;
+use crate::terminal::Terminal;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let terminal = Terminal { json: cli.json };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return terminal.fail(&failure::Failure::internal(&error)),
+    };
+    match runtime.block_on(Box::pin(cli.command.run(&terminal))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => terminal.fail(&failure),
+    }
+}

@@ -80,7 +80,7 @@ impl ServerHandler {
         {
             return described;
         }
-        let tools = catalogue.server(&self.name).map(|s| s.tools().map(|t| describe(t)).collect()).unwrap_or_default();
+        let tools = catalogue.server(&self.name).map(|s| s.tools().map(describe).collect()).unwrap_or_default();
         let described = Arc::new(Described { revision: catalogue.revision().to_owned(), tools });
         self.described.store(Some(Arc::clone(&described)));
         described

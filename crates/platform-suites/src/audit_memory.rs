@@ -17,6 +17,11 @@ pub struct MemoryAudit {
 }
 
 impl MemoryAudit {
+    /// The entries of one action, in the order of appending.
+    pub fn of(&self, action: &str) -> Vec<AuditEntry> {
+        self.entries().into_iter().filter(|entry| entry.action == action).collect()
+    }
+
     /// Everything that was appended, oldest first.
     pub fn entries(&self) -> Vec<AuditEntry> {
         self.kept().clone()

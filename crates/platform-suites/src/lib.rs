@@ -4,6 +4,7 @@
 //! Where next: the module named like the contract. A new one is one line below.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "this crate is test code: a broken contract ends the test")]
 
+pub mod audit;
 pub mod audit_memory;
 pub mod policy;
 pub mod secrets;

@@ -185,7 +185,7 @@ async fn settle_after_start(store: &dyn Store, audit: &AuditLogFile, clock: &Sha
     let open = store.open_intents().await?;
     for intent in &open {
         let close = Op::CloseIntent { call_id: intent.call_id.clone(), outcome: "unknown".to_owned() };
-        store.transact(vec![close]).await.map_err(|e| Error::internal(e))?;
+        store.transact(vec![close]).await.map_err(Error::internal)?;
     }
     if released > 0 || !open.is_empty() {
         let mut entry = AuditEntry::event(clock.now(), "platform.settled_after_crash", Outcome::Success);

@@ -53,7 +53,7 @@ impl ElevationRequest {
     }
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Elevation {
     authenticated_at: i64,
@@ -68,8 +68,43 @@ struct Elevation {
 pub struct Covering {
     /// For policy.
     pub facts: ElevationFacts,
-    /// The one-time id to use up with the call, for single-use elevations.
-    pub consume: Option<Op>,
+    /// For single-use elevations: what uses it up with the call.
+    pub single_use: Option<SingleUse>,
+}
+
+/// An elevation for one call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SingleUse {
+    id: String,
+    elevation: Elevation,
+}
+
+impl SingleUse {
+    /// Uses it up: of two calls at once only one gets it, and afterwards the next refusal offers a new link.
+    pub fn consume(&self) -> [Op; 2] {
+        let Elevation { nonce, expires_at, .. } = &self.elevation;
+        [
+            Op::ConsumeOnce { namespace: "elevation", id: nonce.clone(), expires_at: *expires_at },
+            Op::Delete { collection: ELEVATIONS, id: self.id.clone(), expect: Expect::Any },
+        ]
+    }
+
+    /// Gives it back to a call that was not begun (T7), unless the person has made a new one since. The used nonce stays
+    /// used.
+    pub fn give_back(&self) -> Result<Op, Error> {
+        let elevation = Elevation { nonce: nonce()?, ..self.elevation.clone() };
+        Ok(Op::Put {
+            collection: ELEVATIONS,
+            id: self.id.clone(),
+            expect: Expect::Absent,
+            body: serde_json::to_value(&elevation).map_err(Error::internal)?,
+            expires_at: Some(elevation.expires_at),
+        })
+    }
+}
+
+fn nonce() -> Result<String, Error> {
+    Ok(URL_SAFE_NO_PAD.encode(platform::seal::random::<16>()?))
 }
 
 /// Requests and elevations in the store.
@@ -156,7 +191,7 @@ impl Elevations {
             authenticated_at,
             expires_at: authenticated_at + ELEVATION_S,
             single_use: request.single_use(),
-            nonce: URL_SAFE_NO_PAD.encode(platform::seal::random::<16>()?),
+            nonce: nonce()?,
         };
         let put = Op::Put {
             collection: ELEVATIONS,
@@ -189,17 +224,15 @@ impl Elevations {
             arguments_digest: arguments_digest.to_owned(),
             expires_at: 0,
         };
-        let Some(record) = self.store.get(ELEVATIONS, &id_of(&request)?).await? else { return Ok(None) };
+        let id = id_of(&request)?;
+        let Some(record) = self.store.get(ELEVATIONS, &id).await? else { return Ok(None) };
         let elevation: Elevation = serde_json::from_value(record.body).map_err(Error::internal)?;
         if elevation.expires_at <= self.clock.epoch_seconds() {
             return Ok(None);
         }
-        let consume = elevation.single_use.then(|| Op::ConsumeOnce {
-            namespace: "elevation",
-            id: elevation.nonce.clone(),
-            expires_at: elevation.expires_at,
-        });
-        Ok(Some(Covering { facts: facts(&elevation), consume }))
+        let facts = facts(&elevation);
+        let single_use = elevation.single_use.then_some(SingleUse { id, elevation });
+        Ok(Some(Covering { facts, single_use }))
     }
 }
 

@@ -2,7 +2,7 @@
 
     python read_and_deploy.py BASE_URL USER PASSWORD
 
-Prints one JSON summary; exit code 0 = every check held, 1 = a check failed, 2 = the SDK or the simulator raised.
+Prints one JSON summary and the count; exit code 0 = every check held, 1 = a check failed, 2 = the SDK or the simulator raised.
 """
 
 import importlib.metadata
@@ -177,6 +177,8 @@ def main(base_url, user, password):
             check.that(name, getattr(error, "status_code", None) == expected, error)
 
     print(json.dumps({"sdk": sdk, "calls": calls, "passed": len(check.passed), "failed": check.failed, "device": device.hostname, "vlan": vlan}))
+    word = "FAILED" if check.failed else "ok"
+    print(f"test result: {word}. {len(check.passed)} passed; {len(check.failed)} failed")
     return 1 if check.failed else 0
 
 

@@ -1,21 +1,14 @@
 //! Reading REST arguments: `{"arguments": {…}}` from a body, or a query whose values get their types from the tool's
 //! schema.
 
+use api::ToolCall;
 use axum::body::to_bytes;
 use axum::extract::Request;
 use http::{StatusCode, header};
 use platform::{Error, ErrorKind, Json};
-use serde::Deserialize;
-use serde_json::{Map, json};
+use serde_json::Map;
 
 use crate::problem::Problem;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Body {
-    #[serde(default)]
-    arguments: Option<Map<String, Json>>,
-}
 
 /// The arguments of a POST. No body at all means no arguments.
 pub(super) async fn arguments(request: Request) -> Result<Json, Problem> {
@@ -28,21 +21,21 @@ pub(super) async fn arguments(request: Request) -> Result<Json, Problem> {
         Problem::from(Error::new(ErrorKind::TooLarge, "body_too_large", "The request body is too large or broke off."))
     })?;
     if bytes.is_empty() {
-        return Ok(json!({}));
+        return Ok(Json::Object(Map::new()));
     }
     if !json_type {
         let error = Error::new(ErrorKind::Malformed, "content_type_unsupported", "Send the body as application/json.");
         return Err(Problem::from(error).with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
     }
     let value: Json = serde_json::from_slice(&bytes).map_err(|e| malformed(format!("The body is not JSON ({e}).")))?;
-    let body: Body = serde_json::from_value(value).map_err(|_| {
+    let call: ToolCall = serde_json::from_value(value).map_err(|_| {
         Problem::from(Error::new(
             ErrorKind::InvalidInput,
             "invalid_arguments",
             "The body must be an object with the one member `arguments`, itself an object.",
         ))
     })?;
-    Ok(body.arguments.map_or_else(|| json!({}), Json::Object))
+    Ok(Json::Object(call.arguments))
 }
 
 fn malformed(message: String) -> Problem {

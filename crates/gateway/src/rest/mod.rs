@@ -10,6 +10,7 @@ mod body;
 
 use std::sync::Arc;
 
+use api::{CallStatus, Tool, ToolList, ToolResult};
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
@@ -19,7 +20,7 @@ use http::{HeaderValue, StatusCode, header};
 use platform::context::{CallReferences, Protocol};
 use platform::resource::Resource;
 use platform::{CallContext, Error, ErrorKind};
-use serde_json::json;
+use tool_runtime::catalogue::RegisteredTool;
 use tool_runtime::{Answer, CallRequest};
 
 use crate::Gateway;
@@ -47,24 +48,24 @@ async fn list(
     }
 }
 
-async fn tools(gateway: &Gateway, cx: &CallContext, server: &str) -> Result<platform::Json, Error> {
+async fn tools(gateway: &Gateway, cx: &CallContext, server: &str) -> Result<ToolList, Error> {
     let visibility = gateway.parts.pipeline.visibility();
     if visibility.catalogue().server(server).is_none() {
         return Err(Error::new(ErrorKind::NotFound, "server_unknown", "There is no server of that name."));
     }
-    let tools: Vec<_> = visibility
-        .tools(&cx.principal, server)
-        .await?
-        .iter()
-        .map(|tool| {
-            let spec = tool.tool.spec();
-            json!({
-                "name": spec.name, "title": spec.title, "description": spec.description, "risk": tool.risk,
-                "input_schema": tool.published_input, "output_schema": tool.published_output,
-            })
-        })
-        .collect();
-    Ok(json!({"server": server, "count": tools.len(), "tools": tools}))
+    let described = |tool: &Arc<RegisteredTool>| {
+        let spec = tool.tool.spec();
+        Tool {
+            name: spec.name.to_owned(),
+            title: spec.title.to_owned(),
+            description: spec.description.to_owned(),
+            risk: tool.risk.as_str().to_owned(),
+            input_schema: tool.published_input.as_ref().clone(),
+            output_schema: tool.published_output.as_ref().clone(),
+        }
+    };
+    let tools: Vec<Tool> = visibility.tools(&cx.principal, server).await?.iter().map(described).collect();
+    Ok(ToolList { server: server.to_owned(), count: tools.len(), tools })
 }
 
 async fn call(
@@ -113,8 +114,9 @@ fn success(server: &str, tool: &str, answer: Answer) -> Response {
         }
         format!("/api/v1/mcp/{server}/tools/{}?{}", next.tool, query.finish())
     });
-    let status = if location.is_some() { "accepted" } else { "success" };
-    let body = Json(json!({"status": status, "result": answer.structured, "server": server, "tool": tool}));
+    let status = if location.is_some() { CallStatus::Accepted } else { CallStatus::Success };
+    let result = ToolResult { status, result: answer.structured, server: server.to_owned(), tool: tool.to_owned() };
+    let body = Json(result);
     match location.and_then(|l| HeaderValue::from_str(&l).ok()) {
         Some(location) => (StatusCode::ACCEPTED, [(header::LOCATION, location)], body).into_response(),
         None => body.into_response(),

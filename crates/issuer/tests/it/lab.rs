@@ -13,7 +13,7 @@ use platform::secret::SecretKey;
 use platform::{Clock, Json};
 use url::Url;
 
-use crate::memory_store::{MemoryAudit, MemoryStore};
+use platform_suites::{MemoryAudit, MemoryStore};
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
 pub(crate) const TOTP_SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
@@ -91,8 +91,8 @@ impl Lab {
     pub(crate) async fn start_as(scheme: &str) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let platform = format!("{scheme}://{}", listener.local_addr().unwrap());
-        let (store, audit) = (Arc::new(MemoryStore::default()), Arc::new(MemoryAudit::default()));
         let clock = Arc::new(ManualClock::default());
+        let (store, audit) = (Arc::new(MemoryStore::new(clock.clone())), Arc::new(MemoryAudit::default()));
         let issuer = Issuer::open(IssuerOptions {
             url: Url::parse(&format!("{platform}/issuer")).unwrap(),
             platform: BaseUrl::new(&Url::parse(&platform).unwrap()),

@@ -290,7 +290,7 @@ async fn t25_without_an_audit_log_nobody_signs_in() {
     let lab = Lab::start().await;
     let mut browser = lab.browser();
     let page = browser.authorize(&[]).await;
-    lab.audit.break_it();
+    lab.audit.fail_appends(true);
     let refused = browser.give_password(&page, "alice", PASSWORD).await;
     assert_eq!(refused.status, 503);
     assert!(!browser.cookies.contains_key("interlock_session"));

@@ -100,7 +100,7 @@ async fn t25_no_token_leaves_without_its_record() {
     let lab = Lab::start().await;
     let mut browser = lab.browser();
     let back = code(&mut browser).await;
-    lab.audit.break_it();
+    lab.audit.fail_appends(true);
     let answer = browser.redeem(&back, &[]).await;
     assert_eq!((answer.status, &answer.json()["error"]), (503, &"temporarily_unavailable".into()));
     assert!(answer.json().get("access_token").is_none());

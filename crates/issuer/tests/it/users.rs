@@ -7,26 +7,26 @@ use crate::lab::{CLIENT_SECRET, Lab, PASSWORD, TOTP_SECRET, alice, native_client
 #[tokio::test]
 async fn seeding_the_same_again_writes_nothing_and_keeps_the_subject() {
     let lab = Lab::start().await;
-    let (sub, writes) = (lab.issuer.create_user(alice()).await.unwrap(), lab.store.writes());
+    let (sub, writes) = (lab.issuer.create_user(alice()).await.unwrap(), lab.store.transactions());
     assert_eq!(lab.issuer.create_user(alice()).await.unwrap(), sub);
     lab.issuer.create_client(native_client()).await.unwrap();
-    assert_eq!(lab.store.writes(), writes);
+    assert_eq!(lab.store.transactions(), writes);
 
     let real = NewUser { name: "dave".into(), seeded: false, ..alice() };
     lab.issuer.create_user(real.clone()).await.unwrap();
-    let writes = lab.store.writes();
+    let writes = lab.store.transactions();
     lab.issuer.create_user(real).await.unwrap();
-    assert_eq!(lab.store.writes(), writes, "an unchanged password is recognised without a digest too");
+    assert_eq!(lab.store.transactions(), writes, "an unchanged password is recognised without a digest too");
 
     let changed = NewUser { groups: vec!["operators".into()], ..alice() };
     assert_eq!(lab.issuer.create_user(changed).await.unwrap(), sub);
-    assert_eq!(lab.store.writes(), writes + 1);
+    assert_eq!(lab.store.transactions(), writes + 1);
 }
 
 #[tokio::test]
 async fn t5_the_store_holds_no_secret_in_clear() {
     let lab = Lab::start().await;
-    let everything = lab.store.dump();
+    let everything = lab.store.text();
     assert!(everything.contains("alice") && everything.contains("machine"));
     for secret in [PASSWORD, TOTP_SECRET, CLIENT_SECRET] {
         assert!(!everything.contains(secret));

@@ -23,6 +23,7 @@ struct State {
     last_fence: u64,
     keys: HashMap<(String, String), Key>,
     intents: Vec<Intent>,
+    transactions: u64,
 }
 
 #[derive(Clone)]
@@ -63,6 +64,16 @@ impl MemoryStore {
         Self { clock, state: Mutex::new(State::default()) }
     }
 
+    /// How many transactions have taken effect.
+    pub fn transactions(&self) -> u64 {
+        self.state().transactions
+    }
+
+    /// Every record with its body, as text: to look for what must not be there.
+    pub fn text(&self) -> String {
+        format!("{:?}", self.state().records)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -81,6 +92,7 @@ impl Store for MemoryStore {
                 Stop::Defect(why) => TransactError::Store(Error::internal(why)),
             })?);
         }
+        next.transactions += 1;
         *state = next;
         Ok(results)
     }

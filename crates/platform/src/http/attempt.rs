@@ -15,8 +15,12 @@ use crate::error::{Error, ErrorKind};
 pub(super) enum Failure {
     #[error("no answer in {0:?}")]
     Timeout(Duration),
+    /// No connection came about: nothing was sent.
     #[error("{0}")]
     Unreachable(String),
+    /// The connection ended after the request may have been sent, and before the answer was complete.
+    #[error("{0}")]
+    Lost(String),
     #[error("the body has more than {0} bytes")]
     TooLarge(usize),
 }
@@ -25,7 +29,7 @@ impl Failure {
     pub(super) fn outcome(&self) -> Outcome {
         match self {
             Self::Timeout(_) => Outcome::Timeout,
-            Self::Unreachable(_) => Outcome::Unreachable,
+            Self::Unreachable(_) | Self::Lost(_) => Outcome::Unreachable,
             Self::TooLarge(_) => Outcome::TooLarge,
         }
     }
@@ -37,6 +41,11 @@ impl Failure {
             Self::Unreachable(_) => {
                 (ErrorKind::Unavailable, "target_unreachable", format!("{target} cannot be reached; try again later."))
             }
+            Self::Lost(_) => (
+                ErrorKind::Unavailable,
+                "target_connection_lost",
+                format!("The connection to {target} broke before its answer was complete; try again later."),
+            ),
             Self::TooLarge(most) => (
                 ErrorKind::Upstream,
                 "target_response_too_large",
@@ -58,7 +67,7 @@ impl From<reqwest::Error> for Failure {
             text.push_str(&inner.to_string());
             cause = inner.source();
         }
-        Self::Unreachable(text)
+        if error.is_connect() || error.is_builder() { Self::Unreachable(text) } else { Self::Lost(text) }
     }
 }
 

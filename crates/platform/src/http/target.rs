@@ -123,9 +123,10 @@ impl TargetClient {
         &self.0.options
     }
 
-    /// Sends a request. Errors: `target_timeout` ([`ErrorKind::Timeout`]), `target_unreachable`, `target_circuit_open`
-    /// ([`ErrorKind::Unavailable`]), `target_response_too_large` ([`ErrorKind::Upstream`]), `target_request_refused`
-    /// ([`ErrorKind::InvalidInput`], nothing was sent). A response of any status is a success here; the connector maps
+    /// Sends a request. Errors: `target_timeout` ([`ErrorKind::Timeout`]), `target_connection_lost`
+    /// ([`ErrorKind::Unavailable`]), `target_response_too_large` ([`ErrorKind::Upstream`]): the request may have been
+    /// acted on. `target_unreachable`, `target_circuit_open` ([`ErrorKind::Unavailable`]), `target_request_refused`
+    /// ([`ErrorKind::InvalidInput`]): nothing was sent. A response of any status is a success here; the connector maps
     /// it.
     ///
     /// Only a request that says it is idempotent is sent again: after a broken connection, 502, 504, and after 429 or
@@ -140,7 +141,7 @@ impl TargetClient {
             let result = self.once(&request, url.clone(), count).await;
             let again = match &result {
                 Ok(response) => verdict(response.status, &response.headers),
-                Err(Stop::Failed(Failure::Unreachable(_))) => Verdict::Again(None),
+                Err(Stop::Failed(Failure::Unreachable(_) | Failure::Lost(_))) => Verdict::Again(None),
                 Err(_) => Verdict::Final,
             };
             let pause = match again {
@@ -178,7 +179,7 @@ impl TargetClient {
             Err(failure @ Failure::Timeout(limit)) => {
                 (failure.outcome(), (*limit >= options.attempt_timeout.min(FAIR_CHANCE)).then_some(false))
             }
-            Err(failure @ Failure::Unreachable(_)) => (failure.outcome(), Some(false)),
+            Err(failure @ (Failure::Unreachable(_) | Failure::Lost(_))) => (failure.outcome(), Some(false)),
             Err(failure @ Failure::TooLarge(_)) => (failure.outcome(), Some(true)),
         };
         if let Some(healthy) = healthy {

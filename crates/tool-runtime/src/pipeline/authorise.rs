@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use platform::policy::{Decision, DecisionInput, Effect, PrincipalFacts, TargetFacts, ToolFacts};
-use platform::store::Op;
 use platform::{CallContext, Error, ErrorKind, Json, canonical};
 
 use super::Pipeline;
 use super::validate::Validated;
+use crate::elevation::SingleUse;
 
 /// Longest life of a kept decision (T9).
 const KEEP: Duration = Duration::from_secs(5);
@@ -20,7 +20,7 @@ pub(super) struct Authorised {
     targets: Arc<[TargetFacts]>,
     server: String,
     subject: String,
-    consume: Option<Op>,
+    single_use: Option<SingleUse>,
 }
 
 impl Authorised {
@@ -40,9 +40,9 @@ impl Authorised {
         &self.subject
     }
 
-    /// Uses a single-use elevation up, in the reservation's transaction.
-    pub(super) fn consume(&self) -> Option<Op> {
-        self.consume.clone()
+    /// The single-use elevation that covers the call: used up in the reservation's transaction.
+    pub(super) fn single_use(&self) -> Option<&SingleUse> {
+        self.single_use.as_ref()
     }
 }
 
@@ -67,7 +67,7 @@ pub(super) async fn authorise(
     } else {
         None
     };
-    let (facts, consume) = elevation.map_or((None, None), |e| (Some(e.facts), e.consume));
+    let (facts, single_use) = elevation.map_or((None, None), |e| (Some(e.facts), e.single_use));
     let input = DecisionInput {
         groups: cx.principal.groups.clone(),
         resource: tool.server.connector.clone(),
@@ -89,7 +89,7 @@ pub(super) async fn authorise(
     if decision.effect == Effect::Deny {
         return Err(denied(&decision));
     }
-    Ok(Authorised { decision, targets, server: tool.server.name.clone(), subject: cx.principal.key(), consume })
+    Ok(Authorised { decision, targets, server: tool.server.name.clone(), subject: cx.principal.key(), single_use })
 }
 
 async fn decide(road: &Pipeline, input: &DecisionInput) -> Result<Arc<Decision>, Error> {

@@ -15,6 +15,7 @@ mod execute;
 mod intent;
 mod lease;
 mod limit;
+mod live;
 mod output;
 mod redact;
 mod replay;
@@ -150,6 +151,7 @@ pub struct Pipeline {
     targets: TargetDirectory,
     decisions: authorise::DecisionCache,
     writes: TaskTracker,
+    live: live::LiveCalls,
 }
 
 /// A call that may be performed, or one that is answered already.
@@ -173,6 +175,7 @@ impl Pipeline {
             targets: TargetDirectory::default(),
             decisions: authorise::DecisionCache::default(),
             writes: TaskTracker::new(),
+            live: live::LiveCalls::default(),
             parts,
         })
     }
@@ -248,6 +251,8 @@ impl Pipeline {
     /// From the reservation to the result.
     async fn perform(&self, cx: &Arc<CallContext>, granted: Granted, guard: &mut AuditGuard) -> Result<Answer, Error> {
         let Granted { call, authorised } = granted;
+        // Until the intent is settled, and not a moment less: a repeat under the same key asks whether this still runs.
+        let _live = call.tool.risk.is_write().then(|| self.live.begin(cx.request_id.to_string()));
         let reserved = guard.stage("reserve", reserve::reserve(self, cx, &call, &authorised)).await?;
         let started = Instant::now();
         let intended = intent::open(self, cx, &call, &reserved, guard).await;

@@ -27,10 +27,22 @@ pub(super) async fn replay(road: &Pipeline, cx: &CallContext, call: &Validated) 
         return Ok(None);
     };
     let scope = scope(cx, call);
-    match road.parts.store.key_state(&scope, key, &call.digest).await? {
+    match known(road, &scope, key, &call.digest).await? {
         None => Ok(None),
         Some(known) => answer(road, &scope, key, known).map(Some),
     }
+}
+
+/// What is known of a key. The store cannot tell an intent whose call died from one whose call still runs here.
+pub(super) async fn known(road: &Pipeline, scope: &str, key: &str, digest: &str) -> Result<Option<Conflict>, Error> {
+    let store = &road.parts.store;
+    let running = |known: &Option<Conflict>| matches!(known, Some(Conflict::KeyOutcomeUnknown { call_id }) if road.live.contains(call_id));
+    let mut known = store.key_state(scope, key, digest).await?;
+    if matches!(known, Some(Conflict::KeyOutcomeUnknown { .. })) && !running(&known) {
+        // Its call may have ended between the store's answer and our look: whatever ended before now is in this answer.
+        known = store.key_state(scope, key, digest).await?;
+    }
+    Ok(if running(&known) { Some(Conflict::KeyInProgress) } else { known })
 }
 
 /// What a key that is not free answers with.

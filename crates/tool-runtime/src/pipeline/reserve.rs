@@ -7,10 +7,12 @@ use platform::{CallContext, Error, ErrorKind};
 use super::authorise::Authorised;
 use super::validate::Validated;
 use super::{Answer, Pipeline, replay};
+use crate::elevation::SingleUse;
 
 /// Proof of the reservation; nothing is reserved for reads.
 pub(super) struct Reserved {
     key: Option<ReservedKey>,
+    elevation: Option<SingleUse>,
 }
 
 struct ReservedKey {
@@ -26,9 +28,11 @@ impl Reserved {
         Ok(Some(Op::CompleteKey { scope: scope.clone(), key: key.clone(), result }))
     }
 
-    /// Gives the key back: the call did not happen.
-    pub(super) fn give_back(&self) -> Option<Op> {
-        self.key.as_ref().map(|k| Op::ReleaseKey { scope: k.scope.clone(), key: k.key.clone() })
+    /// What gives each part back: the call did not happen. They are apart, so that one that is refused leaves the other.
+    fn give_back(&self) -> Result<Vec<Op>, Error> {
+        let key = self.key.as_ref().map(|k| Op::ReleaseKey { scope: k.scope.clone(), key: k.key.clone() });
+        let elevation = self.elevation.as_ref().map(SingleUse::give_back).transpose()?;
+        Ok(key.into_iter().chain(elevation).collect())
     }
 }
 
@@ -47,7 +51,7 @@ pub(super) async fn reserve(
         ));
     }
     if !call.tool.risk.is_write() {
-        return Ok(Reserved { key: None });
+        return Ok(Reserved { key: None, elevation: None });
     }
     let mut ops = Vec::new();
     let key = call.references.idempotency_key.clone().map(|key| ReservedKey { scope: replay::scope(cx, call), key });
@@ -61,14 +65,17 @@ pub(super) async fn reserve(
             expires_at: now.saturating_add(keep),
         });
     }
-    ops.extend(authorised.consume());
-    if !ops.is_empty() {
-        road.parts.store.transact(ops).await.map_err(|e| refused(road, key.as_ref(), e))?;
+    let elevation = authorised.single_use().cloned();
+    ops.extend(elevation.iter().flat_map(SingleUse::consume));
+    if !ops.is_empty()
+        && let Err(error) = road.parts.store.transact(ops).await
+    {
+        return Err(refused(road, key.as_ref(), &call.digest, error).await);
     }
-    Ok(Reserved { key })
+    Ok(Reserved { key, elevation })
 }
 
-fn refused(road: &Pipeline, key: Option<&ReservedKey>, error: TransactError) -> Error {
+async fn refused(road: &Pipeline, key: Option<&ReservedKey>, digest: &str, error: TransactError) -> Error {
     match (error, key) {
         (TransactError::Conflict { conflict: Conflict::AlreadyUsed, .. }, _) => Error::new(
             ErrorKind::Unmet,
@@ -76,26 +83,38 @@ fn refused(road: &Pipeline, key: Option<&ReservedKey>, error: TransactError) -> 
             "The second factor for this call was used up by an earlier call. Repeat the call to get a new link.",
         ),
         // The key was free a moment ago: another call with it won the race. Its result, if it is there, is for a repeat.
-        (TransactError::Conflict { conflict, .. }, Some(ReservedKey { scope, key })) => {
-            match replay::answer(road, scope, key, conflict) {
+        (TransactError::Conflict { .. }, Some(ReservedKey { scope, key })) => {
+            match replay::known(road, scope, key, digest).await {
+                Ok(Some(known)) => replay::answer(road, scope, key, known).err().unwrap_or_else(just_finished),
+                Ok(None) => just_finished(),
                 Err(error) => error,
-                Ok(_) => Error::new(
-                    ErrorKind::Conflict,
-                    "idempotency_in_progress",
-                    "The call with this idempotency key has just finished. Repeat it to get its result.",
-                ),
             }
         }
         (error, _) => crate::elevation::store_failed(error),
     }
 }
 
+fn just_finished() -> Error {
+    Error::new(
+        ErrorKind::Conflict,
+        "idempotency_in_progress",
+        "The call with this idempotency key has just finished. Repeat it to get its result.",
+    )
+}
+
 /// Gives the reservation back after a failure before `execute`, and hands that failure on.
 pub(super) async fn release(road: &Pipeline, reserved: Reserved, error: Error) -> Error {
-    if let Some(op) = reserved.give_back()
-        && let Err(failed) = road.parts.store.transact(vec![op]).await
-    {
-        tracing::error!(error.message = %failed, "a reservation could not be released; the next start releases it");
+    let parts = match reserved.give_back() {
+        Ok(parts) => parts,
+        Err(failed) => {
+            tracing::error!(error.message = failed.detail(), "a reservation could not be released");
+            return error;
+        }
+    };
+    for part in parts {
+        if let Err(failed) = road.parts.store.transact(vec![part]).await {
+            tracing::error!(error.message = %failed, "a reservation could not be released; the next start releases it");
+        }
     }
     error
 }

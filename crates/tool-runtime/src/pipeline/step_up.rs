@@ -22,7 +22,7 @@ pub(super) async fn require(
     let unmet: Vec<&str> = decision.obligations.iter().filter(|(_, o)| !o.met).map(|(name, _)| name.as_str()).collect();
     if decision.allow && consistent && unmet.is_empty() {
         // A guard of our own (T8): whatever a policy says, these never run without a single-use elevation.
-        if matches!(call.tool.risk, Risk::Disruptive | Risk::Control) && authorised.consume().is_none() {
+        if matches!(call.tool.risk, Risk::Disruptive | Risk::Control) && authorised.single_use().is_none() {
             return Err(step_up(road, cx, call).await?);
         }
         return Ok(authorised);

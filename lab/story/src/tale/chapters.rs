@@ -284,7 +284,7 @@ impl<'a> Chapters<'a> {
             if records.is_empty() {
                 return Err(interrupted(format!("the audit has no record of request {id}")));
             }
-            lines.extend(records.iter().map(|record| audit_line(record)));
+            lines.extend(records.iter().map(audit_line));
         }
         let (whole, records) = self.tale.ledger.verify()?;
         if !whole {

@@ -121,6 +121,14 @@ async fn a_request_that_may_do_harm_twice_is_sent_once() {
 }
 
 #[tokio::test]
+async fn t20_a_connection_that_breaks_after_the_request_was_sent_is_not_called_unreachable() {
+    let server = Server::start([Play::Cut]).await;
+    let error = client(&server).send(Request::new(Method::POST, "/", far())).await.unwrap_err();
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Unavailable, "target_connection_lost"));
+    assert_eq!(server.hits(), 1);
+}
+
+#[tokio::test]
 async fn retry_after_that_does_not_fit_the_deadline_is_not_waited_for() {
     let server = Server::start([again_after(429, "3600")]).await;
     assert_eq!(client(&server).send(get("/")).await.unwrap().status, 429);

@@ -1,0 +1,145 @@
+//! A platform by its configuration, running or not.
+
+use std::path::Path;
+
+use platform::Error;
+use platform::config::Config;
+use server::offline::{policy, secrets};
+
+use super::{Findings, machine, running, sign_in};
+use crate::command::read_config;
+use crate::failure::Failure;
+use crate::web;
+
+/// Everything that the configuration names, in the order in which `serve` needs it.
+pub(super) async fn examine(file: &Path, findings: &mut Findings) {
+    let config = match read_config(file) {
+        Ok(loaded) => loaded.config,
+        Err(failure) => {
+            return findings.failed(
+                "configuration",
+                &failure,
+                "mend the file; `interlock check --config FILE` shows every value and its place",
+            );
+        }
+    };
+    findings.ok("configuration", format!("{} is readable", file.display()));
+    for refusal in server::production_refusals(&config) {
+        let check = format!("serve refuses `{}`", refusal.code());
+        findings.wrong(&check, refusal.message(), "the sentence names the setting");
+    }
+    let state = &config.platform.state;
+    if machine::writable("platform.state", state, findings) {
+        machine::disk("disk", state, findings);
+    }
+    machine::private("secrets.master_key_file", &config.secrets.master_key_file, 0o400, findings);
+    let is_running = listen(&config, findings).await;
+    issuers(&config, is_running, findings).await;
+    policy_activates(&config, findings);
+    credentials(&config, findings).await;
+    targets(&config, findings).await;
+}
+
+/// The port is free, or it is we who have it.
+async fn listen(config: &Config, findings: &mut Findings) -> bool {
+    let address = config.platform.listen;
+    match machine::port_free(address) {
+        Ok(()) => {
+            findings.ok("platform.listen", format!("{address} is free"));
+            false
+        }
+        Err(error) => {
+            let ours = web::get(&config.platform.url, "/healthz").await.is_ok_and(|r| r.status.is_success());
+            if ours {
+                findings.ok(
+                    "platform.listen",
+                    format!("{address} is taken, and the platform answers at {}", config.platform.url),
+                );
+            } else {
+                findings.wrong(
+                    "platform.listen",
+                    format!("{address}: {error}"),
+                    "set `platform.listen` to an address of this machine and a free port, or stop who has it",
+                );
+            }
+            ours
+        }
+    }
+}
+
+async fn issuers(config: &Config, is_running: bool, findings: &mut Findings) {
+    if is_running {
+        running::examine(&config.platform.url, findings).await;
+    }
+    for (index, issuer) in config.issuer.iter().enumerate() {
+        let check = format!("issuer {}", issuer.url);
+        let seen = findings.0.iter().any(|f| f.check == check);
+        match (issuer.builtin, is_running, seen) {
+            (_, _, true) => {}
+            (true, false, _) => findings.skipped(&check, "it is built in and answers once the platform runs"),
+            _ => {
+                sign_in::issuer(issuer.url.as_str().trim_end_matches('/'), &format!("issuer[{index}].url"), findings)
+                    .await
+            }
+        }
+    }
+}
+
+fn policy_activates(config: &Config, findings: &mut Findings) {
+    let fix = "mend the policy; `interlock policy test --bundle DIR` names file, test or guard rail";
+    let folder = config.policy.url.strip_prefix("rego:").filter(|f| *f != "embedded").map(Path::new);
+    let profile = match config.policy.profile.parse() {
+        Ok(profile) => profile,
+        Err(error) => {
+            return findings.wrong("policy.profile", format!("{error}"), "set `policy.profile` to `production`");
+        }
+    };
+    match policy::bundle(folder, profile).and_then(policy::engine) {
+        Ok(_) => findings.ok("policy", format!("{} activates under the profile {profile}", config.policy.url)),
+        Err(error) => findings.failed("policy", &error.into(), fix),
+    }
+}
+
+/// A credential for each server that has a target.
+async fn credentials(config: &Config, findings: &mut Findings) {
+    let store = match secrets::open(config) {
+        Ok(store) => store,
+        Err(error) if error.code() == "store_in_use" => {
+            return findings.skipped("secrets", "the running platform has the store; stop it to look inside");
+        }
+        Err(error) => return findings.failed("secrets.url", &error.into(), "the sentence names the setting"),
+    };
+    for server in config.server.iter().filter(|s| s.target.is_some()) {
+        let path = format!("api/{}", server.name);
+        let found: Result<_, Error> = store.metadata(&path).await;
+        match found {
+            Ok(found) => findings.ok(&path, format!("is at version {}", found.current_version)),
+            Err(error) => {
+                let fix = format!("interlock secret put {path} username password --config FILE");
+                findings.failed(&path, &Failure::from(error), fix);
+            }
+        }
+    }
+}
+
+/// Each target answers HTTP at all; what it answers is the connector's business.
+async fn targets(config: &Config, findings: &mut Findings) {
+    for (index, server) in config.server.iter().enumerate() {
+        let Some(target) = &server.target else { continue };
+        let check = format!("target {target} of {}", server.name);
+        let trusted = server.ca_file.is_none() && server.pin_sha256.is_none();
+        if !trusted {
+            findings.skipped(&check, "it is trusted by `ca_file` or `pin_sha256`; the first call tells");
+            continue;
+        }
+        match web::get_url(target).await {
+            Ok(response) => findings.ok(&check, format!("answers (HTTP {})", response.status.as_u16())),
+            Err(error) => {
+                let fix = format!(
+                    "set `server[{index}].target` to the system's base URL, and let this machine reach it; a private authority goes to `server[{index}].ca_file`"
+                );
+                findings.failed(&check, &error.into(), fix);
+            }
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! The platform's REST as this command line uses it, and how its problem documents (RFC 9457, T11) become failures.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+use http::{HeaderValue, Method, header};
+use platform::clock::SystemClock;
+use platform::http::{Request, Response, TargetClient};
+use platform::{Clock as _, Json, Secret};
+use serde_json::json;
+use url::Url;
+
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome, Said};
+use crate::terminal::Terminal;
+use crate::{signed_in, web};
+
+/// Which platform, and as whom.
+#[derive(Args)]
+pub(crate) struct Connection {
+    /// Public base URL of the platform; the last one signed in to when left out.
+    #[arg(long, env = "INTERLOCK_URL", value_name = "URL", conflicts_with = "state")]
+    url: Option<Url>,
+    /// State folder of a lab, instead of a URL.
+    #[arg(long, value_name = "DIR", requires = "user")]
+    state: Option<PathBuf>,
+    /// With --state: the person of the lab who calls.
+    #[arg(long, value_name = "NAME", requires = "state")]
+    user: Option<String>,
+    /// With --state: sign in with the second factor.
+    #[arg(long, requires = "state")]
+    mfa: bool,
+    /// Access token, instead of the one that `interlock login` keeps.
+    #[arg(skip = from_environment())]
+    token: Option<Secret>,
+}
+
+/// `INTERLOCK_TOKEN`: never an argument, which others can read.
+fn from_environment() -> Option<Secret> {
+    let set = platform::config::environment().into_iter().find(|(name, _)| name == "INTERLOCK_TOKEN");
+    set.map(|(_, value)| Secret::new(value)).filter(|token| !token.expose().is_empty())
+}
+
+/// The platform, with a token.
+pub(crate) struct Rest {
+    client: TargetClient,
+    token: Secret,
+}
+
+/// An answer that is a success.
+pub(crate) struct Reply {
+    pub(crate) body: Json,
+    pub(crate) request_id: Option<String>,
+    pub(crate) location: Option<String>,
+}
+
+impl Connection {
+    /// Finds platform and token.
+    pub(crate) async fn open(self, terminal: &Terminal) -> Outcome<Rest> {
+        #[cfg(feature = "lab")]
+        if let (Some(state), Some(user)) = (&self.state, &self.user) {
+            let ready = server::offline::lab::ready(state)?;
+            let url = ready.url.parse().map_err(|e| Failure::internal(&e))?;
+            let request = server::offline::lab::TokenRequest {
+                state: state.clone(),
+                user: user.clone(),
+                mfa: self.mfa,
+                audience: None,
+            };
+            let token = server::offline::lab::token(&request, &|text| terminal.progress(text)).await?;
+            return Ok(Rest { client: web::client(&url, "interlock")?, token });
+        }
+        #[cfg(not(feature = "lab"))]
+        let _unused = (terminal, self.mfa, &self.user, &self.state);
+        let folder = signed_in::folder()?;
+        let url = match self.url {
+            Some(url) => url,
+            None => signed_in::current(&folder).and_then(|url| url.parse().ok()).ok_or_else(|| {
+                let message = "Say which platform: --url URL, or sign in with `interlock login --url URL`.";
+                Failure::new(Exit::Usage, "platform_not_named", message)
+            })?,
+        };
+        let token = match self.token {
+            Some(token) => token,
+            None => signed_in::token(&folder, url.as_str().trim_end_matches('/'), SystemClock.epoch_seconds())?,
+        };
+        Ok(Rest { client: web::client(&url, "interlock")?, token })
+    }
+}
+
+impl Rest {
+    /// `GET /api/v1/mcp/{server}/tools`.
+    pub(crate) async fn tools(&self, server: &str) -> Outcome<Vec<Json>> {
+        let path = format!("/api/v1/mcp/{}/tools", segment(server)?);
+        let mut reply = self.send(Request::new(Method::GET, path, Instant::now() + web::PATIENCE)).await?;
+        match reply.body["tools"].take() {
+            Json::Array(tools) => Ok(tools),
+            _ => Err(garbled(&reply.body)),
+        }
+    }
+
+    /// `POST /api/v1/mcp/{server}/tools/{tool}`. Never sent twice by itself: it may write.
+    pub(crate) async fn call(&self, server: &str, tool: &str, arguments: &Json, key: Option<&str>) -> Outcome<Reply> {
+        let path = format!("/api/v1/mcp/{}/tools/{}", segment(server)?, segment(tool)?);
+        let mut request = Request::new(Method::POST, path, Instant::now() + web::PATIENCE)
+            .json(&json!({ "arguments": arguments }))?;
+        if let Some(key) = key {
+            let value = HeaderValue::from_str(key).map_err(|_| {
+                Failure::new(
+                    Exit::Usage,
+                    "idempotency_key_invalid",
+                    "An idempotency key is plain text without line ends.",
+                )
+            })?;
+            request.headers.insert("idempotency-key", value);
+        }
+        self.send(request).await
+    }
+
+    async fn send(&self, request: Request) -> Outcome<Reply> {
+        let bearer = HeaderValue::from_str(&format!("Bearer {}", self.token.expose()));
+        let mut bearer = bearer.map_err(|_| {
+            Failure::new(Exit::NotSignedIn, "token_malformed", "The access token is no token; sign in again.")
+        })?;
+        bearer.set_sensitive(true);
+        let response = self.client.send(request.header(header::AUTHORIZATION, bearer)).await?;
+        read(&response)
+    }
+}
+
+/// A success, or the failure that a problem document describes.
+fn read(response: &Response) -> Outcome<Reply> {
+    let text = |name: &str| response.headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+    let request_id = text("x-request-id");
+    let body: Json = serde_json::from_slice(&response.body).unwrap_or(Json::Null);
+    if response.status.is_success() {
+        return Ok(Reply { body, request_id, location: text("location") });
+    }
+    let status = response.status.as_u16();
+    let mut problem = body.clone();
+    let detail = problem["detail"].take();
+    if let Some(members) = problem.as_object_mut() {
+        members.entry("message").or_insert(detail);
+    }
+    match serde_json::from_value(problem) {
+        Ok(refusal) => {
+            Err(Failure::Said(Box::new(Said { exit: Exit::of_status(status), refusal, detail: None, request_id })))
+        }
+        Err(_) => Err(Failure::new(
+            Exit::of_status(status),
+            "answer_unreadable",
+            format!("The platform answered HTTP {status} without saying why; is this URL the platform's?"),
+        )),
+    }
+}
+
+fn garbled(body: &Json) -> Failure {
+    let message = "This answer is not the platform's; check the URL.";
+    Failure::new(Exit::Unavailable, "answer_unreadable", message).with_detail(body)
+}
+
+/// A name as a path segment: names of servers and tools need no escapes, so anything else is a mistake.
+fn segment(name: &str) -> Outcome<&str> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    if !name.is_empty() && name.bytes().all(plain) {
+        return Ok(name);
+    }
+    let message = format!("`{name}` is no name of a server or tool: letters, digits, - and _.");
+    Err(Failure::new(Exit::Usage, "name_invalid", message))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, StatusCode};
+    use platform::http::Response;
+
+    use super::{read, segment};
+    use crate::failure::Failure;
+
+    fn response(status: u16, body: &str) -> Response {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-request-id", "r-1".parse().unwrap());
+        Response { status: StatusCode::from_u16(status).unwrap(), headers, body: body.to_owned().into() }
+    }
+
+    #[test]
+    fn t11_a_problem_document_keeps_reason_link_and_request_id() {
+        let body = r#"{"type":"/errors/step_up_required","title":"Forbidden","status":403,"detail":"Not yet.",
+            "code":"step_up_required","message":"Not yet.","unmet":[{"obligation":"step_up","message":"m"}],
+            "url":"http://h/elevate/1"}"#;
+        let Err(Failure::Said(said)) = read(&response(403, body)) else { panic!("a refusal") };
+        assert_eq!((said.exit as u8, said.refusal.url.as_deref()), (4, Some("http://h/elevate/1")));
+        assert_eq!(said.request_id.as_deref(), Some("r-1"));
+    }
+
+    #[test]
+    fn an_answer_that_is_not_the_platforms_is_no_success_and_no_panic() {
+        assert_eq!(read(&response(502, "<html>")).map(drop).unwrap_err().exit(), 5);
+        assert_eq!(read(&response(401, "{}")).map(drop).unwrap_err().exit(), 3);
+        assert!(read(&response(200, "{}")).is_ok());
+        assert!(segment("a/b").is_err() && segment("").is_err() && segment("get_device").is_ok());
+    }
+}

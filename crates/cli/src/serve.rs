@@ -1,0 +1,38 @@
+//! `interlock serve`: the platform by its configuration.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use platform::config::LogFormat;
+use platform::telemetry::{Format, Options, init};
+
+use crate::command::read_config;
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+
+#[derive(Args)]
+pub(crate) struct Serve {
+    /// Configuration file.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+impl Serve {
+    pub(crate) async fn run(self) -> Outcome {
+        let config = read_config(&self.config)?.config;
+        let format = match config.telemetry.format {
+            LogFormat::Ecs => Format::Ecs,
+            LogFormat::Human => Format::Human,
+        };
+        start_logging(&Options { format, filter: config.telemetry.filter.clone(), ..Options::default() })?;
+        Ok(Box::pin(server::serve(config)).await?)
+    }
+}
+
+/// Sets up the log lines of a process that serves.
+pub(crate) fn start_logging(options: &Options) -> Outcome {
+    init(options).map_err(|e| {
+        let message = "The log cannot be set up; mend `telemetry.filter` or leave it out.";
+        Failure::new(Exit::Usage, "telemetry_unusable", message).with_detail(&e)
+    })
+}

@@ -1,0 +1,10 @@
+//! The one road, over fakes: every rule of T6 to T12 and T25 that the pipeline promises. `fixture.rs` builds a pipeline,
+//! the other modules are named for what they prove.
+#![cfg(test)]
+
+extern crate interlock_tool_runtime as tool_runtime;
+
+mod fixture;
+mod order;
+mod recorders;
+mod target;
