@@ -1,0 +1,85 @@
+//! A bounded load: so many connections send the same request again and again until so many calls are done. A reply that
+//! is not the expected success ends the measurement; a refusal must never be counted as a fast call.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::http::{Connection, find};
+
+/// What is sent, and how a success looks.
+pub(crate) struct Request {
+    pub(crate) address: SocketAddr,
+    /// The request once per caller; connections take them in turn.
+    pub(crate) bytes: Vec<Vec<u8>>,
+    /// What stands in the body of every success.
+    pub(crate) marker: &'static [u8],
+}
+
+/// What a load took.
+pub(crate) struct Taken {
+    pub(crate) wall: Duration,
+    /// Of each call, in nanoseconds.
+    pub(crate) latencies: Vec<u64>,
+}
+
+/// Runs `calls` calls over `connections` connections.
+pub(crate) async fn run(request: &Arc<Request>, connections: usize, calls: usize) -> Result<Taken> {
+    let mut open = Vec::with_capacity(connections);
+    for _ in 0..connections {
+        open.push(Connection::open(request.address).await?);
+    }
+    let left = Arc::new(AtomicUsize::new(calls));
+    let started = Instant::now();
+    let tasks: Vec<_> = open
+        .into_iter()
+        .enumerate()
+        .map(|(nth, connection)| tokio::spawn(one(Arc::clone(request), nth, connection, Arc::clone(&left))))
+        .collect();
+    let mut latencies = Vec::with_capacity(calls);
+    for task in tasks {
+        latencies.extend(task.await??);
+    }
+    Ok(Taken { wall: started.elapsed(), latencies })
+}
+
+async fn one(
+    request: Arc<Request>,
+    nth: usize,
+    mut connection: Connection,
+    left: Arc<AtomicUsize>,
+) -> Result<Vec<u64>> {
+    let bytes = &request.bytes[nth % request.bytes.len()];
+    let mut latencies = Vec::new();
+    while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)).is_ok() {
+        let started = Instant::now();
+        let reply = connection.call(bytes).await?;
+        latencies.push(u64::try_from(started.elapsed().as_nanos())?);
+        if reply.status != 200 || find(reply.body, request.marker).is_none() {
+            bail!("a call did not succeed ({}): {}", reply.status, String::from_utf8_lossy(reply.body));
+        }
+    }
+    Ok(latencies)
+}
+
+/// The value below which `percent` of the sorted values lie (nearest rank), in microseconds.
+pub(crate) fn percentile(sorted: &[u64], percent: usize) -> f64 {
+    let rank = (sorted.len() * percent).div_ceil(100).max(1) - 1;
+    sorted.get(rank).map_or(0.0, |nanos| *nanos as f64 / 1e3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::percentile;
+
+    #[test]
+    fn percentiles_are_by_nearest_rank() {
+        let values: Vec<u64> = (1..=100).map(|n| n * 1_000).collect();
+        assert_eq!([50, 99, 100].map(|p| percentile(&values, p)), [50.0, 99.0, 100.0]);
+        assert_eq!(percentile(&[7_000], 99), 7.0);
+        assert_eq!(percentile(&[], 50), 0.0);
+    }
+}
