@@ -119,8 +119,10 @@ impl<'a> Chapters<'a> {
         let (devices, _) = alice.result(SERVER, "list_devices", &wanted).await?;
         let items = devices["items"].as_array().cloned().unwrap_or_default();
         let usable = |d: &&Json| d["software_type"] == "IOS-XE" && d["reachability"] == "Reachable";
-        let device =
-            items.iter().find(usable).ok_or_else(|| interrupted("no access switch is reachable".to_owned()))?;
+        // Wireless controllers may have that role too; a VLAN is told more simply on a switch.
+        let switch = |d: &&Json| usable(d) && d["family"].as_str().is_some_and(|f| f.starts_with("Switch"));
+        let device = items.iter().find(switch).or_else(|| items.iter().find(usable));
+        let device = device.ok_or_else(|| interrupted("no access switch is reachable".to_owned()))?;
         let text = |value: &Json| value.as_str().unwrap_or_default().to_owned();
         let (device_id, hostname) = (text(&device["id"]), text(&device["hostname"]));
         // Another number each time, so that a second tale changes something too.
@@ -128,10 +130,7 @@ impl<'a> Chapters<'a> {
         let names: Vec<String> = list.iter().map(|t| text(&t["name"])).collect();
         let lines = vec![
             format!("{} templates: {}", list.len(), names.join(", ")),
-            format!(
-                "access switches: {} in all; this tale takes {hostname}",
-                devices["total"].as_u64().unwrap_or(items.len() as u64)
-            ),
+            format!("the first {} devices of the access layer; this tale takes {hostname}", items.len()),
         ];
         self.tell(
             title,
