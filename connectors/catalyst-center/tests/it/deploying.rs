@@ -14,7 +14,7 @@ const DEPLOY: &str = "/template/deploy";
 const TASK: &str = "/api/v1/task/";
 
 /// Arguments that put VLAN 3917 on a reachable device.
-pub async fn vlan(lab: &Lab) -> Json {
+pub(crate) async fn vlan(lab: &Lab) -> Json {
     on(lab, Reachability::Reachable).await
 }
 
