@@ -294,6 +294,10 @@ fn entry(issuer: &IssuerConfig, observer: &Arc<dyn OutboundObserver>) -> Result<
     let target = TargetClient::observed(options, Arc::clone(observer))?;
     let mut entry = IssuerEntry::new(issuer.url.as_str().trim_end_matches('/'), target);
     entry.types = issuer.types.clone();
+    if issuer.builtin {
+        // Its tokens are issued by the clock that judges them: they end when they say.
+        entry.clock_skew_s = 0;
+    }
     entry.required_scopes = issuer.required_scopes.clone();
     entry.groups_claim = issuer.groups_claim.clone();
     entry.allowed_groups = issuer.groups.clone();
