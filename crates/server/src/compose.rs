@@ -122,7 +122,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         limits: limits(config),
     });
 
-    let builtin = open_issuer(config, master, &clock, &store, &secrets, &audit, &base).await?;
+    let builtin = open_issuer(config, master, &clock, &store, &secrets, &audit, &refusals, &base).await?;
     let entries = config.issuer.iter().map(|i| entry(i, &observer)).collect::<Result<Vec<_>>>()?;
     let floors = Arc::new(RevocationFloors::default());
     let tokens = Arc::new(Verifier::new(entries, base.clone(), Arc::clone(&clock), floors)?);
@@ -258,6 +258,7 @@ async fn open_issuer(
     store: &Arc<dyn Store>,
     secrets: &Arc<dyn SecretStore>,
     audit: &Arc<AuditLogFile>,
+    refusals: &Arc<RefusalCounter>,
     base: &BaseUrl,
 ) -> Result<Option<Issuer>> {
     let Some(builtin) = config.issuer.iter().find(|i| i.builtin) else { return Ok(None) };
@@ -267,6 +268,7 @@ async fn open_issuer(
         clock: Arc::clone(clock),
         store: Arc::clone(store),
         audit: audit.clone(),
+        refusals: Arc::clone(refusals),
         signing_key: keys::issuer(secrets.as_ref()).await?,
         sealing_key: derive_key(master, "issuer")?,
     })?;
