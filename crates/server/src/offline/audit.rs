@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use platform::config::Config;
 use platform::{Error, ErrorKind, Result};
 
-pub use audit_log::offline::{ExportFilter, FindingKind, Format, LogState, Report, VerifyOptions, export, tail, verify};
+pub use audit_log::offline::{
+    ExportFilter, FindingKind, Format, LogState, Report, VerifyOptions, export, tail, verify,
+};
 pub use audit_log::{AuditFault, PublicKey};
 
 use super::local_file;
@@ -21,7 +23,8 @@ pub fn folder_in(state: &Path) -> Result<PathBuf> {
     let below = LabState::at(state).audit();
     let holds = |folder: &Path| folder.join("audit.db").is_file();
     [below.as_path(), state].into_iter().find(|folder| holds(folder)).map(Path::to_owned).ok_or_else(|| {
-        let message = format!("There is no audit log in {}; name a lab's state folder or the log's own.", state.display());
+        let message =
+            format!("There is no audit log in {}; name a lab's state folder or the log's own.", state.display());
         Error::new(ErrorKind::NotFound, "audit_not_found", message)
     })
 }
