@@ -1,5 +1,6 @@
 //! Login, renewal and requests. One session per credential version, shared by all calls; a 401 renews it once.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -7,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use platform::http::{Request, Response, TargetClient};
 use platform::{Error, ErrorKind, Secret, SharedClock};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
@@ -21,6 +23,10 @@ const TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 const CALLER: HeaderName = HeaderName::from_static("x-caller-id");
 /// Tokens live an hour; a session is renewed before that.
 const SESSION_S: i64 = 50 * 60;
+/// How long a refused credential is not tried again.
+const REFUSED_S: i64 = 60;
+/// Most rows the vendor gives at once.
+const MOST: u32 = 500;
 
 /// `{"response": …}`, the envelope of most replies.
 #[derive(Deserialize)]
@@ -35,16 +41,28 @@ struct Session {
     renew_at: i64,
 }
 
+/// What is known of the account.
+enum Slot {
+    Empty,
+    Open(Arc<Session>),
+    /// The vendor refused this version of the credential: it is not tried again for a while, since accounts are locked
+    /// after a few wrong passwords.
+    Refused {
+        version: u64,
+        until: i64,
+    },
+}
+
 /// One Catalyst Center's API.
 pub(crate) struct Api {
     http: TargetClient,
     clock: SharedClock,
-    session: Mutex<Option<Arc<Session>>>,
+    slot: Mutex<Slot>,
 }
 
 impl Api {
     pub(crate) fn new(http: TargetClient, clock: SharedClock) -> Self {
-        Self { http, clock, session: Mutex::new(None) }
+        Self { http, clock, slot: Mutex::new(Slot::Empty) }
     }
 
     /// GET, as JSON.
@@ -57,16 +75,23 @@ impl Api {
         Ok(self.get::<Enveloped<T>>(cx, path).await?.response)
     }
 
-    /// A page of an enveloped list. The vendor counts from 1 and says nothing of the end: one row more is asked for.
+    /// A page of an enveloped list whose whole length stands beside it under `/count`. The vendor counts from 1 and says
+    /// nothing of the end: one row more is asked for. Only the whole list's count is known to every release, so a
+    /// filtered list has no total.
     pub(crate) async fn page<V: DeserializeOwned, R: From<V>>(
         &self,
         cx: &ToolCx,
         path: &str,
         query: Query,
         page: PageRequest,
-        total: Option<u64>,
     ) -> Result<PageOf<R>, Error> {
-        let wanted = (page.limit + 1).min(500);
+        let total = if query.0.is_empty() {
+            let count: Count = self.read(cx, &format!("{path}/count")).await?;
+            Some(count.number())
+        } else {
+            None
+        };
+        let wanted = (page.limit + 1).min(MOST);
         let query = query.with("offset", Some(page.offset + 1)).with("limit", Some(wanted));
         let mut rows: Vec<V> = self.read(cx, &query.on(path)).await?;
         let (got, asked) = (rows.len() as u64, u64::from(page.limit));
@@ -98,21 +123,37 @@ impl Api {
         self.http.send(request.header(TOKEN, token).header(CALLER, caller).trace(&cx.call.trace)).await
     }
 
-    /// The session, made or renewed by one caller while the others wait.
+    /// The session, made or renewed by one caller while the others wait. `refused` is the one that got a 401.
     async fn session(&self, cx: &ToolCx, refused: Option<&Arc<Session>>) -> Result<Arc<Session>, Error> {
         let now = self.clock.epoch_seconds();
-        let mut slot = self.session.lock().await;
-        if let Some(session) = slot.as_ref() {
-            let current = session.version == cx.lease.version() && now < session.renew_at;
-            if current && refused.is_none_or(|refused| !Arc::ptr_eq(refused, session)) {
-                return Ok(Arc::clone(session));
+        let version = cx.lease.version();
+        let mut slot = self.slot.lock().await;
+        match &*slot {
+            // A call that leased before a rotation may use the session of the credential that came after.
+            Slot::Open(session) if session.version >= version && now < session.renew_at => {
+                if refused.is_none_or(|refused| !Arc::ptr_eq(refused, session)) {
+                    return Ok(Arc::clone(session));
+                }
+            }
+            Slot::Refused { version: known, until } if *known >= version && now < *until => {
+                return Err(error::rejected_credential());
+            }
+            _ => {}
+        }
+        *slot = Slot::Empty;
+        match self.login(cx, &cx.lease).await {
+            Ok(token) => {
+                let session = Arc::new(Session { token, version, renew_at: now + SESSION_S });
+                *slot = Slot::Open(Arc::clone(&session));
+                Ok(session)
+            }
+            Err(error) => {
+                if error.code() == "target_rejected_credential" {
+                    *slot = Slot::Refused { version, until: now + REFUSED_S };
+                }
+                Err(error)
             }
         }
-        *slot = None;
-        let token = self.login(cx, &cx.lease).await?;
-        let session = Arc::new(Session { token, version: cx.lease.version(), renew_at: now + SESSION_S });
-        *slot = Some(Arc::clone(&session));
-        Ok(session)
     }
 
     async fn login(&self, cx: &ToolCx, lease: &Lease) -> Result<Secret, Error> {
@@ -139,11 +180,34 @@ fn succeeded(response: Response) -> Result<Response, Error> {
     Err(error::of(&response))
 }
 
+/// `…/count` answers with a number, or with one in an object, depending on the route.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Count {
+    Bare(u64),
+    Object { count: u64 },
+}
+
+impl Count {
+    fn number(&self) -> u64 {
+        match self {
+            Self::Bare(count) | Self::Object { count } => *count,
+        }
+    }
+}
+
 /// A query string.
 #[derive(Default)]
 pub(crate) struct Query(String);
 
 impl Query {
+    /// Of a tool's filters; an absent or empty one is left out.
+    pub(crate) fn of<const N: usize>(filters: [(&str, Option<Filter>); N]) -> Self {
+        filters.into_iter().fold(Self::default(), |query, (name, filter)| {
+            query.with(name, filter.map(|f| f.0).filter(|f| !f.is_empty()))
+        })
+    }
+
     /// Adds a value, if there is one.
     #[must_use]
     pub(crate) fn with<T: ToString>(mut self, name: &str, value: Option<T>) -> Self {
@@ -158,6 +222,25 @@ impl Query {
     /// `path?query`.
     pub(crate) fn on(&self, path: &str) -> String {
         if self.0.is_empty() { path.to_owned() } else { format!("{path}?{}", self.0) }
+    }
+}
+
+/// The text of a filter, at most 255 characters.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Filter(String);
+
+impl JsonSchema for Filter {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Filter".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "maxLength": 255})
     }
 }
 

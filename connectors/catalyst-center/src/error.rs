@@ -42,14 +42,19 @@ fn words(response: &Response) -> String {
     )
 }
 
+/// The stored credential does not let the platform in.
+pub(crate) fn rejected_credential() -> Error {
+    Error::new(
+        ErrorKind::Unavailable,
+        "target_rejected_credential",
+        "Catalyst Center does not accept the stored credential. An operator has to look at it.",
+    )
+}
+
 /// The error of a response that is no success.
 pub(crate) fn of(response: &Response) -> Error {
     let (kind, code, message) = match response.status {
-        StatusCode::UNAUTHORIZED => (
-            ErrorKind::Unavailable,
-            "target_rejected_credential",
-            "Catalyst Center does not accept the stored credential. An operator has to look at it.",
-        ),
+        StatusCode::UNAUTHORIZED => return rejected_credential().with_detail(words(response)),
         StatusCode::FORBIDDEN => (
             ErrorKind::Upstream,
             "target_forbidden",

@@ -1,3 +1,5 @@
+//! The connector for Cisco Catalyst Center.
+//!
 #![doc = include_str!("../README.md")]
 //!
 //! Where to go next: [`tools`] for what is offered, `client` for login, renewal and paging, `error` for what the

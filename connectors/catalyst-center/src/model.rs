@@ -31,8 +31,9 @@ pub(crate) struct VendorDevice {
     last_update_time: Option<i64>,
     error_code: Option<String>,
     error_description: Option<String>,
-    #[serde(alias = "locationName")]
     location: Option<String>,
+    /// Beside `location`, not instead of it.
+    location_name: Option<String>,
 }
 
 /// A network device.
@@ -101,7 +102,7 @@ impl From<VendorDevice> for Device {
             software_version: absent(v.software_version),
             reachability: absent(v.reachability_status),
             collection_status: absent(v.collection_status),
-            site: absent(v.location),
+            site: absent(v.location).or_else(|| absent(v.location_name)),
             up_time: absent(v.up_time),
             updated_ms: v.last_update_time,
             error: absent(v.error_description).or_else(|| absent(v.error_code)),

@@ -83,21 +83,33 @@ const IOS_XE: &[Rule] = &[
     anywhere(&[Some("pac"), Some("key")], Hidden::Rest),
     anywhere(&[Some("auth-port"), None, Some("acct-port"), None, Some("key")], Hidden::Rest),
     anywhere(&[Some("server-private"), None, Some("key")], Hidden::Rest),
+    anywhere(&[Some("host"), None, Some("key")], Hidden::Rest),
+    anywhere(&[Some("config-key"), None], Hidden::Rest),
+    from_start(&[Some("snmp"), Some("mib"), Some("community-map")], Hidden::Word),
 ];
 
-/// `key 1` names a key of a key chain; it is no secret.
-fn names_a_key(words: &[&str]) -> bool {
-    matches!(words, ["key", number] if number.parse::<u32>().is_ok())
-        || matches!(words, ["key", "chain", ..] | ["key", "config-key", ..])
+/// Lines of older syntax that give addresses, ports and timers in any order, and a key among them.
+const SERVER_LINES: [&str; 4] = ["radius-server", "tacacs-server", "server-private", "client"];
+
+/// Lines that have a rule's words and hold no secret. `section` is the line that the indented one belongs to: `key 1`
+/// names a key in a key chain, and is a short secret anywhere else.
+fn is_harmless(words: &[&str], section: &str) -> bool {
+    let in_key_chain = section.starts_with("key chain") || section.starts_with("key-chain");
+    (in_key_chain && matches!(words, ["key", number] if number.parse::<u32>().is_ok()))
+        || matches!(words, ["key", "chain", ..])
         || matches!(words, ["service", "password-encryption"] | ["service", "password-recovery"])
 }
 
 fn ios_xe(configuration: &str) -> Masked {
     let mut masked = Masked { text: String::with_capacity(configuration.len()), secrets: 0 };
+    let mut section = String::new();
     for line in configuration.split_inclusive('\n') {
         let body = line.trim_end_matches(['\n', '\r']);
         let ending = line.get(body.len()..).unwrap_or_default();
-        match ios_xe_line(body) {
+        if !body.starts_with([' ', '\t']) {
+            section = body.to_ascii_lowercase();
+        }
+        match ios_xe_line(body, &section) {
             Some(hidden) => {
                 masked.secrets += 1;
                 masked.text.push_str(&hidden);
@@ -109,17 +121,15 @@ fn ios_xe(configuration: &str) -> Masked {
     masked
 }
 
-fn ios_xe_line(line: &str) -> Option<String> {
+fn ios_xe_line(line: &str, section: &str) -> Option<String> {
     let indent = line.len() - line.trim_start().len();
     let words: Vec<&str> = line.split_whitespace().collect();
     let lower: Vec<String> = words.iter().map(|w| w.to_ascii_lowercase()).collect();
     let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
-    if names_a_key(&lower) || lower.first().is_none_or(|w| w.starts_with('!')) || is_prose(&lower) {
+    if is_harmless(&lower, section) || is_prose(&lower) {
         return url_credentials(line);
     }
-    let first = usize::from(lower.first() == Some(&"no"));
-    let found = IOS_XE.iter().find_map(|rule| secret_after(rule, &lower, first).map(|at| (at, rule.hidden)));
-    let Some((secret_at, hidden)) = found else { return url_credentials(line) };
+    let Some((secret_at, hidden)) = first_secret(&lower) else { return url_credentials(line) };
     let secret_at =
         if is_type(lower.get(secret_at).copied(), lower.len() - secret_at) { secret_at + 1 } else { secret_at };
     let mut out: Vec<&str> = words.iter().take(secret_at).copied().collect();
@@ -130,7 +140,25 @@ fn ios_xe_line(line: &str) -> Option<String> {
     if matches!(hidden, Hidden::Word) {
         out.extend(words.iter().skip(secret_at + 1));
     }
-    Some(format!("{}{}", line.get(..indent).unwrap_or_default(), out.join(" ")))
+    let masked = format!("{}{}", line.get(..indent).unwrap_or_default(), out.join(" "));
+    Some(url_credentials(&masked).unwrap_or(masked))
+}
+
+/// Where the first secret of a line begins. Of the rules whose words begin first, the one with most words decides.
+fn first_secret(words: &[&str]) -> Option<(usize, Hidden)> {
+    let first = usize::from(words.first() == Some(&"no"));
+    let fitting = IOS_XE.iter().filter_map(|rule| {
+        let secret_at = secret_after(rule, words, first)?;
+        Some((secret_at - rule.words.len(), std::cmp::Reverse(rule.words.len()), secret_at, rule.hidden))
+    });
+    let found = fitting.min_by_key(|(start, length, ..)| (*start, *length)).map(|(.., at, hidden)| (at, hidden));
+    let server_line = words.get(first).is_some_and(|word| SERVER_LINES.contains(word));
+    let keyed = words.iter().position(|word| *word == "key").filter(|at| server_line && at + 1 < words.len());
+    match (found, keyed) {
+        (Some((at, hidden)), Some(key)) if at <= key => Some((at, hidden)),
+        (_, Some(key)) => Some((key + 1, Hidden::Rest)),
+        (found, None) => found,
+    }
 }
 
 /// Free text may speak of passwords without holding one.
@@ -153,13 +181,22 @@ fn is_type(word: Option<&str>, left: usize) -> bool {
     left > 1 && matches!(word, Some("0" | "4" | "5" | "6" | "7" | "8" | "9" | "ascii" | "hex" | "encrypted"))
 }
 
-/// `scheme://user:password@host`: the password is hidden.
+/// `scheme://user:password@host`: the password is hidden, whatever it holds, in every URL of the line.
 fn url_credentials(line: &str) -> Option<String> {
-    let (before, rest) = line.split_once("://")?;
-    let (credentials, host) = rest.split_once('@')?;
-    let (user, secret) = credentials.split_once(':')?;
-    let plain = !secret.is_empty() && !credentials.contains([' ', '/']);
-    plain.then(|| format!("{before}://{user}:{MASK}@{host}"))
+    let mut found = false;
+    let words: Vec<String> = line
+        .split(' ')
+        .map(|word| {
+            let hidden = word.split_once("://").and_then(|(scheme, rest)| {
+                let (credentials, host) = rest.rsplit_once('@')?;
+                let (user, secret) = credentials.split_once(':')?;
+                (!secret.is_empty()).then(|| format!("{scheme}://{user}:{MASK}@{host}"))
+            });
+            found |= hidden.is_some();
+            hidden.unwrap_or_else(|| word.to_owned())
+        })
+        .collect();
+    found.then(|| words.join(" "))
 }
 
 #[cfg(test)]
@@ -215,8 +252,22 @@ mod tests {
             "boot system tftp://backup:@@10.0.0.9/image.bin",
             "no username old secret 5 @",
             "ENABLE SECRET 9 @",
+            "radius-server host 10.0.0.1 key 7 @",
+            "radius-server host 10.0.0.1 auth-port 1812 timeout 5 key @",
+            "tacacs-server host 10.0.0.1 single-connection timeout 3 key @",
+            "snmp mib community-map @ engineid 8000",
+            "key config-key password-encrypt @",
+            "ap dot1x username radio password 0 @ secret 0 @",
+            "! enable secret 9 @",
+            "tacacs server T\n key 123456@",
+            "archive\n path scp://backup:@/x@y@10.0.0.9/$h",
+            " copy tftp://a:@@10.0.0.1/x ftp://b:@@10.0.0.2/y",
         ] {
-            let with = form.replacen('@', canary, if form.contains("priv") { 2 } else { 1 });
+            let with = if form.contains("://") {
+                form.replace(":@", &format!(":{canary}"))
+            } else {
+                form.replace('@', canary)
+            };
             let hidden = line(&with);
             assert!(!hidden.contains(canary), "{with} became {hidden}");
             assert!(hidden.contains(MASK), "{hidden}");
@@ -229,8 +280,9 @@ mod tests {
             "hostname SJ-AC-01",
             "service password-encryption",
             " description password change planned for June",
-            " key 1",
-            "key chain OSPF",
+            "key chain OSPF\n key 1",
+            "ip ftp username backup",
+            " http://10.0.0.1:8080/x",
             "interface GigabitEthernet1/0/1",
             " switchport access vlan 20",
             "snmp-server location Global/USA",
@@ -252,6 +304,12 @@ mod tests {
         let masked = mask(Platform::IosXe, text);
         assert_eq!(masked.text, format!("a\r\n enable secret 9 {MASK}\n\nend"));
         assert_eq!(masked.secrets, 1);
+    }
+
+    #[test]
+    fn a_short_number_is_a_secret_outside_a_key_chain() {
+        assert_eq!(line("tacacs server T\n key 4711"), format!("tacacs server T\n key {MASK}"));
+        assert_eq!(line("key chain A\n key 1\n  key-string x1"), format!("key chain A\n key 1\n  key-string {MASK}"));
     }
 
     #[test]

@@ -123,10 +123,10 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     });
 
     let builtin = open_issuer(config, master, &clock, &store, &secrets, &audit, &base).await?;
-    let entries = config.issuer.iter().map(|i| entry(i, address, &observer)).collect::<Result<Vec<_>>>()?;
+    let entries = config.issuer.iter().map(|i| entry(i, &observer)).collect::<Result<Vec<_>>>()?;
     let floors = Arc::new(RevocationFloors::default());
     let tokens = Arc::new(Verifier::new(entries, base.clone(), Arc::clone(&clock), floors)?);
-    let sign_in = sign_in(config, address, &observer, secrets.as_ref(), &clock).await?;
+    let sign_in = sign_in(config, &observer, secrets.as_ref(), &clock).await?;
 
     let parts = gateway::Parts {
         pipeline: Arc::clone(&pipeline),
@@ -300,9 +300,8 @@ fn issuer_routes(issuer: &Issuer) -> Router {
         .route("/.well-known/openid-configuration/issuer", document)
 }
 
-/// The verifier's entry of one issuer. The built-in one is reached over HTTP like any other, at the address this process
-/// really listens on.
-fn entry(issuer: &IssuerConfig, _address: SocketAddr, observer: &Arc<dyn OutboundObserver>) -> Result<IssuerEntry> {
+/// The verifier's entry of one issuer. The built-in one is reached over HTTP like any other.
+fn entry(issuer: &IssuerConfig, observer: &Arc<dyn OutboundObserver>) -> Result<IssuerEntry> {
     let mut origin: Url = issuer.url.clone();
     origin.set_path("");
     let options = TargetOptions::new(format!("issuer {}", issuer.url.host_str().unwrap_or_default()), origin);
@@ -321,7 +320,6 @@ fn entry(issuer: &IssuerConfig, _address: SocketAddr, observer: &Arc<dyn Outboun
 
 async fn sign_in(
     config: &Config,
-    address: SocketAddr,
     observer: &Arc<dyn OutboundObserver>,
     secrets: &dyn SecretStore,
     clock: &SharedClock,
@@ -353,7 +351,7 @@ async fn sign_in(
             format!("The secret at `{}` has no field `client_secret`.", pages.secret),
         )
     })?;
-    OidcSignIn::new(entry(issuer, address, observer)?, pages.client_id.clone(), client_secret, Arc::clone(clock))
+    OidcSignIn::new(entry(issuer, observer)?, pages.client_id.clone(), client_secret, Arc::clone(clock))
 }
 
 fn options(config: &Config, base: BaseUrl, address: SocketAddr) -> Result<gateway::Options> {

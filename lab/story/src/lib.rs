@@ -17,5 +17,5 @@ pub mod tale;
 pub use self::one_time_code::OneTimeCode;
 pub use self::people::{LabClient, LabUser, People};
 pub use self::ready::{Ready, ReadyAdmin, ReadyClient, ReadySimulator, ReadyUser};
-pub use self::sign_in::{AccessToken, Person, SignInOptions, access_token};
+pub use self::sign_in::{AccessToken, Person, SignInOptions, access_token, pass_second_factor};
 pub use self::tale::{Ledger, Listener, Tale, play};

@@ -86,6 +86,29 @@ pub struct ReadyAdmin {
 }
 
 impl Ready {
+    /// For people: where to click and what to paste.
+    pub fn in_words(&self, state: &Path) -> String {
+        let folder = state.display();
+        let mut text = format!("\nInterlock's lab is running at {}\n\nMCP servers (Streamable HTTP):\n", self.url);
+        for (name, url) in &self.mcp {
+            text.push_str(&format!("  {name:<22} {url}\n"));
+        }
+        text.push_str("\nPeople (password, groups):\n");
+        for user in &self.users {
+            let groups = if user.groups.is_empty() { "no group".to_owned() } else { user.groups.join(", ") };
+            text.push_str(&format!("  {:<8} {}   {groups}\n", user.name, user.password));
+        }
+        text.push_str(&format!(
+            "\nTry, in another terminal:\n  interlock lab story --state {folder}\n  \
+             TOKEN=$(interlock lab token --state {folder} --user alice)\n  \
+             curl -H \"Authorization: Bearer $TOKEN\" {}/api/v1/mcp/catalyst-center/tools\n  \
+             interlock lab otp --state {folder} --user alice     # the second factor, when a page asks for it\n\n\
+             Stop with Ctrl-C. The state folder {folder} can be used again.\n",
+            self.url
+        ));
+        text
+    }
+
     /// Reads `lab.json`. Errors: `lab_not_started` when there is none, `lab_state_unusable` when it is broken.
     pub fn read(file: &Path) -> Result<Self, Error> {
         let bytes = std::fs::read(file).map_err(|error| {

@@ -123,8 +123,26 @@ pub async fn access_token(
     }
 }
 
+/// Follows the link of a refusal in a browser of its own, not the client that was refused, and passes the second factor
+/// there as `person`. Errors: `lab_not_running`, `sign_in_failed` with what the last page said.
+pub async fn pass_second_factor(
+    link: &Url,
+    person: &Person,
+    clock: &dyn Clock,
+    progress: &(dyn Fn(&str) + Send + Sync),
+) -> Result<(), Error> {
+    let mut browser = Browser::new()?;
+    let page = browser.get(link).await?;
+    let start = page.link("/start").ok_or_else(|| refused(&page))?;
+    let page = browser.get(&start).await?;
+    let away = page.location.clone().ok_or_else(|| refused(&page))?;
+    let back = through_the_pages(&mut browser, &away, person, clock, progress).await?;
+    let done = browser.get(&back).await?;
+    if done.status == 200 { Ok(()) } else { Err(refused(&done)) }
+}
+
 /// Fills the issuer's forms in, from an authorization URL to the redirect that leaves the issuer.
-pub(crate) async fn through_the_pages(
+async fn through_the_pages(
     browser: &mut Browser,
     authorize: &Url,
     person: &Person,

@@ -12,15 +12,20 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use tool_runtime::combinators::{Poll, poll_until};
-use tool_runtime::tool::{parse_arguments, typed};
+use tool_runtime::tool::parse_arguments;
 use tool_runtime::{FollowUp, SideEffect, Tool, ToolCx, ToolOutput, ToolSpec};
 
 use super::devices::DEVICE;
-use super::templates::latest_version;
-use crate::client::{Api, segment};
+use super::single;
+use super::templates::deployable;
+use crate::client::{Api, Enveloped, segment};
 
 /// How long `deploy_template` itself waits for the end.
 const WAIT: Duration = Duration::from_secs(5);
+/// How long after that a poll that hangs is given up.
+const GRACE: Duration = Duration::from_millis(500);
+/// What the vendor's progress text says when it sends nothing, because the device has it already.
+const ALREADY: &str = "already deployed";
 /// Where the vendor's progress text names the deployment; the typo is the vendor's.
 const MARK: &str = "Template Deployemnt Id:";
 
@@ -105,7 +110,21 @@ impl Tool for Deploy {
         let args: DeployTemplate = parse_arguments(arguments)?;
         let task_id = start(&self.api, &cx, &args).await?;
         let until = (Instant::now() + WAIT).min(cx.deadline);
-        let (deployment_id, mut seen) = follow(&self.api, &cx, &task_id, until).await?;
+        let followed = tokio::time::timeout_at((until + GRACE).into(), follow(&self.api, &cx, &task_id, until)).await;
+        let (deployment_id, mut seen) = match followed {
+            Ok(Ok(found)) => found,
+            // It was accepted, so it goes on whatever its polls answer; and the handle is what the caller needs.
+            Ok(Err(error)) => {
+                tracing::warn!(
+                    http.request.id = %cx.call.request_id,
+                    error.code = error.code(),
+                    error.message = error.detail(),
+                    "a started deployment cannot be followed"
+                );
+                (None, plain(Status::InProgress, UNFOLLOWED))
+            }
+            Err(_elapsed) => (None, plain(Status::InProgress, UNFOLLOWED)),
+        };
         seen.template_id = Some(args.template_id);
         seen.device_id = Some(args.device_id);
         let handle = deployment_id.unwrap_or(format!("task:{task_id}"));
@@ -118,6 +137,9 @@ impl Tool for Deploy {
     }
 }
 
+/// What is said of a deployment that was accepted and cannot be watched at the moment.
+const UNFOLLOWED: &str = "Catalyst Center accepted the deployment and does not say at the moment how it goes.";
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Started {
@@ -126,23 +148,35 @@ struct Started {
 
 /// Starts the deployment and writes the vendor's handle down.
 async fn start(api: &Api, cx: &ToolCx, args: &DeployTemplate) -> Result<String, Error> {
-    let version = latest_version(api, cx, &args.template_id).await?.ok_or_else(|| {
+    if let Some(journal) = &cx.journal {
+        journal.preparing();
+    }
+    let template = deployable(api, cx, &args.template_id).await?.ok_or_else(|| {
         Error::new(
             ErrorKind::InvalidInput,
             "template_not_committed",
             "This template has no committed version, so it cannot be deployed. Commit it in Catalyst Center first.",
         )
     })?;
+    let target = json!({
+        "type": "MANAGED_DEVICE_UUID",
+        "id": args.device_id,
+        "params": args.params,
+        "versionedTemplateId": template.version,
+    });
     let body = json!({
-        "templateId": version,
+        "templateId": template.version,
         "mainTemplateId": args.template_id,
         "forcePushTemplate": args.force,
-        "isComposite": false,
-        "targetInfo": [{"type": "MANAGED_DEVICE_UUID", "id": args.device_id, "params": args.params, "versionedTemplateId": version}],
+        "isComposite": template.composite,
+        "targetInfo": [target],
     });
     let path = "/dna/intent/api/v2/template-programmer/template/deploy";
     let request = Request::new(Method::POST, path, cx.deadline).json(&body)?;
-    let started: crate::client::Enveloped<Started> = api.request(cx, request).await?.json()?;
+    if let Some(journal) = &cx.journal {
+        journal.sending();
+    }
+    let started: Enveloped<Started> = api.request(cx, request).await?.json()?;
     let task_id = started.response.task_id;
     if let Some(journal) = &cx.journal {
         journal.started(json!({"task_id": task_id})).await?;
@@ -160,10 +194,13 @@ struct Task {
     end_time: Option<Json>,
 }
 
-/// What a task has to say: still at it, the deployment's id, or why it failed.
+/// What a task has to say.
 enum TaskState {
     Running,
+    /// It names the deployment, which tells the rest.
     Deploying(String),
+    /// Nothing was to be done.
+    Needless(String),
     Failed(String),
 }
 
@@ -172,11 +209,11 @@ fn task_state(task: Task) -> TaskState {
     let named = text.split_once(MARK).map(|(_, rest)| rest.trim());
     let id = named.and_then(|rest| rest.split([' ', '|', ',']).next()).filter(|id| !id.is_empty());
     match id {
-        Some(id) if !task.is_error => TaskState::Deploying(id.to_owned()),
-        _ if task.is_error || task.end_time.is_some() => {
-            TaskState::Failed(task.failure_reason.filter(|r| !r.is_empty()).unwrap_or(text))
-        }
-        _ => TaskState::Running,
+        Some(id) => TaskState::Deploying(id.to_owned()),
+        None if task.is_error => TaskState::Failed(task.failure_reason.filter(|r| !r.is_empty()).unwrap_or(text)),
+        None if task.end_time.is_some() && text.contains(ALREADY) => TaskState::Needless(text),
+        None if task.end_time.is_some() => TaskState::Failed(text),
+        None => TaskState::Running,
     }
 }
 
@@ -191,22 +228,28 @@ async fn follow(api: &Api, cx: &ToolCx, task_id: &str, until: Instant) -> Result
         })
     })
     .await?;
-    match task {
-        Poll::Ready(TaskState::Deploying(id)) => {
+    let (Poll::Ready(state) | Poll::Pending(state)) = task;
+    match state {
+        TaskState::Deploying(id) => {
             let seen = poll_until(until, || status(api, cx, &id)).await?;
             let (Poll::Ready(deployment) | Poll::Pending(deployment)) = seen;
             Ok((Some(id), deployment))
         }
-        Poll::Ready(TaskState::Failed(why)) => Ok((None, plain(Status::Failure, why))),
-        Poll::Ready(TaskState::Running) | Poll::Pending(_) => {
-            Ok((None, plain(Status::InProgress, "Catalyst Center has not begun yet.".to_owned())))
-        }
+        TaskState::Needless(what) => Ok((None, plain(Status::Success, &what))),
+        TaskState::Failed(why) => Ok((None, plain(Status::Failure, &why))),
+        TaskState::Running => Ok((None, plain(Status::InProgress, "Catalyst Center has not begun yet."))),
     }
 }
 
-fn plain(status: Status, message: String) -> Deployment {
-    let message = Some(message).filter(|m| !m.is_empty());
+fn plain(status: Status, message: &str) -> Deployment {
+    let message = told(Some(message.to_owned()));
     Deployment { status, template_id: None, device_id: None, deployment_id: None, message, devices: Vec::new() }
+}
+
+/// The vendor's words, without the secrets of a configuration line that they may quote.
+fn told(message: Option<String>) -> Option<String> {
+    let message = message.filter(|m| !m.is_empty())?;
+    Some(device_config::mask(device_config::Platform::IosXe, &message).text)
 }
 
 #[derive(Deserialize)]
@@ -243,7 +286,7 @@ async fn status(api: &Api, cx: &ToolCx, deployment_id: &str) -> Result<Poll<Depl
         template_id: None,
         device_id: None,
         deployment_id: Some(deployment_id.to_owned()),
-        message: found.status_message,
+        message: told(found.status_message),
         devices: found
             .devices
             .into_iter()
@@ -251,7 +294,7 @@ async fn status(api: &Api, cx: &ToolCx, deployment_id: &str) -> Result<Poll<Depl
                 device_id: d.device_id,
                 name: d.name,
                 status: d.status,
-                message: d.detailed_status_message,
+                message: told(d.detailed_status_message),
             })
             .collect(),
     };
@@ -270,7 +313,6 @@ struct GetDeployment {
 }
 
 pub(super) fn get_deployment(api: &Arc<Api>) -> Arc<dyn Tool> {
-    let api = Arc::clone(api);
     let spec = ToolSpec::new::<GetDeployment, Deployment>(
         "get_deployment",
         "Get a deployment",
@@ -278,18 +320,15 @@ pub(super) fn get_deployment(api: &Arc<Api>) -> Arc<dyn Tool> {
     )
     .timeout(Duration::from_secs(40))
     .example(json!({"deployment_id": "…", "wait_s": 20}));
-    typed(spec, move |cx, args: GetDeployment| {
-        let api = Arc::clone(&api);
-        async move {
-            let until = (Instant::now() + Duration::from_secs(args.wait_s)).min(cx.deadline);
-            if let Some(task_id) = args.deployment_id.strip_prefix("task:") {
-                let (id, mut seen) = follow(&api, &cx, task_id, until).await?;
-                seen.deployment_id = Some(id.unwrap_or(args.deployment_id));
-                return Ok(seen);
-            }
-            let (Poll::Ready(seen) | Poll::Pending(seen)) =
-                poll_until(until, || status(&api, &cx, &args.deployment_id)).await?;
-            Ok(seen)
+    single(api, spec, |api, cx, args: GetDeployment| async move {
+        let until = (Instant::now() + Duration::from_secs(args.wait_s)).min(cx.deadline);
+        if let Some(task_id) = args.deployment_id.strip_prefix("task:") {
+            let (id, mut seen) = follow(&api, &cx, task_id, until).await?;
+            seen.deployment_id = Some(id.unwrap_or(args.deployment_id));
+            return Ok(seen);
         }
+        let (Poll::Ready(seen) | Poll::Pending(seen)) =
+            poll_until(until, || status(&api, &cx, &args.deployment_id)).await?;
+        Ok(seen)
     })
 }

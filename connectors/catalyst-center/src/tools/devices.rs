@@ -8,12 +8,12 @@ use platform::{Error, ErrorKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tool_runtime::combinators::{Page, PageOf, paged};
+use tool_runtime::combinators::{Page, PageOf};
 use tool_runtime::connector::target_unknown;
-use tool_runtime::tool::typed;
 use tool_runtime::{TargetArgument, Tool, ToolCx, ToolSpec};
 
-use crate::client::{Api, Query, segment};
+use super::{listed, single};
+use crate::client::{Api, Filter, Query, segment};
 use crate::model::{Device, Interface, VendorDevice, VendorInterface};
 
 const DEVICES: &str = "/dna/intent/api/v1/network-device";
@@ -23,52 +23,34 @@ pub(crate) const DEVICE: &[TargetArgument] = &[TargetArgument { argument: "devic
 #[derive(Deserialize, JsonSchema)]
 struct ListDevices {
     /// Host name; `.*` stands for any text.
-    #[schemars(length(max = 255))]
-    hostname: Option<String>,
+    hostname: Option<Filter>,
     /// Management address; `.*` stands for any text.
-    #[schemars(length(max = 64))]
-    management_ip: Option<String>,
+    management_ip: Option<Filter>,
     /// Serial number; `.*` stands for any text.
-    #[schemars(length(max = 64))]
-    serial: Option<String>,
+    serial: Option<Filter>,
     /// Product family, for example `Switches and Hubs`.
-    #[schemars(length(max = 128))]
-    family: Option<String>,
+    family: Option<Filter>,
     /// `ACCESS`, `DISTRIBUTION`, `CORE`, `BORDER ROUTER`, `UNKNOWN`.
-    #[schemars(length(max = 32))]
-    role: Option<String>,
+    role: Option<Filter>,
     /// `Reachable`, `Unreachable`, `Ping Reachable`.
-    #[schemars(length(max = 32))]
-    reachability: Option<String>,
+    reachability: Option<Filter>,
 }
 
 pub(super) fn list_devices(api: &Arc<Api>) -> Arc<dyn Tool> {
-    let api = Arc::clone(api);
     let spec = ToolSpec::new::<ListDevices, Page>("list_devices", "List devices",
         "Lists the network devices of the inventory, with serial numbers, software and reachability. Filters narrow it.")
     .example(json!({"role": "ACCESS", "limit": 5}));
-    paged(spec, move |cx, args: ListDevices, page| {
-        let api = Arc::clone(&api);
-        async move {
-            let whole = !filtered(&args);
-            let total = if whole { Some(api.read(&cx, &format!("{DEVICES}/count")).await?) } else { None };
-            let query = Query::default()
-                .with("hostname", args.hostname)
-                .with("managementIpAddress", args.management_ip)
-                .with("serialNumber", args.serial)
-                .with("family", args.family)
-                .with("role", args.role)
-                .with("reachabilityStatus", args.reachability);
-            api.page::<VendorDevice, Device>(&cx, DEVICES, query, page, total).await
-        }
+    listed(api, spec, |api, cx, args: ListDevices, page| async move {
+        let query = Query::of([
+            ("hostname", args.hostname),
+            ("managementIpAddress", args.management_ip),
+            ("serialNumber", args.serial),
+            ("family", args.family),
+            ("role", args.role),
+            ("reachabilityStatus", args.reachability),
+        ]);
+        api.page::<VendorDevice, Device>(&cx, DEVICES, query, page).await
     })
-}
-
-/// Only the whole inventory's count is known to every release.
-fn filtered(args: &ListDevices) -> bool {
-    [&args.hostname, &args.management_ip, &args.serial, &args.family, &args.role, &args.reachability]
-        .iter()
-        .any(|a| a.is_some())
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -79,18 +61,18 @@ struct OneDevice {
 }
 
 pub(super) fn get_device(api: &Arc<Api>) -> Arc<dyn Tool> {
-    let api = Arc::clone(api);
     let spec =
         ToolSpec::new::<OneDevice, Device>("get_device", "Get a device", "Shows one network device of the inventory.")
             .targets(DEVICE)
             .example(json!({"device_id": "00000000-0000-4000-8000-000000000000"}));
-    typed(spec, move |cx, args: OneDevice| {
-        let api = Arc::clone(&api);
-        async move { device(&api, &cx, &args.device_id).await }
-    })
+    single(api, spec, |api, cx, args: OneDevice| async move { device(&api, &cx, &args.device_id).await })
 }
 
 async fn device(api: &Api, cx: &ToolCx, id: &str) -> Result<Device, Error> {
+    // Other words are routes of the vendor's in this place (`count`, `config`), and never devices.
+    if uuid::Uuid::try_parse(id).is_err() {
+        return Err(target_unknown("device", id));
+    }
     let found: VendorDevice = api.read(cx, &format!("{DEVICES}/{}", segment(id)?)).await?;
     Ok(found.into())
 }
@@ -132,60 +114,47 @@ struct MaskedConfig {
 }
 
 pub(super) fn get_device_config(api: &Arc<Api>) -> Arc<dyn Tool> {
-    let api = Arc::clone(api);
     let spec = ToolSpec::new::<OneDevice, MaskedConfig>(
         "get_device_config",
         "Get a device's configuration",
         "Shows the running configuration of one IOS-XE device as Catalyst Center last read it. Secrets are masked.",
     )
     .targets(DEVICE);
-    typed(spec, move |cx, args: OneDevice| {
-        let api = Arc::clone(&api);
-        async move {
-            let device = device(&api, &cx, &args.device_id).await?;
-            // Another platform's secrets look different: what is not understood is not shown.
-            if device.software_type.as_deref() != Some("IOS-XE") {
-                let kind = device.software_type.unwrap_or_else(|| "of an unknown platform".to_owned());
-                return Err(Error::new(
-                    ErrorKind::InvalidInput,
-                    "platform_unsupported",
-                    format!("This device is {kind}; only IOS-XE configurations can be masked, so only they are shown."),
-                ));
-            }
-            let path = format!("{DEVICES}/{}/config", segment(&args.device_id)?);
-            let config: String = api.read(&cx, &path).await?;
-            let masked = device_config::mask(Platform::IosXe, &config);
-            Ok(MaskedConfig {
-                device_id: device.id,
-                hostname: device.hostname,
-                config: masked.text,
-                masked_secrets: masked.secrets,
-                updated_ms: device.updated_ms,
-            })
-        }
+    single(api, spec, |api, cx, args: OneDevice| async move { masked_config(&api, &cx, &args.device_id).await })
+}
+
+async fn masked_config(api: &Api, cx: &ToolCx, id: &str) -> Result<MaskedConfig, Error> {
+    let device = device(api, cx, id).await?;
+    // Another platform's secrets look different: what is not understood is not shown.
+    if device.software_type.as_deref() != Some("IOS-XE") {
+        let kind = device.software_type.unwrap_or_else(|| "of an unknown platform".to_owned());
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            "platform_unsupported",
+            format!("This device is {kind}; only IOS-XE configurations can be masked, so only they are shown."),
+        ));
+    }
+    let config: String = api.read(cx, &format!("{DEVICES}/{}/config", segment(id)?)).await?;
+    let masked = device_config::mask(Platform::IosXe, &config);
+    Ok(MaskedConfig {
+        device_id: device.id,
+        hostname: device.hostname,
+        config: masked.text,
+        masked_secrets: masked.secrets,
+        updated_ms: device.updated_ms,
     })
 }
 
 pub(super) fn list_interfaces(api: &Arc<Api>) -> Arc<dyn Tool> {
-    let api = Arc::clone(api);
     let spec = ToolSpec::new::<OneDevice, Page>(
         "list_interfaces",
         "List interfaces",
         "Lists the interfaces of one device: state, speed, VLAN, addresses.",
     )
     .targets(DEVICE);
-    paged(spec, move |cx, args: OneDevice, page| {
-        let api = Arc::clone(&api);
-        async move {
-            // This route has no paging of its own: the whole device is read, and the page cut out of it.
-            let path = format!("/dna/intent/api/v1/interface/network-device/{}", segment(&args.device_id)?);
-            let all: Vec<VendorInterface> = api.read(&cx, &path).await?;
-            let total = all.len() as u64;
-            let skip = usize::try_from(page.offset).unwrap_or(usize::MAX);
-            let rows: Vec<Interface> =
-                all.into_iter().skip(skip).take(page.limit as usize).map(Interface::from).collect();
-            let more = page.offset + (rows.len() as u64) < total;
-            Ok(PageOf { rows, total: Some(total), more })
-        }
+    listed(api, spec, |api, cx, args: OneDevice, page| async move {
+        // This route has no paging of its own.
+        let path = format!("/dna/intent/api/v1/interface/network-device/{}", segment(&args.device_id)?);
+        Ok(PageOf::<Interface>::cut(api.read::<Vec<VendorInterface>>(&cx, &path).await?, page))
     })
 }

@@ -6,53 +6,38 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tool_runtime::combinators::{Page, PageOf, paged};
-use tool_runtime::tool::typed;
+use tool_runtime::combinators::{Page, PageOf};
 use tool_runtime::{Tool, ToolSpec};
 
-use crate::client::{Api, Query};
+use super::{listed, single};
+use crate::client::{Api, Filter, Query};
 use crate::model::{Issue, VendorIssue};
 
 #[derive(Deserialize, JsonSchema)]
 struct ListIssues {
     /// Only of this site.
-    #[schemars(length(max = 64))]
-    site_id: Option<String>,
+    site_id: Option<Filter>,
     /// Only of this device.
-    #[schemars(length(max = 64))]
-    device_id: Option<String>,
+    device_id: Option<Filter>,
     /// `P1` to `P4`.
-    #[schemars(length(max = 2))]
-    priority: Option<String>,
+    priority: Option<Filter>,
     /// `ACTIVE`, `IGNORED` or `RESOLVED`.
-    #[schemars(length(max = 16))]
-    status: Option<String>,
+    status: Option<Filter>,
 }
 
 pub(super) fn list_issues(api: &Arc<Api>) -> Arc<dyn Tool> {
-    let api = Arc::clone(api);
     let spec = ToolSpec::new::<ListIssues, Page>(
         "list_issues",
         "List issues",
         "Lists assurance issues, with priority, status, and the device or site they were seen on.",
     )
     .example(json!({"priority": "P1"}));
-    paged(spec, move |cx, args: ListIssues, page| {
-        let api = Arc::clone(&api);
-        async move {
-            let query = Query::default()
-                .with("siteId", args.site_id)
-                .with("deviceId", args.device_id)
-                .with("priority", args.priority)
-                .with("issueStatus", args.status);
-            // This route has no paging of its own either.
-            let all: Vec<VendorIssue> = api.read(&cx, &query.on("/dna/intent/api/v1/issues")).await?;
-            let total = all.len() as u64;
-            let skip = usize::try_from(page.offset).unwrap_or(usize::MAX);
-            let rows: Vec<Issue> = all.into_iter().skip(skip).take(page.limit as usize).map(Issue::from).collect();
-            let more = page.offset + (rows.len() as u64) < total;
-            Ok(PageOf { rows, total: Some(total), more })
-        }
+    listed(api, spec, |api, cx, a: ListIssues, page| async move {
+        let (site, device) = (("siteId", a.site_id), ("deviceId", a.device_id));
+        let query = Query::of([site, device, ("priority", a.priority), ("issueStatus", a.status)]);
+        // This route has no paging of its own either.
+        let path = query.on("/dna/intent/api/v1/issues");
+        Ok(PageOf::<Issue>::cut(api.read::<Vec<VendorIssue>>(&cx, &path).await?, page))
     })
 }
 
@@ -122,36 +107,40 @@ struct CategoryHealth {
 }
 
 pub(super) fn get_network_health(api: &Arc<Api>) -> Arc<dyn Tool> {
-    let api = Arc::clone(api);
     let spec = ToolSpec::new::<NoArguments, NetworkHealth>(
         "get_network_health",
         "Get network health",
         "Shows the health score of the whole network and of each kind of device.",
     )
     .cache_for(Duration::from_secs(10));
-    typed(spec, move |cx, _: NoArguments| {
-        let api = Arc::clone(&api);
-        async move {
-            let health: VendorHealth = api.get(&cx, "/dna/intent/api/v1/network-health").await?;
-            let latest = health.response.into_iter().next();
-            Ok(NetworkHealth {
-                score: health.latest_health_score.or_else(|| latest.as_ref().and_then(|l| l.health_score)),
-                measured_at: latest.and_then(|l| l.time),
-                monitored_devices: health.monitored_devices,
-                total_devices: health.total_devices,
-                categories: health
-                    .distribution
-                    .into_iter()
-                    .map(|c| CategoryHealth {
-                        category: c.category,
-                        score: c.health_score,
-                        total: c.total_count,
-                        good: c.good_count,
-                        fair: c.fair_count,
-                        bad: c.bad_count,
-                    })
-                    .collect(),
-            })
-        }
+    single(api, spec, |api, cx, _: NoArguments| async move {
+        let health: VendorHealth = api.get(&cx, "/dna/intent/api/v1/network-health").await?;
+        Ok(NetworkHealth::from(health))
     })
+}
+
+impl From<VendorHealth> for NetworkHealth {
+    fn from(health: VendorHealth) -> Self {
+        let latest = health.response.into_iter().next();
+        Self {
+            score: health.latest_health_score.or_else(|| latest.as_ref().and_then(|l| l.health_score)),
+            measured_at: latest.and_then(|l| l.time),
+            monitored_devices: health.monitored_devices,
+            total_devices: health.total_devices,
+            categories: health.distribution.into_iter().map(CategoryHealth::from).collect(),
+        }
+    }
+}
+
+impl From<VendorCategory> for CategoryHealth {
+    fn from(c: VendorCategory) -> Self {
+        Self {
+            category: c.category,
+            score: c.health_score,
+            total: c.total_count,
+            good: c.good_count,
+            fair: c.fair_count,
+            bad: c.bad_count,
+        }
+    }
 }

@@ -8,10 +8,10 @@ use platform::{Error, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
-use tool_runtime::tool::typed;
 use tool_runtime::{Tool, ToolCx, ToolSpec};
 
 use super::devices::DEVICE;
+use super::single;
 use crate::client::{Api, Query, segment};
 
 const TEMPLATES: &str = "/dna/intent/api/v1/template-programmer/template";
@@ -38,14 +38,14 @@ struct VendorTemplate {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct VendorVersion {
-    pub(super) id: String,
+struct VendorVersion {
+    id: String,
     /// A number, as text.
-    pub(super) version: Option<Json>,
+    version: Option<Json>,
 }
 
 impl VendorVersion {
-    pub(super) fn number(&self) -> Option<u64> {
+    fn number(&self) -> Option<u64> {
         match self.version.as_ref()? {
             Json::String(text) => text.parse().ok(),
             other => other.as_u64(),
@@ -82,33 +82,31 @@ struct Templates {
 }
 
 pub(super) fn get_all_templates(api: &Arc<Api>) -> Arc<dyn Tool> {
-    let api = Arc::clone(api);
     let spec = ToolSpec::new::<AllTemplates, Templates>(
         "get_all_templates",
         "List templates",
         "Lists all configuration templates with their projects and latest committed versions.",
     );
-    typed(spec, move |cx, args: AllTemplates| {
-        let api = Arc::clone(&api);
-        async move {
-            let query = Query::default().with("unCommitted", Some(true));
-            let all: Vec<VendorTemplate> = api.get(&cx, &query.on(TEMPLATES)).await?;
-            let wanted = |t: &VendorTemplate| args.project.is_none() || t.project_name == args.project;
-            let templates: Vec<_> = all
-                .into_iter()
-                .filter(wanted)
-                .map(|t| TemplateRow {
-                    latest_version: t.versions_info.iter().filter_map(VendorVersion::number).max(),
-                    template_id: t.template_id,
-                    name: t.name,
-                    project_id: t.project_id,
-                    project: t.project_name,
-                    composite: t.composite,
-                })
-                .collect();
-            Ok(Templates { status: "success".to_owned(), count: templates.len(), templates })
-        }
+    single(api, spec, |api, cx, args: AllTemplates| async move {
+        let all: Vec<VendorTemplate> =
+            api.get(&cx, &Query::default().with("unCommitted", Some(true)).on(TEMPLATES)).await?;
+        let wanted = |t: &VendorTemplate| args.project.is_none() || t.project_name == args.project;
+        let templates: Vec<_> = all.into_iter().filter(wanted).map(TemplateRow::from).collect();
+        Ok(Templates { status: "success".to_owned(), count: templates.len(), templates })
     })
+}
+
+impl From<VendorTemplate> for TemplateRow {
+    fn from(t: VendorTemplate) -> Self {
+        Self {
+            latest_version: t.versions_info.iter().filter_map(VendorVersion::number).max(),
+            template_id: t.template_id,
+            name: t.name,
+            project_id: t.project_id,
+            project: t.project_name,
+            composite: t.composite,
+        }
+    }
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -187,41 +185,45 @@ struct Parameter {
 }
 
 pub(super) fn get_template(api: &Arc<Api>) -> Arc<dyn Tool> {
-    let api = Arc::clone(api);
     let spec = ToolSpec::new::<OneTemplate, Template>(
         "get_template",
         "Get a template",
         "Shows one configuration template: its text and its parameters.",
     );
-    typed(spec, move |cx, args: OneTemplate| {
-        let api = Arc::clone(&api);
-        async move {
-            let t: VendorTemplateDetail = api.get(&cx, &format!("{TEMPLATES}/{}", segment(&args.template_id)?)).await?;
-            let content = t.template_content.unwrap_or_default();
-            Ok(Template {
-                template_id: t.id,
-                name: t.name,
-                description: t.description,
-                project: t.project_name,
-                language: t.language,
-                software_type: t.software_type,
-                failure_policy: t.failure_policy,
-                version: t.version.map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)),
-                content: device_config::mask(device_config::Platform::IosXe, &content).text,
-                parameters: t
-                    .template_params
-                    .into_iter()
-                    .map(|p| Parameter {
-                        name: p.parameter_name,
-                        kind: p.data_type,
-                        required: p.required.unwrap_or(false),
-                        description: p.description,
-                        default: p.default_value.filter(|v| !v.is_null()),
-                    })
-                    .collect(),
-            })
-        }
+    single(api, spec, |api, cx, args: OneTemplate| async move {
+        let path = format!("{TEMPLATES}/{}", segment(&args.template_id)?);
+        api.get::<VendorTemplateDetail>(&cx, &path).await.map(Template::from)
     })
+}
+
+impl From<VendorTemplateDetail> for Template {
+    fn from(t: VendorTemplateDetail) -> Self {
+        let content = t.template_content.unwrap_or_default();
+        Self {
+            template_id: t.id,
+            name: t.name,
+            description: t.description,
+            project: t.project_name,
+            language: t.language,
+            software_type: t.software_type,
+            failure_policy: t.failure_policy,
+            version: t.version.map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)),
+            content: device_config::mask(device_config::Platform::IosXe, &content).text,
+            parameters: t.template_params.into_iter().map(Parameter::from).collect(),
+        }
+    }
+}
+
+impl From<VendorParameter> for Parameter {
+    fn from(p: VendorParameter) -> Self {
+        Self {
+            name: p.parameter_name,
+            kind: p.data_type,
+            required: p.required.unwrap_or(false),
+            description: p.description,
+            default: p.default_value.filter(|v| !v.is_null()),
+        }
+    }
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -258,7 +260,6 @@ struct Preview {
 }
 
 pub(super) fn preview_template(api: &Arc<Api>) -> Arc<dyn Tool> {
-    let api = Arc::clone(api);
     let spec = ToolSpec::new::<PreviewTemplate, Preview>(
         "preview_template",
         "Preview a template",
@@ -266,10 +267,7 @@ pub(super) fn preview_template(api: &Arc<Api>) -> Arc<dyn Tool> {
     )
     .targets(DEVICE)
     .example(json!({"template_id": "…", "device_id": "…", "params": {"vlan_id": 120}}));
-    typed(spec, move |cx, args: PreviewTemplate| {
-        let api = Arc::clone(&api);
-        async move { preview(&api, &cx, args).await }
-    })
+    single(api, spec, |api, cx, args: PreviewTemplate| async move { preview(&api, &cx, args).await })
 }
 
 async fn preview(api: &Api, cx: &ToolCx, args: PreviewTemplate) -> Result<Preview, Error> {
@@ -284,7 +282,7 @@ async fn preview(api: &Api, cx: &ToolCx, args: PreviewTemplate) -> Result<Previe
     let errors = match found.validation_errors {
         None | Some(Json::Null) => Vec::new(),
         Some(Json::Array(errors)) => errors.iter().map(readable).collect(),
-        Some(Json::Object(errors)) if errors.is_empty() => Vec::new(),
+        Some(Json::Object(errors)) => errors.iter().map(|(name, e)| format!("{name}: {}", readable(e))).collect(),
         Some(other) => vec![readable(&other)],
     };
     Ok(Preview {
@@ -299,16 +297,21 @@ fn readable(error: &Json) -> String {
     error.as_str().map_or_else(|| error.to_string(), str::to_owned)
 }
 
-/// The id of the latest committed version: only that may be deployed.
-pub(super) async fn latest_version(api: &Api, cx: &ToolCx, template_id: &str) -> Result<Option<String>, Error> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Versions {
-        #[serde(default)]
-        versions_info: Vec<VendorVersion>,
-    }
+/// What of a template may be deployed.
+pub(super) struct Deployable {
+    /// Id of the latest committed version.
+    pub(super) version: String,
+    /// Made of other templates.
+    pub(super) composite: bool,
+}
+
+/// The latest committed version: only that may be deployed.
+pub(super) async fn deployable(api: &Api, cx: &ToolCx, template_id: &str) -> Result<Option<Deployable>, Error> {
     let path = format!("{TEMPLATES}/version/{}", segment(template_id)?);
-    let found: Vec<Versions> = api.get(cx, &path).await?;
-    let versions = found.into_iter().flat_map(|v| v.versions_info);
-    Ok(versions.max_by_key(VendorVersion::number).map(|v| v.id))
+    let found: Vec<VendorTemplate> = api.get(cx, &path).await?;
+    let of = |t: VendorTemplate| {
+        let latest = t.versions_info.into_iter().max_by_key(VendorVersion::number)?;
+        Some(Deployable { version: latest.id, composite: t.composite })
+    };
+    Ok(found.into_iter().find_map(of))
 }

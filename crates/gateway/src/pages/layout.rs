@@ -92,9 +92,30 @@ pub(super) fn failed(error: &Error) -> Response {
     page(status, "That did not work", &content)
 }
 
-/// A document of ours, shown as it is written.
+/// A document of ours. Of Markdown it knows what our error pages use: headings, paragraphs, lists and `code`.
 pub(crate) fn document(title: &str, text: &str) -> Response {
-    page(StatusCode::OK, title, &html! { pre.document { (text) } })
+    let blocks = text.split("\n\n").map(str::trim).filter(|block| !block.is_empty() && !block.starts_with("# "));
+    let content = html! {
+        @for block in blocks {
+            @if let Some(heading) = block.strip_prefix("## ") {
+                h2 { (inline(heading)) }
+            } @else if block.starts_with("- ") {
+                ul { @for item in block.split("- ").filter(|i| !i.is_empty()) { li { (inline(item)) } } }
+            } @else {
+                p { (inline(block)) }
+            }
+        }
+    };
+    page(StatusCode::OK, title, &content)
+}
+
+/// Every second part between backticks is code.
+fn inline(text: &str) -> Markup {
+    html! {
+        @for (index, part) in text.split('`').enumerate() {
+            @if index % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
 }
 
 /// The first page: what this is, and where to connect.

@@ -216,30 +216,7 @@ fn ready(config: &Config, people: &People, simulated: &Simulated) -> Ready {
 fn announce(options: &LabOptions, state: &LabState, ready: &Ready) -> Result<()> {
     let line = serde_json::to_string(ready).map_err(Error::internal)?;
     write_private(&state.ready(), line.as_bytes()).map_err(Error::internal)?;
-    let text = if options.json { format!("{line}\n") } else { in_words(state, ready) };
+    let text = if options.json { format!("{line}\n") } else { ready.in_words(state.root()) };
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Error::internal)
-}
-
-/// Where to click and what to paste.
-fn in_words(state: &LabState, ready: &Ready) -> String {
-    let folder = state.root().display();
-    let mut text = format!("\nInterlock's lab is running at {}\n\nMCP servers (Streamable HTTP):\n", ready.url);
-    for (name, url) in &ready.mcp {
-        text.push_str(&format!("  {name:<22} {url}\n"));
-    }
-    text.push_str("\nPeople (password, groups):\n");
-    for user in &ready.users {
-        let groups = if user.groups.is_empty() { "no group".to_owned() } else { user.groups.join(", ") };
-        text.push_str(&format!("  {:<8} {}   {groups}\n", user.name, user.password));
-    }
-    text.push_str(&format!(
-        "\nTry, in another terminal:\n  interlock lab story --state {folder}\n  \
-         TOKEN=$(interlock lab token --state {folder} --user alice)\n  \
-         curl -H \"Authorization: Bearer $TOKEN\" {}/api/v1/mcp/catalyst-center/tools\n  \
-         interlock lab otp --state {folder} --user alice     # the second factor, when a page asks for it\n\n\
-         Stop with Ctrl-C. The state folder {folder} can be used again.\n",
-        ready.url
-    ));
-    text
 }

@@ -40,6 +40,17 @@ pub struct PageOf<R> {
     pub more: bool,
 }
 
+impl<R> PageOf<R> {
+    /// Cuts a page out of a whole list, for targets whose list has no paging of its own.
+    pub fn cut<V: Into<R>>(all: Vec<V>, page: PageRequest) -> Self {
+        let total = all.len() as u64;
+        let skip = usize::try_from(page.offset).unwrap_or(usize::MAX);
+        let rows: Vec<R> = all.into_iter().skip(skip).take(page.limit as usize).map(Into::into).collect();
+        let more = page.offset + (rows.len() as u64) < total;
+        Self { rows, total: Some(total), more }
+    }
+}
+
 /// A page as callers see it.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Page {
@@ -69,7 +80,7 @@ where
 struct Cursor {
     /// Offset.
     o: u64,
-    /// First 8 bytes of the digest of the arguments, in hexadecimal.
+    /// First 8 bytes of the digest of the tool's name and arguments, in hexadecimal.
     a: String,
 }
 
@@ -88,6 +99,11 @@ where
     L: Listing<A, R>,
 {
     spec.output = page_schema::<R>();
+    let members: Vec<_> = spec
+        .output
+        .pointer("/properties/items/items/properties")
+        .and_then(Json::as_object)
+        .map_or_else(Vec::new, |m| m.keys().cloned().collect());
     if let Some(properties) = spec.input.as_object_mut().map(|o| o.entry("properties").or_insert_with(|| json!({})))
         && let Some(properties) = properties.as_object_mut()
     {
@@ -104,7 +120,7 @@ where
         properties.insert(
             "fields".into(),
             json!({"type": "array", "maxItems": 50, "uniqueItems": true,
-            "items": {"type": "string", "maxLength": 64}, "description": "Only these members of each row."}),
+            "items": {"enum": members}, "description": "Only these members of each row."}),
         );
     }
     Arc::new(PagedTool { spec, list, types: std::marker::PhantomData })
@@ -142,7 +158,7 @@ where
 
     async fn call(&self, cx: ToolCx, arguments: Json) -> Result<ToolOutput, Error> {
         let (arguments, page, fields) = split(arguments)?;
-        let binding = binding_of(&arguments)?;
+        let binding = binding_of(self.spec.name, &arguments)?;
         let request = page_request(&page, &binding)?;
         let arguments: A = parse_arguments(arguments)?;
         let found = (self.list)(cx, arguments, request).await?;
@@ -170,8 +186,8 @@ fn split(mut arguments: Json) -> Result<(Json, Asked, Option<Vec<String>>), Erro
     Ok((arguments, asked, fields))
 }
 
-fn binding_of(arguments: &Json) -> Result<String, Error> {
-    let mut digest = canonical::digest_hex(arguments)?;
+fn binding_of(tool: &str, arguments: &Json) -> Result<String, Error> {
+    let mut digest = canonical::digest_hex(&(tool, arguments))?;
     digest.truncate(16);
     Ok(digest)
 }

@@ -21,8 +21,14 @@ pub(super) struct Intended {
 }
 
 /// How far a tool says that its side effect has come.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Progress(Arc<AtomicU8>);
+
+impl Progress {
+    fn unknown() -> Self {
+        Self(Arc::new(AtomicU8::new(SILENT)))
+    }
+}
 
 /// The tool has not said: only its error can tell.
 const SILENT: u8 = 0;
@@ -85,7 +91,7 @@ pub(super) async fn open(
     guard: &mut AuditGuard,
 ) -> Result<Intended, Error> {
     if !call.tool.risk.is_write() {
-        return Ok(Intended { call_id: None, progress: Progress::default() });
+        return Ok(Intended { call_id: None, progress: Progress::unknown() });
     }
     let call_id = cx.request_id.to_string();
     let body = json!({
@@ -98,7 +104,7 @@ pub(super) async fn open(
         close(road, &call_id, "not_started", None).await;
         return Err(error);
     }
-    Ok(Intended { call_id: Some(call_id), progress: Progress::default() })
+    Ok(Intended { call_id: Some(call_id), progress: Progress::unknown() })
 }
 
 /// The credential could not be leased: nothing happened, and the key is free again.

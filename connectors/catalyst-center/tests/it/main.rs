@@ -1,0 +1,12 @@
+//! The connector against the simulated Catalyst Center, over real sockets. Where to go next: `lab` starts one, `reading`
+//! and `deploying` are the tools, `session` and `faults` what goes wrong, `masking` the secrets, `golden` the snapshots.
+
+mod deploying;
+mod faults;
+mod golden;
+mod lab;
+mod list_tools;
+mod masking;
+mod reading;
+mod road;
+mod session;

@@ -1,0 +1,20 @@
+//! The platform from outside: every test talks to a lab that the shipped program started, over sockets, with tokens from
+//! the issuer's own pages.
+//!
+//! `lab` starts and kills labs, `caller` speaks MCP and REST; every other module is one subject. Tests that change nothing
+//! for others share a lab; those that move the clock or kill the platform have their own.
+#![cfg(test)]
+
+mod audience;
+mod audit;
+mod burst;
+mod caller;
+mod clock;
+mod deny_by_default;
+mod doors;
+mod hostile;
+mod idempotency;
+mod lab;
+mod references;
+mod roles;
+mod step_up;

@@ -1,0 +1,67 @@
+//! The role × tool matrix of the lab's profile, through the pipeline, with real tokens: what is listed, and what a call
+//! comes to. Both doors have to agree.
+
+use std::collections::BTreeSet;
+
+use platform::Json;
+use serde_json::json;
+
+use crate::caller::{Answer, CENTER, Caller, EMEA, OWN};
+
+const PEOPLE: [&str; 5] = ["alice", "sam", "dora", "ada", "vic"];
+
+/// Arguments that pass the schema of every tool; ids are of things that exist, where that decides anything.
+fn arguments(tool: &str, device: &str) -> Json {
+    let nobody = "00000000-0000-4000-8000-000000000000";
+    match tool {
+        "get_device" | "get_device_config" | "list_interfaces" => json!({"device_id": device}),
+        "get_template" => json!({"template_id": nobody}),
+        "preview_template" | "deploy_template" => json!({"template_id": nobody, "device_id": device}),
+        "get_deployment" => json!({"deployment_id": nobody}),
+        "echo" => json!({"message": "hello"}),
+        "search_tools" => json!({"query": "device"}),
+        _ => json!({}),
+    }
+}
+
+fn said(listed: bool, answer: &Answer) -> String {
+    let listed = if listed { "listed" } else { "hidden" };
+    format!("{listed} {} {}", answer.status, answer.code().unwrap_or("ok"))
+}
+
+#[tokio::test]
+async fn t10_the_matrix_of_roles_and_tools_is_as_written() {
+    // Elevations of other tests would show: a lab of its own.
+    let caller = Caller::new(std::sync::Arc::new(crate::lab::Lab::start()));
+    let ada = caller.lab.token("ada").await;
+    let mut principals = Vec::new();
+    for person in PEOPLE {
+        principals.push((person, caller.lab.token(person).await));
+    }
+    principals.push(("lab-automation", caller.lab.automation_token(&caller.http).await));
+
+    let mut table = String::new();
+    for server in [CENTER, EMEA, OWN] {
+        let device = match server {
+            OWN => String::new(),
+            _ => caller.switches(&ada, server).await.remove(0),
+        };
+        for tool in caller.tools(&ada, server).await {
+            table.push_str(&format!("{server} {tool}\n"));
+            let arguments = arguments(&tool, &device);
+            for (name, token) in &principals {
+                let seen: BTreeSet<String> = caller.tools(token, server).await;
+                let rest = caller.rest(token, server, &tool, &arguments).await;
+                let mcp = caller.mcp(token, server, &tool, &arguments).await;
+                let same = match (rest.code(), mcp.code()) {
+                    (Some("tool_unknown"), Some("unknown_tool")) => true,
+                    (rest, mcp) => rest == mcp,
+                };
+                assert!(same, "the doors disagree on {server} {tool} for {name}: {rest:?} {mcp:?}");
+                assert_eq!(mcp.status, 200, "T11: no HTTP error in the middle of a call: {mcp:?}");
+                table.push_str(&format!("  {name:<15} {}\n", said(seen.contains(&tool), &rest)));
+            }
+        }
+    }
+    insta::assert_snapshot!("role_by_tool_lab_open", table);
+}
