@@ -40,12 +40,12 @@ struct Arguments {
     /// Rounds; the middle one by CPU time is told.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// The released binary.
-    #[arg(long, default_value = "target/release/interlock")]
-    binary: PathBuf,
-    /// Where the JSON goes, besides the table on standard output.
-    #[arg(long, default_value = "target/bench.json")]
-    out: PathBuf,
+    /// The released binary; the one beside this program when left out.
+    #[arg(long)]
+    binary: Option<PathBuf>,
+    /// Where the JSON goes, besides the table on standard output; `bench.json` beside this program when left out.
+    #[arg(long)]
+    out: Option<PathBuf>,
     /// Be a yardstick instead; the benchmark starts itself with this.
     #[arg(long, hide = true)]
     bare: Option<Bare>,
@@ -64,6 +64,9 @@ fn main() -> Result<()> {
 
 async fn measure(arguments: &Arguments) -> Result<()> {
     let Arguments { calls, rounds, binary, out, .. } = arguments;
+    let myself = std::env::current_exe()?;
+    let beside = |given: &Option<PathBuf>, name: &str| given.clone().unwrap_or_else(|| myself.with_file_name(name));
+    let (binary, out) = (beside(binary, "interlock"), beside(out, "bench.json"));
     ensure!(*rounds > 0 && calls / rounds > 0, "at least one call in each round is needed");
     let binary = binary.canonicalize().with_context(|| {
         format!("{} is not there; build it with `cargo build --release --bin interlock`", binary.display())
@@ -111,7 +114,7 @@ async fn measure(arguments: &Arguments) -> Result<()> {
         cases: numbers,
     };
     lab.stop()?;
-    std::fs::write(out, serde_json::to_string_pretty(&report)?)?;
+    std::fs::write(&out, serde_json::to_string_pretty(&report)?)?;
     say(&report)?;
     say(format_args!("the same as JSON, with a command for each case: {}", out.display()))?;
     Ok(())

@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: the measurements, in a release build. What is measured and how lives in `bench/`.
 
+use std::process::Command;
+
 use anyhow::Result;
 
 use crate::{machine, terminal, workspace};
@@ -14,16 +16,16 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     terminal::say("building interlock and its benchmark with optimisation (cold: about 15 minutes on two cores)");
     let root = workspace::root();
-    let mut build = machine::cargo();
-    machine::run(build.current_dir(&root).args([
+    // In one build: two would resolve features twice and compile libraries again.
+    machine::run(machine::cargo().current_dir(&root).args([
         "build",
         "--release",
-        "--bin",
-        "interlock",
         "--package",
         "interlock-cli",
+        "--package",
+        "interlock-bench",
     ]))?;
-    let mut bench = machine::cargo();
-    bench.current_dir(&root).args(["run", "--release", "--package", "interlock-bench", "--"]).args(&arguments.rest);
-    machine::run(&mut bench)
+    let released = workspace::metadata()?.target_directory.join("release");
+    let mut bench = Command::new(released.join("interlock-bench"));
+    machine::run(bench.current_dir(&root).args(&arguments.rest))
 }

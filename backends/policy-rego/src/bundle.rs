@@ -136,10 +136,15 @@ impl Bundle {
 
     /// The first 16 hexadecimal digits of the SHA-256 over sources, data and profile.
     pub fn revision(&self) -> Result<String, ActivationError> {
-        let mut digest = canonical::digest_hex(&(&self.sources, &self.data, self.profile.as_str()))
-            .map_err(|error| ActivationError::Data { name: "*".to_owned(), reason: error.to_string() })?;
+        let mut digest = self.digest()?;
         digest.truncate(16);
         Ok(digest)
+    }
+
+    /// The whole SHA-256 behind [`Self::revision`], hexadecimal.
+    pub(crate) fn digest(&self) -> Result<String, ActivationError> {
+        canonical::digest_hex(&(&self.sources, &self.data, self.profile.as_str()))
+            .map_err(|error| ActivationError::Data { name: "*".to_owned(), reason: error.to_string() })
     }
 
     /// Sources that answer.

@@ -12,6 +12,7 @@ use platform::{Error, Json};
 use crate::activation::{self, Accepted, ActivationError, Revision, TestReport};
 use crate::bundle::Bundle;
 use crate::machine::{self, Limits};
+use crate::passed_gate::PassedGate;
 use crate::{answer, explain};
 
 /// Answers authorisation questions with the active bundle. Evaluations run on the calling thread, tens of microseconds
@@ -25,6 +26,22 @@ impl RegoEngine {
     /// The bundle that ships in the binary.
     pub fn embedded(profile: Profile) -> Result<Self, ActivationError> {
         Self::new(Bundle::embedded(profile)?)
+    }
+
+    /// The bundle that ships in the binary; `passed` spares it the gate when this very program let it through before.
+    pub fn embedded_unless_passed(profile: Profile, passed: &PassedGate) -> Result<Self, ActivationError> {
+        Self::unless_passed(Bundle::embedded(profile)?, passed)
+    }
+
+    /// Private to the crate: only the embedded bundle may be spared.
+    pub(crate) fn unless_passed(bundle: Bundle, passed: &PassedGate) -> Result<Self, ActivationError> {
+        if passed.holds_for(&bundle) {
+            bundle.risk_table()?;
+            return Ok(Self { active: ArcSwap::from_pointee(activation::compile(bundle)?) });
+        }
+        let engine = Self::new(bundle)?;
+        passed.keep(&engine.active.load().bundle);
+        Ok(engine)
     }
 
     /// A bundle from a folder of the shape of `policies/`.

@@ -12,7 +12,9 @@ mod bundle;
 mod engine;
 mod explain;
 mod machine;
+mod passed_gate;
 
 pub use self::activation::{ActivationError, Revision, TestOutcome, TestReport};
 pub use self::bundle::Bundle;
 pub use self::engine::RegoEngine;
+pub use self::passed_gate::PassedGate;

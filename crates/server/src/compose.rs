@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use audit_log::{AuditLogFile, AuditOptions};
 use axum::Router;
@@ -23,7 +23,7 @@ use platform::shared::RateLimit;
 use platform::store::{Op, Store};
 use platform::telemetry::Metrics;
 use platform::{Error, ErrorKind, Result, SharedClock};
-use policy_rego::RegoEngine;
+use policy_rego::{PassedGate, RegoEngine};
 use secrets_local::LocalSecrets;
 use shared_local::LocalShared;
 use store_sqlite::SqliteStore;
@@ -204,7 +204,13 @@ pub(crate) fn open_policy(config: &Config) -> Result<RegoEngine> {
         .parse()
         .map_err(|e| Error::new(ErrorKind::InvalidInput, "policy_profile_unknown", format!("{e}.")))?;
     let engine = match config.policy.url.split_once(':') {
-        Some(("rego", "embedded")) => RegoEngine::embedded(profile),
+        Some(("rego", "embedded")) => match this_program() {
+            Some(program) => {
+                let record = config.platform.state.join(format!("policy-gate-{}", profile.as_str()));
+                RegoEngine::embedded_unless_passed(profile, &PassedGate::new(record, program))
+            }
+            None => RegoEngine::embedded(profile),
+        },
         Some(("rego", folder)) if !folder.is_empty() => RegoEngine::from_dir(Path::new(folder), profile),
         _ => {
             return Err(Error::new(
@@ -218,6 +224,14 @@ pub(crate) fn open_policy(config: &Config) -> Result<RegoEngine> {
         }
     };
     Ok(engine?)
+}
+
+/// Names the exact program that runs: a rebuilt or replaced one has another size or time.
+fn this_program() -> Option<String> {
+    let path = std::env::current_exe().ok()?;
+    let metadata = path.metadata().ok()?;
+    let modified = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(format!("{} {} {}", path.display(), metadata.len(), modified.as_nanos()))
 }
 
 fn instances(
