@@ -269,7 +269,10 @@ impl Pipeline {
         let executed =
             guard.stage("execute", execute::execute(self, cx, &call, &authorised, &reserved, &intended, &leased)).await;
         let checked = guard.lap("output", || executed.and_then(|output| output::check(self, &call, output)));
-        let answer = guard.lap("redact", || checked.map(|output| redact::redact(output, &leased)));
+        let answer = guard.lap("redact", || match checked {
+            Ok(output) => Ok(redact::redact(output, &leased)),
+            Err(error) => Err(redact::failure(error, &leased)),
+        });
         let answer = intent::settle(self, &call, intended, reserved, answer).await?;
         cache::keep(self, &call, &authorised, &answer).await?;
         Ok(answer)
