@@ -225,8 +225,9 @@ impl Pipeline {
         guard.validated(&call);
         let facts = guard.stage("targets", targets::load(self, cx, &call)).await?;
         guard.targets(&facts);
-        let authorised = guard.stage("authorise", authorise::authorise(self, cx, &call, facts)).await?;
-        guard.decided(authorised.decision());
+        let decided = guard.stage("authorise", authorise::authorise(self, cx, &call, facts)).await?;
+        guard.decided(decided.decision());
+        let authorised = decided.granted()?;
         if let Some(answer) = guard.stage("replay", replay::replay(self, cx, &call)).await? {
             return Ok(Admitted::Answered(answer));
         }
