@@ -21,8 +21,14 @@ pub(super) struct Intended {
 }
 
 /// How far a tool says that its side effect has come.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Progress(Arc<AtomicU8>);
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self(Arc::new(AtomicU8::new(SILENT)))
+    }
+}
 
 /// The tool has not said: only its error can tell.
 const SILENT: u8 = 0;
