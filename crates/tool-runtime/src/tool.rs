@@ -216,7 +216,12 @@ where
 
 /// Arguments of a tool as its type; what the schema lets through and the type does not is the caller's mistake too.
 pub fn parse_arguments<A: DeserializeOwned>(arguments: Json) -> Result<A, Error> {
-    serde_json::from_value(arguments).map_err(|e| {
-        Error::new(platform::ErrorKind::InvalidInput, "invalid_arguments", format!("The arguments do not fit: {e}."))
+    serde_json::from_value(arguments).map_err(|_| {
+        // Serde's own message repeats the value it stumbled over.
+        Error::new(
+            platform::ErrorKind::InvalidInput,
+            "invalid_arguments",
+            "The arguments fit the tool's schema and still cannot be read as what the tool needs. Correct them.",
+        )
     })
 }

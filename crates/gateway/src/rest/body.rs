@@ -28,12 +28,14 @@ pub(super) async fn arguments(request: Request) -> Result<Json, Problem> {
         return Err(Problem::from(error).with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
     }
     let value: Json = serde_json::from_slice(&bytes).map_err(|e| malformed(format!("The body is not JSON ({e}).")))?;
-    let call: ToolCall = serde_json::from_value(value).map_err(|_| {
-        Problem::from(Error::new(
+    // Serde reads a struct out of a list too: `[]` would pass as a call without arguments.
+    let call = if value.is_object() { serde_json::from_value::<ToolCall>(value).ok() } else { None };
+    let call = call.ok_or_else(|| {
+        Error::new(
             ErrorKind::InvalidInput,
             "invalid_arguments",
             "The body must be an object with the one member `arguments`, itself an object.",
-        ))
+        )
     })?;
     Ok(Json::Object(call.arguments))
 }
