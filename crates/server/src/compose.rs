@@ -122,7 +122,19 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         limits: limits(config),
     });
 
-    let builtin = open_issuer(config, master, &clock, &store, &secrets, &audit, &refusals, &base).await?;
+    let builtin = match config.issuer.iter().find(|i| i.builtin) {
+        Some(builtin) => Some(Issuer::open(IssuerOptions {
+            url: builtin.url.clone(),
+            platform: base.clone(),
+            clock: Arc::clone(&clock),
+            store: Arc::clone(&store),
+            audit: audit.clone(),
+            refusals: Arc::clone(&refusals),
+            signing_key: keys::issuer(secrets.as_ref()).await?,
+            sealing_key: derive_key(master, "issuer")?,
+        })?),
+        None => None,
+    };
     let entries = config.issuer.iter().map(|i| entry(i, &observer)).collect::<Result<Vec<_>>>()?;
     let floors = Arc::new(RevocationFloors::default());
     let tokens = Arc::new(Verifier::new(entries, base.clone(), Arc::clone(&clock), floors)?);
@@ -263,30 +275,6 @@ fn limits(config: &Config) -> Limits {
         max_result: limits.max_result,
         ..Limits::default()
     }
-}
-
-async fn open_issuer(
-    config: &Config,
-    master: &SecretKey,
-    clock: &SharedClock,
-    store: &Arc<dyn Store>,
-    secrets: &Arc<dyn SecretStore>,
-    audit: &Arc<AuditLogFile>,
-    refusals: &Arc<RefusalCounter>,
-    base: &BaseUrl,
-) -> Result<Option<Issuer>> {
-    let Some(builtin) = config.issuer.iter().find(|i| i.builtin) else { return Ok(None) };
-    let issuer = Issuer::open(IssuerOptions {
-        url: builtin.url.clone(),
-        platform: base.clone(),
-        clock: Arc::clone(clock),
-        store: Arc::clone(store),
-        audit: audit.clone(),
-        refusals: Arc::clone(refusals),
-        signing_key: keys::issuer(secrets.as_ref()).await?,
-        sealing_key: derive_key(master, "issuer")?,
-    })?;
-    Ok(Some(issuer))
 }
 
 /// Below `/issuer`, and its metadata where RFC 8414 inserts the well-known part.

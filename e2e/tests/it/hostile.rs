@@ -37,7 +37,7 @@ async fn exchange(caller: &Caller, bytes: &[u8], half_close: bool) -> Option<Raw
         socket.shutdown().await.unwrap();
     }
     let mut answer = Vec::new();
-    let mut buffer = [0; 16_384];
+    let mut buffer = vec![0; 16_384];
     while let Ok(read) = socket.read(&mut buffer).await {
         if read == 0 {
             break;
