@@ -1,5 +1,6 @@
 //! A tool: its published description, and the function behind it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,8 +8,8 @@ use async_trait::async_trait;
 use platform::policy::TargetFacts;
 use platform::{CallContext, Error, Json, SharedClock};
 use schemars::JsonSchema;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::connector::Lease;
 use crate::pipeline::IntentJournal;
@@ -143,10 +144,10 @@ pub struct ToolCx {
 }
 
 /// Work that goes on after the reply: REST answers 202 with a `Location` that makes this call.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FollowUp {
     /// A read tool of the same server.
-    pub tool: &'static str,
+    pub tool: Cow<'static, str>,
     /// Its arguments.
     pub arguments: Json,
 }

@@ -104,7 +104,7 @@ async fn answer(gateway: &Gateway, cx: Arc<CallContext>, request: CallRequest) -
     let (server, tool) = (request.server.clone(), request.tool.clone());
     match gateway.parts.pipeline.call(cx, request).await {
         Ok(answer) => success(&server, &tool, answer),
-        Err(error) => Problem::from(error).into_response(),
+        Err(error) => Problem::from(error).logged().into_response(),
     }
 }
 

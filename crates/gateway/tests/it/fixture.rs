@@ -73,7 +73,7 @@ impl Tool for Scripted {
             }
             "start_thing" => {
                 let arguments = json!({"text": "a b&c", "count": 3});
-                follow_up = Some(FollowUp { tool: "read_thing", arguments });
+                follow_up = Some(FollowUp { tool: "read_thing".into(), arguments });
             }
             "fail_thing" => {
                 let kind = serde_json::from_value(arguments["kind"].clone()).map_err(Error::internal)?;

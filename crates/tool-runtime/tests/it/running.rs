@@ -35,7 +35,7 @@ async fn t29_a_credential_that_the_target_echoes_is_masked_in_results_names_and_
         let structured = json!({"said": {"log": [format!("login {password} ok")], password.as_str(): 1}});
         Ok(ToolOutput {
             structured,
-            follow_up: Some(FollowUp { tool: "read_thing", arguments: json!({"text": password}) }),
+            follow_up: Some(FollowUp { tool: "read_thing".into(), arguments: json!({"text": password}) }),
         })
     });
     let answer = lab.call("read_thing", json!({})).await.unwrap();
