@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use platform::clock::SharedFileClock;
+use platform::policy::Profile;
 use platform::telemetry::{Format, Options};
 use serde_json::json;
 use server::lab::LabOptions;
@@ -37,6 +38,9 @@ pub(crate) struct Lab {
     /// Devices per simulated controller.
     #[arg(long, value_name = "N", default_value_t = 300)]
     devices: u32,
+    /// Policy profile: `lab-open` (changes need a second factor) or `production` (changes need an approved change too).
+    #[arg(long, value_name = "NAME", default_value_t = Profile::LabOpen)]
+    profile: Profile,
 }
 
 #[derive(Subcommand)]
@@ -83,9 +87,9 @@ impl Lab {
     pub(crate) async fn run(self, terminal: &Terminal) -> Outcome {
         match self.command {
             None => {
-                let Self { state, listen, devices, .. } = self;
+                let Self { state, listen, devices, profile, .. } = self;
                 log_by_the_labs_clock(&state)?;
-                let run = server::lab::run(LabOptions { state, listen, devices, json: terminal.json });
+                let run = server::lab::run(LabOptions { state, listen, devices, profile, json: terminal.json });
                 match Box::pin(run).await {
                     Ok(()) => Ok(()),
                     // Standard output belongs to the ready line alone.

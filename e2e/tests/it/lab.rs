@@ -26,6 +26,7 @@ const STOPPED_WITHIN: Duration = Duration::from_secs(20);
 pub(crate) struct Lab {
     child: Child,
     folder: TempDir,
+    profile: &'static str,
     pub(crate) ready: Ready,
     /// By person and audience. A sign-in costs a password hash; tokens live an hour.
     tokens: tokio::sync::Mutex<HashMap<(String, String), String>>,
@@ -45,12 +46,14 @@ impl Lab {
 
     /// A lab of its own.
     pub(crate) fn start() -> Self {
-        Self::start_in(TempDir::new().unwrap())
+        Self::start_under("lab-open")
     }
 
-    fn start_in(folder: TempDir) -> Self {
-        let (child, ready) = launch(folder.path());
-        Self { child, folder, ready, tokens: tokio::sync::Mutex::default() }
+    /// A lab under this policy profile.
+    pub(crate) fn start_under(profile: &'static str) -> Self {
+        let folder = TempDir::new().unwrap();
+        let (child, ready) = launch(folder.path(), profile);
+        Self { child, folder, profile, ready, tokens: tokio::sync::Mutex::default() }
     }
 
     /// Kill -9, and nothing else: the simulated network goes on.
@@ -61,7 +64,7 @@ impl Lab {
     /// Starts the killed program again over the same state folder.
     pub(crate) fn start_again(&mut self) {
         self.child.wait().unwrap();
-        let (child, ready) = launch(self.folder.path());
+        let (child, ready) = launch(self.folder.path(), self.profile);
         self.child = child;
         self.ready = ready;
         self.tokens = tokio::sync::Mutex::default();
@@ -217,10 +220,12 @@ pub(crate) fn binary() -> PathBuf {
     built
 }
 
-fn launch(folder: &Path) -> (Child, Ready) {
+fn launch(folder: &Path, profile: &str) -> (Child, Ready) {
     let log = File::options().create(true).append(true).open(folder.join("lab.log")).unwrap();
     let mut command = Command::new(binary());
-    command.args(["lab", "--json", "--listen", "127.0.0.1:0", "--state"]).arg(folder.join("state"));
+    command
+        .args(["lab", "--json", "--listen", "127.0.0.1:0", "--profile", profile, "--state"])
+        .arg(folder.join("state"));
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
     let out = child.stdout.take().unwrap();
     let (send, receive) = mpsc::channel();

@@ -1,4 +1,4 @@
-//! The role × tool matrix of the lab's profile, through the pipeline, with real tokens: what is listed, and what a call
+//! The role × tool matrix of both profiles, through the pipeline, with real tokens: what is listed, and what a call
 //! comes to. Both doors have to agree.
 
 use std::collections::BTreeSet;
@@ -30,9 +30,18 @@ fn said(listed: bool, answer: &Answer) -> String {
 }
 
 #[tokio::test]
-async fn t10_the_matrix_of_roles_and_tools_is_as_written() {
+async fn t10_the_matrix_of_roles_and_tools_in_the_open_lab_is_as_written() {
+    insta::assert_snapshot!("role_by_tool_lab_open", matrix("lab-open").await);
+}
+
+#[tokio::test]
+async fn t8_the_matrix_of_roles_and_tools_in_production_is_as_written() {
+    insta::assert_snapshot!("role_by_tool_production", matrix("production").await);
+}
+
+async fn matrix(profile: &'static str) -> String {
     // Elevations of other tests would show: a lab of its own.
-    let caller = Caller::new(std::sync::Arc::new(crate::lab::Lab::start()));
+    let caller = Caller::new(std::sync::Arc::new(crate::lab::Lab::start_under(profile)));
     let ada = caller.lab.token("ada").await;
     let mut principals = Vec::new();
     for person in PEOPLE {
@@ -63,5 +72,5 @@ async fn t10_the_matrix_of_roles_and_tools_is_as_written() {
             }
         }
     }
-    insta::assert_snapshot!("role_by_tool_lab_open", table);
+    table
 }

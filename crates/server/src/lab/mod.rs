@@ -16,6 +16,7 @@ use std::time::Duration;
 use issuer::{GrantType, Issuer, NewClient, NewUser};
 use platform::clock::SharedFileClock;
 use platform::config::{Config, IssuerConfig, ServerConfig, load};
+use platform::policy::Profile;
 use platform::resource::BaseUrl;
 use platform::secrets::SecretStore;
 use platform::{Error, ErrorKind, Result, Secret, SharedClock};
@@ -39,6 +40,8 @@ pub struct LabOptions {
     pub listen: SocketAddr,
     /// Devices per simulated controller.
     pub devices: u32,
+    /// Policy profile.
+    pub profile: Profile,
     /// Print the ready line on standard output and nothing else there; otherwise say it in words.
     pub json: bool,
 }
@@ -70,7 +73,7 @@ pub async fn run(options: LabOptions) -> Result<()> {
     // The world starts while the platform is put together.
     let simulated = tokio::spawn(simulated::start(state.clone(), options.devices));
 
-    let mut config = configuration(&state, address)?;
+    let mut config = configuration(&state, address, options.profile)?;
     let given = Given { config: &config, master: &master, clock: Arc::clone(&clock), address, with_echo: true };
     let stores = open_stores(&given)?;
     let secret = BTreeMap::from([("client_secret".to_owned(), people.pages_secret().clone())]);
@@ -96,8 +99,8 @@ pub async fn run(options: LabOptions) -> Result<()> {
     result
 }
 
-/// The lab's configuration: production's defaults, the built-in issuer, and the open profile.
-fn configuration(state: &LabState, address: SocketAddr) -> Result<Config> {
+/// The lab's configuration: production's defaults, and the built-in issuer.
+fn configuration(state: &LabState, address: SocketAddr, profile: Profile) -> Result<Config> {
     let mut config = load(None, [])?.config;
     let url = Url::parse(&format!("http://{address}")).map_err(Error::internal)?;
     let issuer = url.join("issuer").map_err(Error::internal)?;
@@ -106,7 +109,7 @@ fn configuration(state: &LabState, address: SocketAddr) -> Result<Config> {
     config.platform.state = state.root().to_owned();
     config.audit.url = "local:audit".to_owned();
     config.telemetry.open_metrics = true;
-    config.policy.profile = "lab-open".to_owned();
+    config.policy.profile = profile.to_string();
     config.secrets.master_key_file = state.master_key();
     config.limits.per_principal_per_minute = 60_000;
     config.limits.per_source_per_minute = 120_000;
