@@ -130,10 +130,12 @@ impl Api {
         let mut slot = self.slot.lock().await;
         match &*slot {
             // A call that leased before a rotation may use the session of the credential that came after.
-            Slot::Open(session) if session.version >= version && now < session.renew_at => {
-                if refused.is_none_or(|refused| !Arc::ptr_eq(refused, session)) {
-                    return Ok(Arc::clone(session));
-                }
+            Slot::Open(session)
+                if session.version >= version
+                    && now < session.renew_at
+                    && refused.is_none_or(|refused| !Arc::ptr_eq(refused, session)) =>
+            {
+                return Ok(Arc::clone(session));
             }
             Slot::Refused { version: known, until } if *known >= version && now < *until => {
                 return Err(error::rejected_credential());

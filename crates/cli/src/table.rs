@@ -29,7 +29,7 @@ pub(crate) fn of_objects(items: &[Json]) -> Option<String> {
     let mut names: Vec<&str> = first.keys().filter(plain).filter(told).map(String::as_str).collect();
     // What a person looks for first, then whatever there is.
     let rank = |name: &&str| ["name", "hostname", "title", "status"].iter().position(|n| n == name).unwrap_or(9);
-    names.sort_by_key(|name| rank(&name));
+    names.sort_by_key(|name| rank(name));
     names.truncate(COLUMNS);
     let rows: Vec<Vec<String>> = items.iter().map(|i| names.iter().map(|name| cell(&i[*name])).collect()).collect();
     (!names.is_empty()).then(|| table(&names, &rows))

@@ -23,13 +23,14 @@ struct Document<'a> {
 #[derive(Debug)]
 pub(crate) struct Problem {
     error: Error,
+    logged: bool,
     status: Option<StatusCode>,
     headers: HeaderMap,
 }
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        Self { error, status: None, headers: HeaderMap::new() }
+        Self { error, logged: false, status: None, headers: HeaderMap::new() }
     }
 }
 
@@ -37,6 +38,12 @@ impl Problem {
     /// Adds a header.
     pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
+        self
+    }
+
+    /// For errors of a call: the pipeline logged their details under the call's record.
+    pub(crate) fn logged(mut self) -> Self {
+        self.logged = true;
         self
     }
 
@@ -49,7 +56,7 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        if let Some(detail) = self.error.detail() {
+        if let Some(detail) = self.error.detail().filter(|_| !self.logged) {
             tracing::warn!(error.code = self.error.code(), error.message = detail, "request refused");
         }
         let status = self.status.or_else(|| StatusCode::from_u16(self.error.http_status()).ok());

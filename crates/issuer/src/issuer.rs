@@ -1,9 +1,9 @@
 //! [`Issuer`]: what it is opened with, and the state that its handlers share. Routes stand in `router`.
 
-use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::sync::Arc;
 
 use platform::audit::{AuditActor, AuditEntry, AuditLog, Outcome};
+use platform::audit_refusals::RefusalCounter;
 use platform::resource::BaseUrl;
 use platform::secret::SecretKey;
 use platform::store::Store;
@@ -14,14 +14,10 @@ use crate::clients::{Clients, NewClient};
 use crate::codes::Codes;
 use crate::keys::SigningKey;
 use crate::passwords::Passwords;
-use crate::refusals::Refusals;
 use crate::sealing::Sealer;
 use crate::sessions::Sessions;
 use crate::throttle::Throttle;
 use crate::users::{NewUser, User, Users};
-
-/// How often finished minutes of refusals go to the audit log.
-const REFUSAL_FLUSH: Duration = Duration::from_secs(5);
 
 /// What an issuer needs.
 pub struct IssuerOptions {
@@ -33,8 +29,10 @@ pub struct IssuerOptions {
     pub clock: SharedClock,
     /// Users, clients, and used one-time codes.
     pub store: Arc<dyn Store>,
-    /// Sign-ins, refusals and tokens are recorded there.
+    /// Sign-ins and tokens are recorded there.
     pub audit: Arc<dyn AuditLog>,
+    /// Counts who is refused before they are known (T25); the server runs it.
+    pub refusals: Arc<RefusalCounter>,
     /// Signs tokens.
     pub signing_key: SigningKey,
     /// Seals TOTP secrets in the store and the state of unfinished sign-ins in the pages. Must outlive a restart.
@@ -65,11 +63,11 @@ pub(crate) struct State {
     pub(crate) throttle: Throttle,
     pub(crate) sessions: Sessions,
     pub(crate) codes: Codes,
-    pub(crate) refusals: Refusals,
+    pub(crate) refusals: Arc<RefusalCounter>,
 }
 
 impl Issuer {
-    /// Opens the issuer inside a Tokio runtime; nothing is read or written yet. Error: `issuer_url_invalid`.
+    /// Opens the issuer; nothing is read or written yet. Error: `issuer_url_invalid`.
     pub fn open(options: IssuerOptions) -> Result<Self, Error> {
         let url = &options.url;
         let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
@@ -97,10 +95,8 @@ impl Issuer {
             throttle: Throttle::new(),
             sessions: Sessions::new(),
             codes: Codes::new(),
-            refusals: Refusals::default(),
+            refusals: options.refusals,
         });
-        let runtime = tokio::runtime::Handle::try_current().map_err(Error::internal)?;
-        runtime.spawn(flush_refusals(Arc::downgrade(&state)));
         Ok(Self(state))
     }
 
@@ -128,27 +124,12 @@ impl Issuer {
     pub async fn create_client(&self, client: NewClient) -> Result<(), Error> {
         self.0.clients.upsert(client).await
     }
-
-    /// Writes the counts of refusals that are still in memory to the audit log: call it when the process stops.
-    pub async fn close(&self) {
-        self.0.flush(true).await;
-    }
 }
 
 impl State {
     /// Counts a refusal of somebody who is not known (T25).
     pub(crate) fn refuse(&self, source: Option<std::net::IpAddr>, reason: &'static str, account: Option<&str>) {
-        self.refusals.note(self.clock.now(), source, reason, account);
-    }
-
-    /// Writes finished minutes of refusals, or all of them.
-    pub(crate) async fn flush(&self, all: bool) {
-        for (key, tally) in self.refusals.due(self.clock.now(), all) {
-            if let Err(error) = self.audit.append(tally.entry(&key)).await {
-                tracing::error!(code = error.code(), detail = error.detail(), "refusals could not be audited yet");
-                self.refusals.restore(key, tally);
-            }
-        }
+        self.refusals.count_aimed(source, reason, account);
     }
 
     /// Records what a known user did. Nothing may happen when this fails.
@@ -179,17 +160,6 @@ impl State {
             groups: user.groups.clone(),
             client_id: client_id.to_owned(),
             act: Vec::new(),
-        }
-    }
-}
-
-/// Ends by itself when the issuer is gone.
-async fn flush_refusals(state: Weak<State>) {
-    loop {
-        tokio::time::sleep(REFUSAL_FLUSH).await;
-        match state.upgrade() {
-            Some(state) => state.flush(false).await,
-            None => return,
         }
     }
 }

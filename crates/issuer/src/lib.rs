@@ -33,7 +33,6 @@ mod pages;
 mod parameters;
 mod passwords;
 mod redirects;
-mod refusals;
 mod resources;
 mod router;
 mod sealing;

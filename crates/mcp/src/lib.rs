@@ -20,7 +20,6 @@ pub mod refusal;
 mod reply;
 mod revision;
 mod screen;
-mod strict;
 
 pub use endpoint::{Endpoint, EndpointOptions, LOG_DIRECTIVE, endpoint};
 pub use handler::{CallHandler, CallReply, ServerDescription, ToolAnnotations, ToolCall, ToolDescription};

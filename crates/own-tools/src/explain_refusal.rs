@@ -40,9 +40,11 @@ struct Explained {
     advice: String,
 }
 
+const NAME: &str = "explain_refusal";
+
 pub(super) fn tool(audit: Arc<dyn AuditLog>) -> Arc<dyn Tool> {
     let spec = ToolSpec::new::<Args, Explained>(
-        "explain_refusal",
+        NAME,
         "Explain a refusal",
         "Explains why a call of yours was refused: what policy decided, its reasons, and what to do next. \
          Give the x-request-id of the call, or nothing for your latest refusal.",
@@ -62,8 +64,10 @@ async fn explain(audit: &dyn AuditLog, cx: &ToolCx, args: Args) -> Result<Explai
         after: None,
     };
     let records = audit.recent(filter, 200).await?;
-    let record =
-        records.iter().rev().find(|r| text(r, "/interlock/outcome").is_some_and(|o| o == "refused" || o == "failure"));
+    let refused = |r: &&Json| text(r, "/interlock/outcome").is_some_and(|o| o == "refused" || o == "failure");
+    // Without an id, the question is about something else than a question that failed before.
+    let own = |r: &&Json| text(r, "/interlock/tool").is_some_and(|t| t == NAME) && args.request_id.is_none();
+    let record = records.iter().rev().find(|r| refused(r) && !own(r));
     let record = record.ok_or_else(|| {
         Error::new(ErrorKind::NotFound, "refusal_unknown", "There is no refused call of yours with that request id.")
     })?;

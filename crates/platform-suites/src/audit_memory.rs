@@ -69,7 +69,7 @@ impl AuditLog for MemoryAudit {
     }
 }
 
-/// The record as far as tests look at it. Arguments never enter a record.
+/// The record as far as tests look at it, its members named as the real log names them. Arguments never enter a record.
 fn shown(position: u64, entry: &AuditEntry) -> Json {
     json!({
         "@timestamp": entry.at.to_string(),
@@ -85,7 +85,10 @@ fn shown(position: u64, entry: &AuditEntry) -> Json {
             "phase": entry.phase,
             "request_id": entry.request_id,
             "client_request_id": entry.client_request_id,
-            "tool": entry.tool,
+            "outcome": entry.outcome,
+            "code": entry.code,
+            "server": entry.tool.as_ref().map(|t| &t.server),
+            "tool": entry.tool.as_ref().map(|t| &t.tool),
             "decision": entry.decision,
             "facts": entry.facts,
         },

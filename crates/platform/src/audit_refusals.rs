@@ -1,7 +1,7 @@
 //! Refusals before anybody is recognised (T25): one record per source, reason and minute, with its count, so that a flood
 //! of bad tokens can neither fill the log nor vanish from it. Next: [`crate::audit`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,16 +18,20 @@ use crate::error::Result;
 /// together, per reason and minute, in a record without a source.
 pub const MAX_SOURCES: usize = 10_000;
 
+/// Known accounts that one record names.
+const MAX_ACCOUNTS: usize = 20;
+
 const WINDOW_S: i64 = 60;
 
 // Minute since the epoch, reason, source.
 type Key = (i64, &'static str, Option<IpAddr>);
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Count {
     count: u64,
     first: Timestamp,
     last: Timestamp,
+    accounts: BTreeSet<String>,
 }
 
 /// Counts refusals and writes them to a log when their minute is over. [`Self::run`] has to run somewhere; at the end of
@@ -48,12 +52,19 @@ impl RefusalCounter {
 
     /// Counts one refusal from `source`; `reason` is its stable code. Never waits.
     pub fn count(&self, source: IpAddr, reason: &'static str) {
+        self.count_aimed(Some(source), reason, None);
+    }
+
+    /// Counts one refusal; `account` is the existing account that it was aimed at. Only names that exist are kept: people
+    /// type passwords into the wrong field.
+    pub fn count_aimed(&self, source: Option<IpAddr>, reason: &'static str, account: Option<&str>) {
         let now = self.clock.now();
         let minute = now.as_second().div_euclid(WINDOW_S);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = (minute, reason, Some(source));
+        let own = (minute, reason, source);
         let key = if counts.len() < MAX_SOURCES || counts.contains_key(&own) { own } else { (minute, reason, None) };
-        add(&mut counts, key, Count { count: 1, first: now, last: now });
+        let accounts = account.map(str::to_owned).into_iter().collect();
+        add(&mut counts, key, Count { count: 1, first: now, last: now, accounts });
     }
 
     /// Writes the minutes that are over. What cannot be written is kept for the next time.
@@ -87,7 +98,7 @@ impl RefusalCounter {
             std::mem::replace(&mut *counts, later)
         };
         while let Some((key, count)) = due.pop_first() {
-            if let Err(error) = self.log.append(record(key, count)).await {
+            if let Err(error) = self.log.append(record(key, &count)).await {
                 let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
                 add(&mut counts, key, count);
                 due.into_iter().for_each(|(key, count)| add(&mut counts, key, count));
@@ -99,17 +110,21 @@ impl RefusalCounter {
 }
 
 fn add(counts: &mut BTreeMap<Key, Count>, key: Key, more: Count) {
-    counts
-        .entry(key)
-        .and_modify(|count| {
+    match counts.get_mut(&key) {
+        Some(count) => {
             count.count += more.count;
             count.first = count.first.min(more.first);
             count.last = count.last.max(more.last);
-        })
-        .or_insert(more);
+            let room = MAX_ACCOUNTS.saturating_sub(count.accounts.len());
+            count.accounts.extend(more.accounts.into_iter().take(room));
+        }
+        None => {
+            counts.insert(key, more);
+        }
+    }
 }
 
-fn record((minute, reason, source): Key, count: Count) -> AuditEntry {
+fn record((minute, reason, source): Key, count: &Count) -> AuditEntry {
     let mut entry = AuditEntry::event(count.last, "authentication.refused", Outcome::Refused);
     entry.code = Some(reason.to_owned());
     entry.source = source;
@@ -118,6 +133,9 @@ fn record((minute, reason, source): Key, count: Count) -> AuditEntry {
     entry.facts.insert("first_at".to_owned(), Json::from(count.first.to_string()));
     if let Ok(start) = Timestamp::from_second(minute.saturating_mul(WINDOW_S)) {
         entry.facts.insert("window_start".to_owned(), Json::from(start.to_string()));
+    }
+    if !count.accounts.is_empty() {
+        entry.facts.insert("accounts".to_owned(), count.accounts.iter().cloned().collect());
     }
     if source.is_none() {
         entry.facts.insert("further_sources".to_owned(), Json::from(true));

@@ -23,6 +23,7 @@ pub mod secret;
 pub mod secrets;
 pub mod shared;
 pub mod store;
+pub mod strict_json;
 pub mod telemetry;
 pub mod tokens;
 

@@ -122,7 +122,19 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         limits: limits(config),
     });
 
-    let builtin = open_issuer(config, master, &clock, &store, &secrets, &audit, &base).await?;
+    let builtin = match config.issuer.iter().find(|i| i.builtin) {
+        Some(builtin) => Some(Issuer::open(IssuerOptions {
+            url: builtin.url.clone(),
+            platform: base.clone(),
+            clock: Arc::clone(&clock),
+            store: Arc::clone(&store),
+            audit: audit.clone(),
+            refusals: Arc::clone(&refusals),
+            signing_key: keys::issuer(secrets.as_ref()).await?,
+            sealing_key: derive_key(master, "issuer")?,
+        })?),
+        None => None,
+    };
     let entries = config.issuer.iter().map(|i| entry(i, &observer)).collect::<Result<Vec<_>>>()?;
     let floors = Arc::new(RevocationFloors::default());
     let tokens = Arc::new(Verifier::new(entries, base.clone(), Arc::clone(&clock), floors)?);
@@ -265,28 +277,6 @@ fn limits(config: &Config) -> Limits {
     }
 }
 
-async fn open_issuer(
-    config: &Config,
-    master: &SecretKey,
-    clock: &SharedClock,
-    store: &Arc<dyn Store>,
-    secrets: &Arc<dyn SecretStore>,
-    audit: &Arc<AuditLogFile>,
-    base: &BaseUrl,
-) -> Result<Option<Issuer>> {
-    let Some(builtin) = config.issuer.iter().find(|i| i.builtin) else { return Ok(None) };
-    let issuer = Issuer::open(IssuerOptions {
-        url: builtin.url.clone(),
-        platform: base.clone(),
-        clock: Arc::clone(clock),
-        store: Arc::clone(store),
-        audit: audit.clone(),
-        signing_key: keys::issuer(secrets.as_ref()).await?,
-        sealing_key: derive_key(master, "issuer")?,
-    })?;
-    Ok(Some(issuer))
-}
-
 /// Below `/issuer`, and its metadata where RFC 8414 inserts the well-known part.
 fn issuer_routes(issuer: &Issuer) -> Router {
     let metadata = issuer.metadata_json();
@@ -308,6 +298,10 @@ fn entry(issuer: &IssuerConfig, observer: &Arc<dyn OutboundObserver>) -> Result<
     let target = TargetClient::observed(options, Arc::clone(observer))?;
     let mut entry = IssuerEntry::new(issuer.url.as_str().trim_end_matches('/'), target);
     entry.types = issuer.types.clone();
+    if issuer.builtin {
+        // Its tokens are issued by the clock that judges them: they end when they say.
+        entry.clock_skew_s = 0;
+    }
     entry.required_scopes = issuer.required_scopes.clone();
     entry.groups_claim = issuer.groups_claim.clone();
     entry.allowed_groups = issuer.groups.clone();

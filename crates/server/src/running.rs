@@ -46,9 +46,6 @@ pub(crate) async fn run(
     if drained.await.is_err() {
         tracing::warn!("writes were still under way at the end; the next start settles them as unknown");
     }
-    if let Some(issuer) = &composed.issuer {
-        issuer.close().await;
-    }
     counting.await.map_err(Error::internal)??;
     composed.audit.append(AuditEntry::event(composed.clock.now(), "platform.stopped", Outcome::Success)).await?;
     composed.audit.close().await?;

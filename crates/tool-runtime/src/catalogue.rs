@@ -57,11 +57,11 @@ pub struct RegisteredTool {
     pub connector: Arc<dyn Connector>,
     /// The operator's risk class.
     pub risk: Risk,
-    /// Published input schema: the enforced one, plus the reserved argument for writes.
+    /// Published input schema, and the enforced one; writes have the reserved argument in it.
     pub published_input: Arc<Json>,
     /// Published output schema of a result.
     pub published_output: Arc<Json>,
-    /// Enforced on arguments after references were removed.
+    /// The published input schema, compiled.
     pub(crate) input: Validator,
     /// Enforced on results.
     pub(crate) output: Validator,
@@ -175,15 +175,14 @@ fn register_tool(
         return Err(defect(spec.name, "tool names are [a-z0-9_]{1,40}"));
     }
     let risk = risks.risk(connector.name(), spec.name);
-    let mut enforced = spec.input.clone();
-    close_object(&mut enforced).ok_or_else(|| defect(spec.name, "the input schema is not an object schema"))?;
-    let mut published = enforced.clone();
+    let mut published = spec.input.clone();
+    close_object(&mut published).ok_or_else(|| defect(spec.name, "the input schema is not an object schema"))?;
     if risk.is_write()
         && let Some(properties) = published.get_mut("properties").and_then(Json::as_object_mut)
     {
         properties.insert(REFERENCES_ARGUMENT.to_owned(), references_schema());
     }
-    let input = compile(&enforced).map_err(|e| defect(spec.name, e))?;
+    let input = compile(&published).map_err(|e| defect(spec.name, e))?;
     let output = compile(&spec.output).map_err(|e| defect(spec.name, e))?;
     Ok(RegisteredTool {
         server: server.clone(),
@@ -222,9 +221,9 @@ fn references_schema() -> Json {
         "type": "object",
         "description": "References of this call; leave out unless a refusal or an operator told you to set it.",
         "properties": {
-            "change": {"type": "string", "minLength": 1, "maxLength": 64,
+            "change": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$",
                 "description": "Id of the approved change that covers this call."},
-            "idempotency_key": {"type": "string", "minLength": 1, "maxLength": 128,
+            "idempotency_key": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$",
                 "description": "A repeat with the same key answers with the first result and does not act again."}
         },
         "additionalProperties": false

@@ -91,6 +91,6 @@ pub trait Connector: Send + Sync + 'static {
 
 /// The refusal for a target that the target system does not know.
 pub fn target_unknown(kind: &str, id: &str) -> Error {
+    // Without a detail: details are logged, and the id is what the caller sent (T26).
     Error::new(ErrorKind::NotFound, "target_unknown", format!("There is no {kind} `{id}` on this server."))
-        .with_detail(format!("{kind} {id}"))
 }

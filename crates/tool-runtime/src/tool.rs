@@ -1,5 +1,6 @@
 //! A tool: its published description, and the function behind it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,8 +8,8 @@ use async_trait::async_trait;
 use platform::policy::TargetFacts;
 use platform::{CallContext, Error, Json, SharedClock};
 use schemars::JsonSchema;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::connector::Lease;
 use crate::pipeline::IntentJournal;
@@ -143,10 +144,10 @@ pub struct ToolCx {
 }
 
 /// Work that goes on after the reply: REST answers 202 with a `Location` that makes this call.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FollowUp {
     /// A read tool of the same server.
-    pub tool: &'static str,
+    pub tool: Cow<'static, str>,
     /// Its arguments.
     pub arguments: Json,
 }
@@ -216,7 +217,12 @@ where
 
 /// Arguments of a tool as its type; what the schema lets through and the type does not is the caller's mistake too.
 pub fn parse_arguments<A: DeserializeOwned>(arguments: Json) -> Result<A, Error> {
-    serde_json::from_value(arguments).map_err(|e| {
-        Error::new(platform::ErrorKind::InvalidInput, "invalid_arguments", format!("The arguments do not fit: {e}."))
+    serde_json::from_value(arguments).map_err(|_| {
+        // Serde's own message repeats the value it stumbled over.
+        Error::new(
+            platform::ErrorKind::InvalidInput,
+            "invalid_arguments",
+            "The arguments fit the tool's schema and still cannot be read as what the tool needs. Correct them.",
+        )
     })
 }

@@ -87,7 +87,9 @@ async fn t25_a_write_has_its_intent_before_its_outcome_and_its_id_in_the_devices
     let row = rows.iter().find(|row| row["headers"]["x-caller-id"] == json!(done.request_id()));
     assert_eq!(row.unwrap()["device_id"], json!(device), "T29: the call's id is in the target's own record");
     let granted = caller.lab.audit().into_iter().any(|r| {
-        r["event"]["action"] == "elevation.granted" && r["interlock"]["server"] == EMEA && r["user"]["id"].is_string()
+        r["event"]["action"] == "elevation.granted"
+            && r["interlock"]["facts"]["server"] == EMEA
+            && r["user"]["name"] == "alice"
     });
     assert!(granted, "the second factor is on record too");
 }

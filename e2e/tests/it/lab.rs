@@ -198,7 +198,7 @@ impl Drop for Lab {
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
             // The lab stops the simulated systems on its way out.
-            drop(kill_process(self.pid(), Signal::TERM));
+            let _stopping = kill_process(self.pid(), Signal::TERM).is_ok();
         }
         let began = Instant::now();
         while began.elapsed() < STOPPED_WITHIN && matches!(self.child.try_wait(), Ok(None)) {

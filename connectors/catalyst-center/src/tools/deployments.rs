@@ -131,8 +131,10 @@ impl Tool for Deploy {
         seen.deployment_id = Some(handle.clone());
         let running = matches!(seen.status, Status::InProgress);
         let mut output = ToolOutput::of(&seen)?;
-        output.follow_up = running
-            .then(|| FollowUp { tool: "get_deployment", arguments: json!({"deployment_id": handle, "wait_s": 20}) });
+        output.follow_up = running.then(|| FollowUp {
+            tool: "get_deployment".into(),
+            arguments: json!({"deployment_id": handle, "wait_s": 20}),
+        });
         Ok(output)
     }
 }

@@ -271,7 +271,10 @@ pub(super) fn preview_template(api: &Arc<Api>) -> Arc<dyn Tool> {
 }
 
 async fn preview(api: &Api, cx: &ToolCx, args: PreviewTemplate) -> Result<Preview, Error> {
-    let body = json!({"templateId": args.template_id, "deviceId": args.device_id, "params": args.params});
+    // What a deployment would send is the latest committed version; only a template without one shows its draft.
+    let version = deployable(api, cx, &args.template_id).await?.map(|d| d.version);
+    let template = version.as_ref().unwrap_or(&args.template_id);
+    let body = json!({"templateId": template, "deviceId": args.device_id, "params": args.params});
     let request =
         Request::new(Method::PUT, format!("{TEMPLATES}/preview"), cx.deadline).idempotent(true).json(&body)?;
     let found: VendorPreview = api.request(cx, request).await?.json()?;

@@ -14,7 +14,7 @@ const DEPLOY: &str = "/template/deploy";
 const TASK: &str = "/api/v1/task/";
 
 /// Arguments that put VLAN 3917 on a reachable device.
-pub async fn vlan(lab: &Lab) -> Json {
+pub(crate) async fn vlan(lab: &Lab) -> Json {
     on(lab, Reachability::Reachable).await
 }
 
@@ -79,7 +79,7 @@ async fn a_slow_deployment_is_in_progress_with_the_call_that_follows_it_to_its_e
     let follow = answer.follow_up.unwrap();
     assert_eq!(follow.tool, "get_deployment");
     assert_eq!(follow.arguments["deployment_id"], answer.structured["deployment_id"]);
-    let ended = road.call(follow.tool, follow.arguments, None).await.unwrap();
+    let ended = road.call(&follow.tool, follow.arguments, None).await.unwrap();
     assert_eq!(ended.structured["status"], "success");
 }
 

@@ -18,27 +18,27 @@ use tool_runtime::{Connector, Lease, Tool, ToolCx, ToolOutput};
 use world::faults::Match;
 use world::{CommandLog, Device, Fault, Faults, Reachability, Region, World, WorldOptions};
 
-pub const NAME: &str = "catalyst-center";
-pub const PASSWORD: &str = "correct-horse-battery";
+pub(crate) const NAME: &str = "catalyst-center";
+pub(crate) const PASSWORD: &str = "correct-horse-battery";
 const LOGIN: &str = "/auth/token";
 
-pub struct Lab {
-    pub world: Arc<World>,
-    pub faults: Arc<Faults>,
-    pub clock: Arc<AdjustableClock>,
-    pub connector: Arc<dyn Connector>,
-    pub running: Running,
+pub(crate) struct Lab {
+    pub(crate) world: Arc<World>,
+    pub(crate) faults: Arc<Faults>,
+    pub(crate) clock: Arc<AdjustableClock>,
+    pub(crate) connector: Arc<dyn Connector>,
+    pub(crate) running: Running,
 }
 
 /// As fast as background work can be and still be background work.
-pub const QUICK: Pace = Pace { start_ms: 10, least_ms: 10, most_ms: 40 };
+pub(crate) const QUICK: Pace = Pace { start_ms: 10, least_ms: 10, most_ms: 40 };
 
 impl Lab {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with(QUICK, |_| {}).await
     }
 
-    pub async fn with(pace: Pace, change: impl FnOnce(&mut TargetOptions)) -> Self {
+    pub(crate) async fn with(pace: Pace, change: impl FnOnce(&mut TargetOptions)) -> Self {
         let clock = Arc::new(AdjustableClock::default());
         let shared: SharedClock = clock.clone();
         let world = World::open(WorldOptions {
@@ -68,30 +68,30 @@ impl Lab {
         lab
     }
 
-    pub fn fault(&self, path: &str, fault: Fault, times: u32) {
+    pub(crate) fn fault(&self, path: &str, fault: Fault, times: u32) {
         let matching = Match { path: Some(path.to_owned()), ..Match::default() };
         self.faults.inject(NAME, matching, Some(fault), times);
     }
 
     /// How often faults on this path were used.
-    pub fn used(&self, path: &str) -> u32 {
+    pub(crate) fn used(&self, path: &str) -> u32 {
         let on_path = |m: &Match| m.path.as_deref() == Some(path);
         self.faults.list().iter().filter(|f| on_path(&f.matching)).map(|f| f.used).sum()
     }
 
-    pub fn logins(&self) -> u32 {
+    pub(crate) fn logins(&self) -> u32 {
         self.used(LOGIN)
     }
 
-    pub fn tool(&self, name: &str) -> Arc<dyn Tool> {
+    pub(crate) fn tool(&self, name: &str) -> Arc<dyn Tool> {
         self.connector.tools().into_iter().find(|t| t.spec().name == name).unwrap()
     }
 
-    pub fn cx(&self) -> ToolCx {
+    pub(crate) fn cx(&self) -> ToolCx {
         self.cx_with(1, PASSWORD)
     }
 
-    pub fn cx_with(&self, version: u64, password: &str) -> ToolCx {
+    pub(crate) fn cx_with(&self, version: u64, password: &str) -> ToolCx {
         let fields: BTreeMap<String, Secret> =
             [("username".to_owned(), "svc-interlock".into()), ("password".to_owned(), password.into())].into();
         ToolCx {
@@ -105,11 +105,11 @@ impl Lab {
     }
 
     /// Calls a tool, and holds arguments and result against its schemas.
-    pub async fn call(&self, tool: &str, arguments: Json) -> Result<ToolOutput, Error> {
+    pub(crate) async fn call(&self, tool: &str, arguments: Json) -> Result<ToolOutput, Error> {
         self.call_in(self.cx(), tool, arguments).await
     }
 
-    pub async fn call_in(&self, cx: ToolCx, tool: &str, arguments: Json) -> Result<ToolOutput, Error> {
+    pub(crate) async fn call_in(&self, cx: ToolCx, tool: &str, arguments: Json) -> Result<ToolOutput, Error> {
         let tool = self.tool(tool);
         let spec = tool.spec();
         let valid = |schema: &Json, value: &Json| {
@@ -126,12 +126,12 @@ impl Lab {
         Ok(output)
     }
 
-    pub async fn read(&self, tool: &str, arguments: Json) -> Json {
+    pub(crate) async fn read(&self, tool: &str, arguments: Json) -> Json {
         self.call(tool, arguments).await.unwrap().structured
     }
 
     /// All pages of a list, joined.
-    pub async fn all(&self, tool: &str, arguments: Json, limit: u32) -> Vec<Json> {
+    pub(crate) async fn all(&self, tool: &str, arguments: Json, limit: u32) -> Vec<Json> {
         let mut rows = Vec::new();
         let mut cursor = None;
         loop {
@@ -152,19 +152,19 @@ impl Lab {
     }
 
     /// A managed device in this state, with a configuration.
-    pub fn device(&self, reachability: Reachability) -> &Device {
+    pub(crate) fn device(&self, reachability: Reachability) -> &Device {
         let fits = |d: &&Device| d.has_configuration() && self.world.reachability(d) == reachability;
         self.world.devices().iter().find(fits).unwrap()
     }
 
-    pub async fn template(&self, name: &str) -> String {
+    pub(crate) async fn template(&self, name: &str) -> String {
         let all = self.read("get_all_templates", serde_json::json!({})).await;
         let found = all["templates"].as_array().unwrap().iter().find(|t| t["name"] == name).unwrap();
         found["template_id"].as_str().unwrap().to_owned()
     }
 }
 
-pub fn principal() -> Principal {
+pub(crate) fn principal() -> Principal {
     Principal {
         issuer: "https://issuer.example".into(),
         subject: "u-1".into(),
@@ -183,7 +183,7 @@ pub fn principal() -> Principal {
     }
 }
 
-pub fn call_context() -> CallContext {
+pub(crate) fn call_context() -> CallContext {
     CallContext {
         request_id: RequestId::mint(),
         client_request_id: None,

@@ -28,13 +28,13 @@ fn planted(line: &str) -> Option<&str> {
 
 fn world(region: Region, seed: u64) -> World {
     let clock = Arc::new(AdjustableClock::default());
-    World::open(WorldOptions { seed, devices: 300, region, state_dir: None, clock }).unwrap()
+    World::open(WorldOptions { seed, devices: 400, region, state_dir: None, clock }).unwrap()
 }
 
 #[test]
 fn no_planted_secret_survives_and_no_other_line_changes() {
     let mut configurations = 0;
-    for (region, seed) in [(Region::AmerApj, 1), (Region::AmerApj, 2), (Region::Emea, 1), (Region::Emea, 3)] {
+    for (region, seed) in [(Region::AmerApj, 1), (Region::Emea, 3)] {
         let world = world(region, seed);
         for device in world.devices().iter().filter(|d| d.has_configuration()) {
             let text = world.running(device).text();
@@ -62,7 +62,7 @@ fn no_planted_secret_survives_and_no_other_line_changes() {
 #[tokio::test]
 async fn no_tool_shows_a_planted_secret() {
     let lab = Lab::start().await;
-    for device in lab.world.devices().iter().filter(|d| d.has_configuration()).take(40) {
+    for device in lab.world.devices().iter().filter(|d| d.has_configuration()).take(20) {
         let text = lab.world.running(device).text();
         let shown = lab.read("get_device_config", json!({"device_id": device.id.to_string()})).await.to_string();
         for secret in text.lines().filter_map(planted) {

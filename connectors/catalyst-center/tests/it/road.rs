@@ -19,14 +19,14 @@ use tool_runtime::{Answer, CallRequest, Catalogue, Instance, Pipeline, Visibilit
 
 use crate::lab::{Lab, NAME, PASSWORD, call_context};
 
-pub struct Road {
-    pub store: Arc<MemoryStore>,
-    pub secrets: Arc<MemorySecrets>,
-    pub pipeline: Arc<Pipeline>,
+pub(crate) struct Road {
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) secrets: Arc<MemorySecrets>,
+    pub(crate) pipeline: Arc<Pipeline>,
 }
 
 impl Road {
-    pub async fn over(lab: &Lab) -> Self {
+    pub(crate) async fn over(lab: &Lab) -> Self {
         let clock: SharedClock = lab.clock.clone();
         let store = Arc::new(MemoryStore::new(Arc::clone(&clock)));
         let secrets = Arc::new(MemorySecrets::new(Arc::clone(&clock)));
@@ -57,19 +57,19 @@ impl Road {
         road
     }
 
-    pub async fn store_password(&self, password: &str) {
+    pub(crate) async fn store_password(&self, password: &str) {
         let fields: BTreeMap<_, _> =
             [("username".to_owned(), "svc-interlock".into()), ("password".to_owned(), password.into())].into();
         self.secrets.put(&format!("api/{NAME}"), fields, None).await.unwrap();
     }
 
-    pub async fn call(&self, tool: &str, arguments: Json, key: Option<&str>) -> Result<Answer, Error> {
+    pub(crate) async fn call(&self, tool: &str, arguments: Json, key: Option<&str>) -> Result<Answer, Error> {
         let references = CallReferences { change: None, idempotency_key: key.map(str::to_owned) };
         let request = CallRequest { server: NAME.into(), tool: tool.into(), arguments, references };
         self.pipeline.call(Arc::new(call_context()), request).await
     }
 
-    pub async fn open_intents(&self) -> Vec<OpenIntent> {
+    pub(crate) async fn open_intents(&self) -> Vec<OpenIntent> {
         self.store.open_intents().await.unwrap()
     }
 }

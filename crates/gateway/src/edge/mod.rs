@@ -11,8 +11,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Response};
+use http::{StatusCode, header};
 use platform::{Error, ErrorKind};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
@@ -31,6 +32,7 @@ pub(crate) fn around(gateway: &Arc<Gateway>, doors: Router) -> Router {
     doors
         .layer(from_fn_with_state(Arc::clone(gateway), origin::check))
         .layer(RequestBodyLimitLayer::new(options.max_body))
+        .layer(map_response(in_our_words))
         .layer(from_fn(move |request: Request, next: Next| async move {
             tokio::time::timeout(timeout, next.run(request)).await.unwrap_or_else(|_| {
                 Problem::from(Error::new(
@@ -47,6 +49,20 @@ pub(crate) fn around(gateway: &Arc<Gateway>, doors: Router) -> Router {
         }))
         .layer(CatchPanicLayer::custom(|_panic| Problem::from(Error::internal("a handler panicked")).into_response()))
         .layer(from_fn_with_state(Arc::clone(gateway), identify::identify))
+}
+
+/// The body limit answers a length that it refuses in plain text; every refusal of ours has a code.
+async fn in_our_words(response: Response) -> Response {
+    let plain = response.headers().get(header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"text/plain"));
+    if response.status() != StatusCode::PAYLOAD_TOO_LARGE || !plain {
+        return response;
+    }
+    Problem::from(Error::new(
+        ErrorKind::TooLarge,
+        "body_too_large",
+        "The request body is too large. Send less at once.",
+    ))
+    .into_response()
 }
 
 async fn shed(

@@ -96,6 +96,11 @@ pub(super) async fn finish(
     entry.protocol = Some("page".to_owned());
     let result = redeem(&gateway, &callback, &headers, &mut entry).await;
     if let Err(error) = &result {
+        // Anybody can knock here: before a person is known, refusals are counted and not written one by one (T25).
+        if entry.actor.is_none() {
+            gateway.parts.refusals.count(identified.source, "sign_in");
+            return layout::failed(error);
+        }
         entry.outcome = Outcome::Refused;
         entry.action = "elevation.refused".to_owned();
         entry.code = Some(error.code().to_owned());

@@ -5,6 +5,7 @@ use api::ToolCall;
 use axum::body::to_bytes;
 use axum::extract::Request;
 use http::{StatusCode, header};
+use platform::strict_json::StrictJson;
 use platform::{Error, ErrorKind, Json};
 use serde_json::Map;
 
@@ -27,13 +28,17 @@ pub(super) async fn arguments(request: Request) -> Result<Json, Problem> {
         let error = Error::new(ErrorKind::Malformed, "content_type_unsupported", "Send the body as application/json.");
         return Err(Problem::from(error).with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
     }
-    let value: Json = serde_json::from_slice(&bytes).map_err(|e| malformed(format!("The body is not JSON ({e}).")))?;
-    let call: ToolCall = serde_json::from_value(value).map_err(|_| {
-        Problem::from(Error::new(
+    let read = serde_json::from_slice::<StrictJson>(&bytes);
+    let StrictJson(value) =
+        read.map_err(|e| malformed(format!("The body is not JSON that can be read in one way ({e}).")))?;
+    // Serde reads a struct out of a list too: `[]` would pass as a call without arguments.
+    let call = if value.is_object() { serde_json::from_value::<ToolCall>(value).ok() } else { None };
+    let call = call.ok_or_else(|| {
+        Error::new(
             ErrorKind::InvalidInput,
             "invalid_arguments",
             "The body must be an object with the one member `arguments`, itself an object.",
-        ))
+        )
     })?;
     Ok(Json::Object(call.arguments))
 }

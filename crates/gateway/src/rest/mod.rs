@@ -88,10 +88,12 @@ async fn read(
     RawQuery(query): RawQuery,
     Extension(cx): Extension<Arc<CallContext>>,
 ) -> Response {
-    let catalogue = gateway.parts.pipeline.visibility().catalogue();
-    let found = catalogue.server(&server).and_then(|s| s.tool(&tool));
+    // Only what this caller may see: a hidden tool must not be told from one that does not exist (T10). Where that cannot
+    // be asked, the pipeline refuses, on record.
+    let visible = gateway.parts.pipeline.visibility().tools(&cx.principal, &server).await.unwrap_or_default();
+    let found = visible.iter().find(|t| t.name() == tool);
     if found.is_some_and(|t| t.risk.is_write()) {
-        return method_not_allowed().await;
+        return wrong_method().header(header::ALLOW, HeaderValue::from_static("POST")).into_response();
     }
     let schema = found.map(|t| Arc::clone(&t.published_input));
     let arguments = body::from_query(query.as_deref().unwrap_or_default(), schema.as_deref());
@@ -102,7 +104,7 @@ async fn answer(gateway: &Gateway, cx: Arc<CallContext>, request: CallRequest) -
     let (server, tool) = (request.server.clone(), request.tool.clone());
     match gateway.parts.pipeline.call(cx, request).await {
         Ok(answer) => success(&server, &tool, answer),
-        Err(error) => Problem::from(error).into_response(),
+        Err(error) => Problem::from(error).logged().into_response(),
     }
 }
 
@@ -124,11 +126,14 @@ fn success(server: &str, tool: &str, answer: Answer) -> Response {
 }
 
 async fn method_not_allowed() -> Response {
+    wrong_method().into_response()
+}
+
+fn wrong_method() -> Problem {
     Problem::from(Error::new(
         ErrorKind::Malformed,
         "method_not_allowed",
         "That method does not exist here. Call tools by POST; tools that only read also by GET.",
     ))
     .with_status(StatusCode::METHOD_NOT_ALLOWED)
-    .into_response()
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use interlock_issuer::{GrantType, Issuer, IssuerOptions, NewClient, NewUser, SigningKey};
+use platform::audit_refusals::RefusalCounter;
 use platform::resource::BaseUrl;
 use platform::secret::SecretKey;
 use platform::{Clock, Json};
@@ -49,6 +50,7 @@ impl Clock for ManualClock {
 pub(crate) struct Lab {
     pub(crate) issuer: Issuer,
     pub(crate) store: Arc<MemoryStore>,
+    pub(crate) refusals: Arc<RefusalCounter>,
     pub(crate) audit: Arc<MemoryAudit>,
     pub(crate) clock: Arc<ManualClock>,
     /// The platform's URL; the issuer is at `/issuer` below it.
@@ -93,12 +95,14 @@ impl Lab {
         let platform = format!("{scheme}://{}", listener.local_addr().unwrap());
         let clock = Arc::new(ManualClock::default());
         let (store, audit) = (Arc::new(MemoryStore::new(clock.clone())), Arc::new(MemoryAudit::default()));
+        let refusals = Arc::new(RefusalCounter::new(audit.clone(), clock.clone()));
         let issuer = Issuer::open(IssuerOptions {
             url: Url::parse(&format!("{platform}/issuer")).unwrap(),
             platform: BaseUrl::new(&Url::parse(&platform).unwrap()),
             clock: clock.clone(),
             store: store.clone(),
             audit: audit.clone(),
+            refusals: refusals.clone(),
             signing_key: SigningKey::generate().unwrap(),
             sealing_key: SecretKey::new([7; 32]),
         })
@@ -130,7 +134,7 @@ impl Lab {
         let app =
             axum::Router::new().nest("/issuer", issuer.router()).into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, app).await });
-        Self { issuer, store, audit, clock, platform }
+        Self { issuer, store, audit, refusals, clock, platform }
     }
 
     pub(crate) fn url(&self) -> String {

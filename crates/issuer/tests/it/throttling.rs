@@ -21,7 +21,7 @@ async fn t5_after_five_wrong_passwords_even_the_right_one_waits() {
     let page = browser.authorize(&[("prompt", "login")]).await;
     assert_eq!(browser.give_password(&page, "alice", "wrong password").await.status, 401, "success forgave");
 
-    lab.issuer.close().await;
+    lab.refusals.flush().await.unwrap();
     let records = lab.audit.of("authentication.refused");
     let mut counts: Vec<_> =
         records.iter().map(|r| (r.code.clone().unwrap(), r.facts["count"].as_u64().unwrap())).collect();

@@ -90,7 +90,7 @@ async fn who_does_not_prove_to_be_the_client_gets_nothing() {
     let long = "x".repeat(5_000);
     assert_eq!(browser.post("/token", &[("code", &long)]).await.status, 400);
     assert!(lab.audit.of("issuer.token_issued").is_empty());
-    lab.issuer.close().await;
+    lab.refusals.flush().await.unwrap();
     let refused = lab.audit.of("authentication.refused");
     assert!(refused.iter().any(|r| r.code.as_deref() == Some("invalid_client")));
 }

@@ -12,7 +12,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 use serde_json::Map;
 
 use crate::error::Fault;
-use crate::strict::{DUPLICATE, MAX_DEPTH, StrictJson, too_deep};
+use platform::strict_json::{DUPLICATE, MAX_DEPTH, StrictJson, too_deep};
 
 /// A request or a notification.
 pub(crate) struct Message<'a> {

@@ -73,6 +73,12 @@ fn accepts_json(headers: &HeaderMap) -> bool {
     })
 }
 
+/// Whether a limit that stands around the whole server ended the body: the caller is told the same as by our own.
+fn past_a_limit(error: &axum::Error) -> bool {
+    let mut causes = std::iter::successors(Some(error as &dyn std::error::Error), |e| e.source());
+    causes.any(|e| e.is::<http_body_util::LengthLimitError>())
+}
+
 /// Reads the body up to `limit` bytes.
 pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes, Fault> {
     let too_large = || {
@@ -90,7 +96,13 @@ pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes, Fault> {
     let mut first: Option<Bytes> = None;
     let mut rest = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Fault::unreadable("truncated", "The request body ended before it was whole."))?;
+        let frame = frame.map_err(|error| {
+            if past_a_limit(&error) {
+                too_large()
+            } else {
+                Fault::unreadable("truncated", "The request body ended before it was whole.")
+            }
+        })?;
         let Ok(data) = frame.into_data() else { continue };
         let have = first.as_ref().map_or(0, Bytes::len) + rest.len();
         if data.len() > limit.saturating_sub(have) {

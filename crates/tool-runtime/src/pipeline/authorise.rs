@@ -14,6 +14,20 @@ use crate::elevation::SingleUse;
 /// Longest life of a kept decision (T9).
 const KEEP: Duration = Duration::from_secs(5);
 
+/// What policy said. A denial goes on record with its reasons too (T25), so this comes before [`Authorised`].
+pub(super) struct Decided(Authorised);
+
+impl Decided {
+    pub(super) fn decision(&self) -> &Decision {
+        self.0.decision()
+    }
+
+    /// The proof, unless policy denies.
+    pub(super) fn granted(self) -> Result<Authorised, Error> {
+        if self.decision().effect == Effect::Deny { Err(denied(self.decision())) } else { Ok(self.0) }
+    }
+}
+
 /// Proof that policy grants the role. Obligations may still be unmet: `step_up` looks at them.
 pub(super) struct Authorised {
     decision: Arc<Decision>,
@@ -59,7 +73,7 @@ pub(super) async fn authorise(
     cx: &CallContext,
     call: &Validated,
     targets: Arc<[TargetFacts]>,
-) -> Result<Authorised, Error> {
+) -> Result<Decided, Error> {
     let tool = &call.tool;
     let elevation = if tool.risk.is_write() {
         let (server, name) = (&tool.server.name, tool.name());
@@ -86,10 +100,8 @@ pub(super) async fn authorise(
     };
     let decision = decide(road, &input).await?;
     road.parts.metrics.authz(decision.effect);
-    if decision.effect == Effect::Deny {
-        return Err(denied(&decision));
-    }
-    Ok(Authorised { decision, targets, server: tool.server.name.clone(), subject: cx.principal.key(), single_use })
+    let (server, subject) = (tool.server.name.clone(), cx.principal.key());
+    Ok(Decided(Authorised { decision, targets, server, subject, single_use }))
 }
 
 async fn decide(road: &Pipeline, input: &DecisionInput) -> Result<Arc<Decision>, Error> {

@@ -24,8 +24,8 @@ pub(super) struct Intended {
 #[derive(Clone)]
 struct Progress(Arc<AtomicU8>);
 
-impl Progress {
-    fn unknown() -> Self {
+impl Default for Progress {
+    fn default() -> Self {
         Self(Arc::new(AtomicU8::new(SILENT)))
     }
 }
@@ -91,7 +91,7 @@ pub(super) async fn open(
     guard: &mut AuditGuard,
 ) -> Result<Intended, Error> {
     if !call.tool.risk.is_write() {
-        return Ok(Intended { call_id: None, progress: Progress::unknown() });
+        return Ok(Intended { call_id: None, progress: Progress::default() });
     }
     let call_id = cx.request_id.to_string();
     let body = json!({
@@ -104,7 +104,7 @@ pub(super) async fn open(
         close(road, &call_id, "not_started", None).await;
         return Err(error);
     }
-    Ok(Intended { call_id: Some(call_id), progress: Progress::unknown() })
+    Ok(Intended { call_id: Some(call_id), progress: Progress::default() })
 }
 
 /// The credential could not be leased: nothing happened, and the key is free again.

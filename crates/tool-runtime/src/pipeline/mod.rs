@@ -225,8 +225,9 @@ impl Pipeline {
         guard.validated(&call);
         let facts = guard.stage("targets", targets::load(self, cx, &call)).await?;
         guard.targets(&facts);
-        let authorised = guard.stage("authorise", authorise::authorise(self, cx, &call, facts)).await?;
-        guard.decided(authorised.decision());
+        let decided = guard.stage("authorise", authorise::authorise(self, cx, &call, facts)).await?;
+        guard.decided(decided.decision());
+        let authorised = decided.granted()?;
         if let Some(answer) = guard.stage("replay", replay::replay(self, cx, &call)).await? {
             return Ok(Admitted::Answered(answer));
         }
@@ -269,7 +270,10 @@ impl Pipeline {
         let executed =
             guard.stage("execute", execute::execute(self, cx, &call, &authorised, &reserved, &intended, &leased)).await;
         let checked = guard.lap("output", || executed.and_then(|output| output::check(self, &call, output)));
-        let answer = guard.lap("redact", || checked.map(|output| redact::redact(output, &leased)));
+        let answer = guard.lap("redact", || match checked {
+            Ok(output) => Ok(redact::redact(output, &leased)),
+            Err(error) => Err(redact::failure(error, &leased)),
+        });
         let answer = intent::settle(self, &call, intended, reserved, answer).await?;
         cache::keep(self, &call, &authorised, &answer).await?;
         Ok(answer)

@@ -1,6 +1,7 @@
-//! Redact: the credential that was leased for the call never appears in its result, whatever the target echoes.
+//! Redact: the credential that was leased for the call appears neither in its result nor in its failure, whatever the
+//! target echoes.
 
-use platform::Json;
+use platform::{Error, Json};
 
 use super::Answer;
 use super::lease::Leased;
@@ -12,12 +13,37 @@ const MASK: &str = "***";
 const SHORTEST: usize = 6;
 
 pub(super) fn redact(output: ToolOutput, leased: &Leased) -> Answer {
-    let mut structured = output.structured;
-    let secrets: Vec<&str> = leased.lease().values().map(|s| s.expose()).filter(|s| s.len() >= SHORTEST).collect();
+    let ToolOutput { mut structured, mut follow_up } = output;
+    let secrets = secrets(leased);
     if !secrets.is_empty() {
         mask(&mut structured, &secrets);
+        if let Some(next) = &mut follow_up {
+            mask(&mut next.arguments, &secrets);
+        }
     }
-    Answer { structured, follow_up: output.follow_up, replayed: false }
+    Answer { structured, follow_up, replayed: false }
+}
+
+/// The same for what the tool failed with: targets quote requests in their errors. The operator's detail is masked too.
+pub(super) fn failure(error: Error, leased: &Leased) -> Error {
+    let secrets = secrets(leased);
+    let in_clear = |text: &str| secrets.iter().any(|s| text.contains(s));
+    let Ok(mut refusal) = serde_json::to_value(error.refusal()) else { return error };
+    let before = refusal.clone();
+    mask(&mut refusal, &secrets);
+    if refusal == before && !error.detail().is_some_and(in_clear) {
+        return error;
+    }
+    let Ok(refusal) = serde_json::from_value(refusal) else { return Error::internal("an error could not be masked") };
+    let masked = Error::replayed(error.kind(), refusal);
+    match error.detail() {
+        Some(detail) => masked.with_detail(secrets.iter().fold(detail.to_owned(), |d, s| d.replace(s, MASK))),
+        None => masked,
+    }
+}
+
+fn secrets(leased: &Leased) -> Vec<&str> {
+    leased.lease().values().map(|s| s.expose()).filter(|s| s.len() >= SHORTEST).collect()
 }
 
 fn mask(value: &mut Json, secrets: &[&str]) {
@@ -30,7 +56,13 @@ fn mask(value: &mut Json, secrets: &[&str]) {
             }
         }
         Json::Array(items) => items.iter_mut().for_each(|item| mask(item, secrets)),
-        Json::Object(members) => members.values_mut().for_each(|member| mask(member, secrets)),
+        Json::Object(members) => {
+            if members.keys().any(|name| secrets.iter().any(|s| name.contains(s))) {
+                let renamed = |name: String| secrets.iter().fold(name, |n, s| n.replace(s, MASK));
+                *members = std::mem::take(members).into_iter().map(|(n, v)| (renamed(n), v)).collect();
+            }
+            members.values_mut().for_each(|member| mask(member, secrets));
+        }
         Json::Null | Json::Bool(_) | Json::Number(_) => {}
     }
 }

@@ -9,11 +9,12 @@ use serde_json::json;
 
 use super::validate::Validated;
 use super::{Answer, Pipeline};
+use crate::tool::FollowUp;
 
 /// What a call ended with, as it is kept, sealed. A failure is kept too: the key stands for that one attempt.
 #[derive(Serialize, Deserialize)]
 enum Kept {
-    Result(Json),
+    Result(Json, Option<FollowUp>),
     Failure(ErrorKind, Refusal),
 }
 
@@ -52,7 +53,7 @@ pub(super) fn answer(road: &Pipeline, scope: &str, key: &str, known: Conflict) -
             let kept = road.parts.results.open(&format!("{scope}|{key}"), &result);
             let kept: Option<Kept> = kept.and_then(|plain| serde_json::from_slice(&plain).ok());
             match kept.ok_or_else(|| Error::internal("a stored result does not open"))? {
-                Kept::Result(structured) => Ok(Answer { structured, follow_up: None, replayed: true }),
+                Kept::Result(structured, follow_up) => Ok(Answer { structured, follow_up, replayed: true }),
                 Kept::Failure(kind, refusal) => Err(Error::replayed(kind, refusal)),
             }
         }
@@ -90,7 +91,7 @@ pub(super) fn sealed(
     result: &Result<Answer, Error>,
 ) -> Result<Vec<u8>, Error> {
     let kept = match result {
-        Ok(answer) => Kept::Result(answer.structured.clone()),
+        Ok(answer) => Kept::Result(answer.structured.clone(), answer.follow_up.clone()),
         Err(error) => Kept::Failure(error.kind(), error.refusal().clone()),
     };
     let kept = serde_json::to_vec(&kept).map_err(Error::internal)?;

@@ -1,5 +1,5 @@
-//! Validate: references are taken out of the arguments and merged (T12), then the arguments meet the very schema that
-//! was published. What is wrong is named by its place, never by its value.
+//! Validate: the arguments meet the very schema that was published, then references are taken out of them and merged
+//! (T12). What is wrong is named by its place, never by its value.
 
 use std::sync::Arc;
 
@@ -33,8 +33,6 @@ pub(super) fn validate(cx: &CallContext, tool: Arc<RegisteredTool>, request: Cal
     if depth(&arguments) > MAX_DEPTH {
         return Err(invalid(vec![json!({"path": "", "message": format!("nested deeper than {MAX_DEPTH}")})]));
     }
-    let inline = if tool.risk.is_write() { take_references(&mut arguments)? } else { CallReferences::default() };
-    let references = merge([&cx.references, &request.references, &inline])?;
     let mistakes: Vec<Json> = tool
         .input
         .iter_errors(&arguments)
@@ -44,6 +42,8 @@ pub(super) fn validate(cx: &CallContext, tool: Arc<RegisteredTool>, request: Cal
     if !mistakes.is_empty() {
         return Err(invalid(mistakes));
     }
+    let inline = if tool.risk.is_write() { take_references(&mut arguments)? } else { CallReferences::default() };
+    let references = merge([&cx.references, &request.references, &inline])?;
     let digest = canonical::digest_hex(&arguments)?;
     Ok(Validated { tool, arguments, references, digest })
 }
@@ -65,8 +65,9 @@ fn take_references(arguments: &mut Json) -> Result<CallReferences, Error> {
     let Some(given) = arguments.as_object_mut().and_then(|a| a.remove(REFERENCES_ARGUMENT)) else {
         return Ok(CallReferences::default());
     };
+    // The schema has let them through; serde's own message would repeat the value.
     serde_json::from_value(given)
-        .map_err(|e| invalid(vec![json!({"path": format!("/{REFERENCES_ARGUMENT}"), "message": e.to_string()})]))
+        .map_err(|_| invalid(vec![json!({"path": format!("/{REFERENCES_ARGUMENT}"), "message": "not references"})]))
 }
 
 /// The same reference may come by header, by `_meta` and by argument; it must be the same.

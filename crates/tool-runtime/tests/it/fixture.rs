@@ -33,10 +33,10 @@ pub(crate) const BASE: &str = "https://interlock.test";
 /// Everything a test looks at.
 pub(crate) struct Lab {
     pub(crate) road: Arc<Pipeline>,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Arc<AdjustableClock>,
     pub(crate) store: Arc<RecordingStore>,
     pub(crate) audit: Arc<RecordingAudit>,
-    pub(crate) shared: Arc<RecordingShared>,
     pub(crate) secrets: Arc<RecordingSecrets>,
     pub(crate) policy: Arc<SwitchPolicy>,
     pub(crate) target: Arc<Target>,
@@ -48,6 +48,7 @@ pub(crate) fn risks() -> RiskTable {
     RiskTable::from_rows([
         ("lab-target", "read_thing", Risk::Read),
         ("lab-target", "read_cached", Risk::Read),
+        ("lab-target", "list_things", Risk::Read),
         ("lab-target", "show_device", Risk::Probe),
         ("lab-target", "add_note", Risk::Record),
         ("lab-target", "put_note", Risk::Record),
@@ -81,20 +82,21 @@ impl Lab {
             connector: Arc::clone(&target) as Arc<dyn tool_runtime::Connector>,
         };
         visibility.publish(Catalogue::build(vec![instance], &risks()).unwrap());
+        let metrics = Metrics::new();
         let road = Pipeline::new(Parts {
             visibility,
             policy: Arc::clone(&policy) as _,
             store: Arc::clone(&store) as _,
-            shared: Arc::clone(&shared) as _,
+            shared,
             audit: Arc::clone(&audit) as _,
             secrets: Arc::clone(&secrets) as _,
-            metrics: Metrics::new(),
+            metrics: Arc::clone(&metrics),
             clock: shared_clock,
             results: Sealer::derive(&SecretKey::new([7; 32]), "results").unwrap(),
             base: BaseUrl::new(&url::Url::parse(BASE).unwrap()),
             limits,
         });
-        Self { road, clock, store, audit, shared, secrets, policy, target, recorded }
+        Self { road, metrics, clock, store, audit, secrets, policy, target, recorded }
     }
 
     /// Calls as alice.

@@ -4,7 +4,13 @@
 
 extern crate interlock_tool_runtime as tool_runtime;
 
+mod arguments;
+mod caching;
+mod combinators;
 mod fixture;
+mod idempotency;
 mod order;
 mod recorders;
+mod running;
+mod step_up;
 mod target;

@@ -8,7 +8,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use platform::policy::TargetFacts;
 use platform::{Error, Json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tool_runtime::combinators::{Page, PageOf, PageRequest, paged};
 use tool_runtime::connector::{CredentialKind, target_unknown};
 use tool_runtime::{Connector, SideEffect, TargetArgument, Tool, ToolCx, ToolOutput, ToolSpec};
 
@@ -104,6 +107,29 @@ fn specs() -> Vec<ToolSpec> {
     ]
 }
 
+#[derive(Deserialize, JsonSchema)]
+struct ListArgs {
+    prefix: Option<String>,
+}
+
+#[derive(Clone, Serialize, JsonSchema)]
+struct Thing {
+    name: String,
+    n: u64,
+}
+
+/// Seven things, in pages.
+fn list_things() -> Arc<dyn Tool> {
+    let spec = ToolSpec::new::<ListArgs, Page>("list_things", "List things", "Lists the things of the tests.");
+    paged(spec, |_, args: ListArgs, page: PageRequest| async move {
+        let prefix = args.prefix.unwrap_or_else(|| "t".into());
+        let all = (0..7).map(|n| Thing { name: format!("{prefix}{n}"), n });
+        let rows: Vec<_> = all.skip(page.offset as usize).take(page.limit as usize).collect();
+        let more = page.offset + (rows.len() as u64) < 7;
+        Ok(PageOf { rows, total: Some(7), more })
+    })
+}
+
 struct Scripted {
     spec: ToolSpec,
     recorded: Recorded,
@@ -145,7 +171,7 @@ impl Connector for Target {
             let (recorded, scripts) = (self.recorded.clone(), Arc::clone(&self.scripts));
             Arc::new(Scripted { spec, recorded, scripts }) as Arc<dyn Tool>
         };
-        specs().into_iter().map(scripted).collect()
+        specs().into_iter().map(scripted).chain([list_things()]).collect()
     }
 
     /// Knows every device whose id begins with `dev-`.

@@ -1,22 +1,24 @@
 //! JSON read strictly: an object that names a member twice is refused at every depth, and nesting is bounded.
 //!
 //! RFC 8259 section 4 leaves duplicate names to the reader, so two readers of one request could decide on different
-//! arguments; a platform that authorises arguments must not. Next: `screen`, which uses both.
+//! arguments; a platform that authorises arguments must not. Every door that reads arguments reads
+//! them here.
 
 use std::fmt;
 
-use platform::Json;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number};
 
-/// The deepest nesting that we read; real arguments stay below ten.
-pub(crate) const MAX_DEPTH: usize = 64;
+use crate::Json;
 
-/// What [`StrictJson`] says about a duplicate; `screen` tells it from broken syntax by this text.
-pub(crate) const DUPLICATE: &str = "a member occurs twice";
+/// The deepest nesting that we read; real arguments stay below ten.
+pub const MAX_DEPTH: usize = 64;
+
+/// What [`StrictJson`] says about a duplicate; a door tells it from broken syntax by this text.
+pub const DUPLICATE: &str = "a member occurs twice";
 
 /// Any JSON value without duplicate members.
-pub(crate) struct StrictJson(pub(crate) Json);
+pub struct StrictJson(pub Json);
 
 impl<'de> Deserialize<'de> for StrictJson {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -86,7 +88,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
 }
 
 /// Whether `text` nests arrays and objects deeper than [`MAX_DEPTH`]. Reads bytes only, so it is safe before parsing.
-pub(crate) fn too_deep(text: &[u8]) -> bool {
+pub fn too_deep(text: &[u8]) -> bool {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for &byte in text {
         if in_string {

@@ -1,0 +1,348 @@
+//! A gateway on loopback port 0, a connector with a few tools, and a client that sends exactly the bytes a test means.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gateway::{Options, Parts, Serving, mcp_door::Endpoints};
+use platform::audit::AuditLog;
+use platform::audit_refusals::RefusalCounter;
+use platform::clock::AdjustableClock;
+use platform::policy::{Effect, Obligation, Risk, RiskTable, TargetFacts};
+use platform::resource::{BaseUrl, Resource};
+use platform::seal::Sealer;
+use platform::secret::SecretKey;
+use platform::telemetry::Metrics;
+use platform::tokens::{SignIn, SignInRequest, SignedIn};
+use platform::{Clock as _, Error, ErrorKind, Json, Principal, SharedClock};
+use platform_suites::tokens::{ISSUER, person};
+use platform_suites::{MemoryAudit, MemorySecrets, MemoryShared, MemoryStore, StaticPolicy, StaticTokens};
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tool_runtime::connector::{CredentialKind, target_unknown};
+use tool_runtime::pipeline::Limits;
+use tool_runtime::{
+    Catalogue, Connector, FollowUp, Instance, Pipeline, SideEffect, Tool, ToolCx, ToolOutput, ToolSpec, Visibility,
+};
+
+/// What the slow tool tells a test.
+#[derive(Default)]
+pub(crate) struct Signals {
+    pub(crate) started: Notify,
+    pub(crate) go_on: Notify,
+}
+
+struct Target(Arc<Signals>);
+
+struct Scripted(ToolSpec, Arc<Signals>);
+
+fn spec(name: &'static str) -> ToolSpec {
+    ToolSpec {
+        name,
+        title: "A tool",
+        description: "A tool of the tests.",
+        input: json!({"type": "object", "properties": {
+            "text": {"type": "string"}, "count": {"type": "integer"}, "deep": {"type": "boolean"},
+            "tags": {"type": "array", "items": {"type": "string"}}, "kind": {}}}),
+        output: json!({"type": "object", "properties": {"said": {"type": "object"}}, "required": ["said"]}),
+        effect: SideEffect::Idempotent,
+        targets: &[],
+        cache_for: None,
+        timeout: Duration::from_secs(30),
+        listed: true,
+        example: None,
+    }
+}
+
+#[async_trait]
+impl Tool for Scripted {
+    fn spec(&self) -> &ToolSpec {
+        &self.0
+    }
+
+    async fn call(&self, _: ToolCx, arguments: Json) -> Result<ToolOutput, Error> {
+        let mut follow_up = None;
+        match self.0.name {
+            "slow_thing" => {
+                self.1.started.notify_one();
+                self.1.go_on.notified().await;
+            }
+            "start_thing" => {
+                let arguments = json!({"text": "a b&c", "count": 3});
+                follow_up = Some(FollowUp { tool: "read_thing".into(), arguments });
+            }
+            "fail_thing" => {
+                let kind = serde_json::from_value(arguments["kind"].clone()).map_err(Error::internal)?;
+                let error = Error::new(kind, "it_failed", "It failed.").with_detail("for the operator only");
+                return Err(if kind == ErrorKind::RateLimited {
+                    error.with_retry_after(Duration::from_millis(1_200))
+                } else {
+                    error
+                });
+            }
+            _ => {}
+        }
+        Ok(ToolOutput { structured: json!({"said": arguments}), follow_up })
+    }
+}
+
+#[async_trait]
+impl Connector for Target {
+    fn name(&self) -> &'static str {
+        "lab-target"
+    }
+
+    fn instructions(&self) -> &'static str {
+        "Only for tests."
+    }
+
+    fn credential(&self) -> CredentialKind {
+        CredentialKind::None
+    }
+
+    fn tools(&self) -> Vec<Arc<dyn Tool>> {
+        ["read_thing", "slow_thing", "start_thing", "fail_thing", "add_note", "reload_device", "hidden_write"]
+            .map(|name| Arc::new(Scripted(spec(name), Arc::clone(&self.0))) as Arc<dyn Tool>)
+            .into()
+    }
+
+    async fn look_up(&self, _: &ToolCx, kind: &str, id: &str) -> Result<TargetFacts, Error> {
+        Err(target_unknown(kind, id))
+    }
+}
+
+/// An issuer whose codes are the names of people; `weak-<name>` signs in without a second factor.
+struct FakeSignIn(Arc<AdjustableClock>);
+
+#[async_trait]
+impl SignIn for FakeSignIn {
+    async fn authorization_url(&self, request: &SignInRequest) -> Result<String, Error> {
+        let (state, mfa) = (&request.state, request.require_mfa);
+        Ok(format!("{ISSUER}/authorize?state={state}&redirect_uri={}&mfa={mfa}", request.redirect_uri))
+    }
+
+    async fn redeem(&self, _: &SignInRequest, code: &str, issuer: Option<&str>) -> Result<SignedIn, Error> {
+        if issuer != Some(ISSUER) {
+            return Err(Error::new(ErrorKind::Unmet, "sign_in_refused", "The issuer is another one."));
+        }
+        let weak = code.strip_prefix("weak-");
+        let auth_time = Some(self.0.epoch_seconds());
+        let principal = Principal { mfa: weak.is_none(), auth_time, ..person(weak.unwrap_or(code), &["netops"]) };
+        Ok(SignedIn { principal })
+    }
+}
+
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) audit: Arc<MemoryAudit>,
+    pub(crate) refusals: Arc<RefusalCounter>,
+    pub(crate) signals: Arc<Signals>,
+    pub(crate) clock: Arc<AdjustableClock>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) serving: tokio::task::JoinHandle<()>,
+    pub(crate) endpoints: Endpoints,
+}
+
+fn policy() -> StaticPolicy {
+    StaticPolicy::new(|input| {
+        if input.principal.subject == "mallory" {
+            return Ok(StaticPolicy::decision(Effect::Deny, &["deny:test"]));
+        }
+        let met = input.elevation.is_some();
+        if input.tool.risk != Risk::Disruptive || met {
+            return Ok(StaticPolicy::decision(Effect::Allow, &["grant:test"]));
+        }
+        let mut challenge = StaticPolicy::decision(Effect::Challenge, &["grant:test", "unmet:step_up"]);
+        let obligation = Obligation { met, parameters: Default::default() };
+        challenge.obligations.insert("step_up".into(), obligation);
+        Ok(challenge)
+    })
+    .with_visible(|input| {
+        let shown = input.tools.iter().filter(|t| t.tool.name != "hidden_write");
+        Ok(shown.map(|t| (t.server.name.clone(), t.tool.name.clone())).collect())
+    })
+}
+
+fn risks() -> RiskTable {
+    let read = ["read_thing", "slow_thing", "start_thing", "fail_thing"].map(|t| ("lab-target", t, Risk::Read));
+    let record = ["add_note", "hidden_write"].map(|t| ("lab-target", t, Risk::Record));
+    RiskTable::from_rows(read.into_iter().chain(record))
+}
+
+/// `alice` is let in everywhere, `rest-only` at REST, `robot` without more ado.
+fn tokens() -> StaticTokens {
+    StaticTokens::default()
+        .with("alice", person("alice", &["netops"]))
+        .with("mallory", person("mallory", &["netops"]))
+        .with_at("rest-only", person("alice", &["netops"]), &[Resource::Rest])
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        Self::with(|_| {}, Limits::default()).await
+    }
+
+    pub(crate) async fn with(change: impl FnOnce(&mut Options), limits: Limits) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let base = BaseUrl::new(&url::Url::parse(&format!("http://{address}")).unwrap());
+        let clock = Arc::new(AdjustableClock::default());
+        let shared_clock: SharedClock = Arc::clone(&clock) as _;
+        let audit = Arc::new(MemoryAudit::default());
+        let log: Arc<dyn AuditLog> = Arc::clone(&audit) as _;
+        let refusals = Arc::new(RefusalCounter::new(Arc::clone(&log), Arc::clone(&shared_clock)));
+        let metrics = Metrics::new();
+        let signals = Arc::new(Signals::default());
+        let policy = Arc::new(policy());
+        let visibility = Arc::new(Visibility::new(Arc::clone(&policy) as _));
+        let connector: Arc<dyn Connector> = Arc::new(Target(Arc::clone(&signals)));
+        let instance = Instance { name: "lab-1".into(), environment: "test".into(), connector };
+        visibility.publish(Catalogue::build(vec![instance], &risks()).unwrap());
+        let pipeline = Pipeline::new(tool_runtime::pipeline::Parts {
+            visibility,
+            policy,
+            store: Arc::new(MemoryStore::new(Arc::clone(&shared_clock))),
+            shared: Arc::new(MemoryShared::default()),
+            audit: Arc::clone(&log),
+            secrets: Arc::new(MemorySecrets::new(Arc::clone(&shared_clock))),
+            metrics: Arc::clone(&metrics),
+            clock: Arc::clone(&shared_clock),
+            results: Sealer::derive(&SecretKey::new([7; 32]), "results").unwrap(),
+            base: base.clone(),
+            limits,
+        });
+        let mut options = Options {
+            base,
+            hosts: vec![address.to_string(), "interlock.test".into()],
+            origins: vec!["https://console.test".into()],
+            trusted_proxies: Vec::new(),
+            max_body: 4_096,
+            max_concurrent: 64,
+            request_timeout: Duration::from_secs(60),
+            open_metrics: false,
+            version: "1.2.3",
+        };
+        change(&mut options);
+        let parts = Parts {
+            pipeline,
+            tokens: Arc::new(tokens()),
+            sign_in: Arc::new(FakeSignIn(Arc::clone(&clock))),
+            audit: log,
+            refusals: Arc::clone(&refusals),
+            metrics,
+            clock: shared_clock,
+            options,
+        };
+        let (router, endpoints) = gateway::router(parts, axum::Router::new());
+        let stop = CancellationToken::new();
+        let how = Serving { stop: stop.clone(), drain: Duration::from_secs(60) };
+        let serving = tokio::spawn(gateway::serve(listener, router, how));
+        Self { address, audit, refusals, signals, clock, stop, serving, endpoints }
+    }
+
+    /// Sends a request head and a body, each header as it is given, and reads the reply.
+    pub(crate) async fn raw(&self, method: &str, target: &str, headers: &[&str], body: &[u8]) -> Reply {
+        let mut socket = self.send(method, target, headers, body).await;
+        let mut bytes = Vec::new();
+        // A server that refuses early may close before everything was read.
+        let _end = socket.read_to_end(&mut bytes).await.is_ok();
+        Reply::parse(&bytes)
+    }
+
+    /// Only sends.
+    pub(crate) async fn send(&self, method: &str, target: &str, headers: &[&str], body: &[u8]) -> TcpStream {
+        let mut head = format!("{method} {target} HTTP/1.1\r\nconnection: close\r\n");
+        for header in headers {
+            head.push_str(header);
+            head.push_str("\r\n");
+        }
+        head.push_str("\r\n");
+        let mut socket = TcpStream::connect(self.address).await.unwrap();
+        socket.write_all(head.as_bytes()).await.unwrap();
+        socket.write_all(body).await.unwrap();
+        socket
+    }
+
+    pub(crate) fn host(&self) -> String {
+        format!("host: {}", self.address)
+    }
+
+    /// GET with these headers besides the host.
+    pub(crate) async fn get(&self, target: &str, headers: &[&str]) -> Reply {
+        let host = self.host();
+        let mut all = vec![host.as_str()];
+        all.extend_from_slice(headers);
+        self.raw("GET", target, &all, b"").await
+    }
+
+    /// GET as alice.
+    pub(crate) async fn alice(&self, target: &str) -> Reply {
+        self.get(target, &[ALICE]).await
+    }
+
+    /// POST of JSON with these headers besides host, length and type.
+    pub(crate) async fn post(&self, target: &str, headers: &[&str], body: &Json) -> Reply {
+        let (host, body) = (self.host(), body.to_string());
+        let length = format!("content-length: {}", body.len());
+        let mut all = vec![host.as_str(), &length, "content-type: application/json"];
+        all.extend_from_slice(headers);
+        self.raw("POST", target, &all, body.as_bytes()).await
+    }
+
+    /// A REST call as alice.
+    pub(crate) async fn call(&self, tool: &str, arguments: Json) -> Reply {
+        self.post(&tool_path(tool), &[ALICE], &json!({ "arguments": arguments })).await
+    }
+}
+
+pub(crate) const ALICE: &str = "authorization: Bearer alice";
+
+pub(crate) fn tool_path(tool: &str) -> String {
+    format!("/api/v1/mcp/lab-1/tools/{tool}")
+}
+
+/// A reply, read whole.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+impl Reply {
+    fn parse(bytes: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(bytes);
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no reply: {text:?}"));
+        let mut lines = head.lines();
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let split = |line: &str| {
+            let (name, value) = line.split_once(':').unwrap();
+            (name.to_ascii_lowercase(), value.trim().to_owned())
+        };
+        Self { status, headers: lines.map(split).collect(), body: body.to_owned() }
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+    }
+
+    pub(crate) fn json(&self) -> Json {
+        serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {self:?}"))
+    }
+
+    /// (status, code) of a problem document, whose shape is checked.
+    pub(crate) fn problem(&self) -> (u16, String) {
+        let body = self.json();
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
+        assert_eq!(self.header("cache-control"), Some("no-store"));
+        assert_eq!(body["status"], self.status);
+        assert_eq!(body["type"], format!("/errors/{}", body["code"].as_str().unwrap()));
+        assert_eq!(body["detail"], body["message"]);
+        assert!(body["title"].is_string());
+        (self.status, body["code"].as_str().unwrap().to_owned())
+    }
+}

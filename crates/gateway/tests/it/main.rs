@@ -1,0 +1,13 @@
+//! The doors on a real socket, over the fakes of `platform-suites`: what the edge lets in, REST and MCP shapes, pages,
+//! life and death of the listener. `fixture.rs` is the server and the client under test.
+#![cfg(test)]
+
+extern crate interlock_gateway as gateway;
+
+mod authentication;
+mod edge;
+mod fixture;
+mod life;
+mod mcp_door;
+mod pages;
+mod rest;

@@ -1,0 +1,152 @@
+//! The platform's own tools by the one road: a caller sees itself, the tools it may use, and why its own calls were
+//! refused; nobody else's.
+#![cfg(test)]
+
+extern crate interlock_own_tools as own_tools;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use own_tools::OwnTools;
+use platform::clock::AdjustableClock;
+use platform::context::{CallReferences, LOCAL_SOURCE, Protocol, RequestId, TraceContext};
+use platform::policy::{Effect, Risk, RiskTable};
+use platform::resource::{BaseUrl, Resource};
+use platform::seal::Sealer;
+use platform::secret::SecretKey;
+use platform::telemetry::Metrics;
+use platform::{CallContext, Clock as _, Error, Json, Principal, SharedClock};
+use platform_suites::tokens::person;
+use platform_suites::{MemoryAudit, MemorySecrets, MemoryShared, MemoryStore, StaticPolicy};
+use serde_json::json;
+use tool_runtime::pipeline::{Limits, Parts};
+use tool_runtime::{CallRequest, Catalogue, Instance, Pipeline, Visibility};
+
+/// A pipeline with the one server `interlock`; policy denies `echo`, and shows `search_tools` to netops only.
+fn road(with_echo: bool) -> (Arc<Pipeline>, Arc<AdjustableClock>) {
+    let clock = Arc::new(AdjustableClock::default());
+    let shared_clock: SharedClock = Arc::clone(&clock) as _;
+    let audit = Arc::new(MemoryAudit::default());
+    let policy = Arc::new(
+        StaticPolicy::new(|input| {
+            let effect = if input.tool.name == "echo" { Effect::Deny } else { Effect::Allow };
+            Ok(StaticPolicy::decision(effect, &["reason:test"]))
+        })
+        .with_visible(|input| {
+            let shown = |name: &str| name != "search_tools" || input.groups.iter().any(|g| g == "netops");
+            let pair = |t: &platform::policy::CatalogueEntry| (t.server.name.clone(), t.tool.name.clone());
+            Ok(input.tools.iter().filter(|t| shown(&t.tool.name)).map(pair).collect())
+        }),
+    );
+    let visibility = Arc::new(Visibility::new(Arc::clone(&policy) as _));
+    let tools = OwnTools::new(Arc::clone(&visibility), Arc::clone(&audit) as _, Arc::clone(&shared_clock), with_echo);
+    let risks = RiskTable::from_rows(
+        ["whoami", "search_tools", "explain_refusal", "echo"].map(|tool| ("interlock", tool, Risk::Read)),
+    );
+    let instance = Instance { name: "interlock".into(), environment: "test".into(), connector: Arc::new(tools) };
+    visibility.publish(Catalogue::build(vec![instance], &risks).unwrap());
+    let road = Pipeline::new(Parts {
+        visibility,
+        policy,
+        store: Arc::new(MemoryStore::new(Arc::clone(&shared_clock))),
+        shared: Arc::new(MemoryShared::default()),
+        audit,
+        secrets: Arc::new(MemorySecrets::new(Arc::clone(&shared_clock))),
+        metrics: Metrics::new(),
+        clock: shared_clock,
+        results: Sealer::derive(&SecretKey::new([7; 32]), "results").unwrap(),
+        base: BaseUrl::new(&url::Url::parse("https://interlock.test").unwrap()),
+        limits: Limits::default(),
+    });
+    (road, clock)
+}
+
+/// Calls, and tells the request id too.
+async fn call(road: &Arc<Pipeline>, who: Principal, tool: &str, arguments: Json) -> (String, Result<Json, Error>) {
+    let cx = CallContext {
+        request_id: RequestId::mint(),
+        client_request_id: None,
+        trace: TraceContext::root(),
+        principal: Arc::new(who),
+        resource: Resource::McpServer("interlock".into()),
+        protocol: Protocol::Mcp,
+        source: LOCAL_SOURCE,
+        references: CallReferences::default(),
+        deadline: Instant::now() + Duration::from_secs(60),
+    };
+    let id = cx.request_id.to_string();
+    let references = CallReferences::default();
+    let request = CallRequest { server: "interlock".into(), tool: tool.into(), arguments, references };
+    (id, road.call(Arc::new(cx), request).await.map(|answer| answer.structured))
+}
+
+fn alice() -> Principal {
+    person("alice", &["netops"])
+}
+
+#[tokio::test]
+async fn whoami_shows_the_caller_as_the_platform_sees_it() {
+    let (road, clock) = road(false);
+    let now = clock.epoch_seconds();
+    let mut who = Principal { mfa: true, acr: Some("mfa".into()), auth_time: Some(now - 100), ..alice() };
+    who.token.expires_at = now + 600;
+    let seen = call(&road, who, "whoami", json!({})).await.1.unwrap();
+    for (member, value) in [
+        ("name", json!("alice")),
+        ("subject", json!("alice")),
+        ("issuer", json!("https://issuer.test")),
+        ("kind", json!("person")),
+        ("groups", json!(["netops"])),
+        ("client_id", json!("test-client")),
+        ("acr", json!("mfa")),
+        ("mfa", json!(true)),
+    ] {
+        assert_eq!(seen[member], value, "{member}");
+    }
+    assert!((100..110).contains(&seen["signed_in_s_ago"].as_i64().unwrap()));
+    assert!((590..=600).contains(&seen["token_expires_in_s"].as_i64().unwrap()));
+}
+
+#[tokio::test]
+async fn t10_search_finds_the_best_match_first_and_only_what_the_caller_may_see() {
+    let (road, _) = road(true);
+    let found = call(&road, alice(), "search_tools", json!({"query": "refused call"})).await.1.unwrap();
+    assert_eq!(found["tools"][0]["tool"], "explain_refusal");
+    assert_eq!(found["tools"][0]["risk"], "read");
+    let all = call(&road, alice(), "search_tools", json!({"limit": 2})).await.1.unwrap();
+    assert_eq!((all["tools"].as_array().unwrap().len(), &all["total"]), (2, &json!(4)));
+    let nothing = call(&road, alice(), "search_tools", json!({"server": "nonesuch"})).await.1.unwrap();
+    assert_eq!(nothing["total"], 0);
+    let hidden = call(&road, person("bob", &["helpdesk"]), "search_tools", json!({})).await.1;
+    assert_eq!(hidden.unwrap_err().code(), "tool_unknown");
+}
+
+#[tokio::test]
+async fn a_refusal_is_explained_to_its_caller_only() {
+    let (road, _) = road(true);
+    let none = call(&road, alice(), "explain_refusal", json!({})).await.1;
+    assert_eq!(none.unwrap_err().code(), "refusal_unknown");
+    let (id, denied) = call(&road, alice(), "echo", json!({"message": "hi"})).await;
+    assert_eq!(denied.unwrap_err().code(), "denied");
+    call(&road, alice(), "whoami", json!({})).await.1.unwrap();
+    // By its id, and as the latest: a question that found nothing and a call that worked are not in the way.
+    let other = call(&road, alice(), "explain_refusal", json!({"request_id": "nonesuch"})).await.1;
+    assert_eq!(other.unwrap_err().code(), "refusal_unknown");
+    for arguments in [json!({}), json!({ "request_id": id })] {
+        let why = call(&road, alice(), "explain_refusal", arguments).await.1.unwrap();
+        assert_eq!(why["request_id"], id);
+        assert_eq!((&why["server"], &why["tool"]), (&json!("interlock"), &json!("echo")));
+        assert_eq!((&why["outcome"], &why["code"]), (&json!("refused"), &json!("denied")));
+        assert_eq!((&why["effect"], &why["reasons"]), (&json!("deny"), &json!(["reason:test"])));
+        assert!(why["advice"].as_str().unwrap().contains("grant"));
+    }
+    let bob = call(&road, person("bob", &["netops"]), "explain_refusal", json!({ "request_id": id })).await.1;
+    assert_eq!(bob.unwrap_err().code(), "refusal_unknown");
+}
+
+#[tokio::test]
+async fn echo_is_for_the_lab_only() {
+    let (road, _) = road(false);
+    let refused = call(&road, alice(), "echo", json!({"message": "hi"})).await.1;
+    assert_eq!(refused.unwrap_err().code(), "tool_unknown");
+}
