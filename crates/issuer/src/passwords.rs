@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use platform::{Error, ErrorKind, Secret};
@@ -18,6 +18,10 @@ const PASSES: u32 = 2;
 const LANES: u32 = 1;
 /// Each hash takes 19 MiB; this many at once is all that a flood of sign-ins can take.
 const AT_ONCE: usize = 2;
+/// Memory asked for, of which only the blocks in use are touched. From 32 MiB on, glibc maps an allocation by itself and
+/// gives it back when it is freed (mallopt(3), M_MMAP_THRESHOLD); the 19 MiB alone would stay with every thread that ever
+/// hashed a password.
+const ROOM: usize = 33 << 20;
 /// A sign-in that waits longer than this for its turn is refused: the queue must not outlive the people in it.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
@@ -109,9 +113,13 @@ impl Passwords {
 
 fn derive(password: &Secret, salt: &[u8], memory: u32, passes: u32, lanes: u32) -> Result<Zeroizing<[u8; 32]>, Error> {
     let params = Params::new(memory, passes, lanes, Some(32)).map_err(Error::internal)?;
+    let blocks = params.block_count();
+    let mut memory: Vec<Block> = Vec::new();
+    memory.try_reserve_exact(blocks.max(ROOM / Block::SIZE)).map_err(Error::internal)?;
+    memory.resize(blocks, Block::new());
     let mut out = Zeroizing::new([0; 32]);
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-        .hash_password_into(password.expose().as_bytes(), salt, out.as_mut_slice())
+        .hash_password_into_with_memory(password.expose().as_bytes(), salt, out.as_mut_slice(), &mut memory)
         .map_err(Error::internal)?;
     Ok(out)
 }
