@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use platform::policy::TargetFacts;
 use platform::{CallContext, Error, Json, SharedClock};
-use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use schemars::{JsonSchema, Schema};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -121,9 +123,20 @@ impl ToolSpec {
 
 /// The JSON Schema 2020-12 of a type, as published and enforced.
 pub fn schema_of<T: JsonSchema>() -> Json {
-    let generator =
-        schemars::generate::SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true).into_generator();
-    generator.into_root_schema_for::<T>().to_value()
+    SchemaSettings::draft2020_12()
+        .with(|s| s.inline_subschemas = true)
+        .with_transform(RecursiveTransform(without_number_format))
+        .into_generator()
+        .into_root_schema_for::<T>()
+        .to_value()
+}
+
+/// Rust's number types are no formats of JSON Schema, and some clients complain about each of them.
+fn without_number_format(schema: &mut Schema) {
+    let number = |f: &str| f.starts_with("uint") || f.starts_with("int") || f == "double" || f == "float";
+    if schema.get("format").and_then(Json::as_str).is_some_and(number) {
+        schema.remove("format");
+    }
 }
 
 /// What a tool gets beside its arguments. Cheap to clone.
