@@ -87,7 +87,8 @@ pub struct ReadyAdmin {
 
 impl Ready {
     /// For people: where to click and what to paste.
-    pub fn in_words(&self, state: &Path) -> String {
+    /// `program` is how this program was called, so that its lines can be pasted.
+    pub fn in_words(&self, state: &Path, program: &str) -> String {
         let folder = state.display();
         let mut text = format!("\nInterlock's lab is running at {}\n\nMCP servers (Streamable HTTP):\n", self.url);
         for (name, url) in &self.mcp {
@@ -99,10 +100,13 @@ impl Ready {
             text.push_str(&format!("  {:<8} {}   {groups}\n", user.name, user.password));
         }
         text.push_str(&format!(
-            "\nTry, in another terminal:\n  interlock lab story --state {folder}\n  \
-             TOKEN=$(interlock lab token --state {folder} --user alice)\n  \
-             curl -H \"Authorization: Bearer $TOKEN\" {}/api/v1/mcp/catalyst-center/tools\n  \
-             interlock lab otp --state {folder} --user alice     # the second factor, when a page asks for it\n\n\
+            "\nTry, in another terminal:\n  {program} lab story --state {folder}\n  \
+             TOKEN=$({program} lab token --state {folder} --user alice)\n  \
+             curl -H \"Authorization: Bearer $TOKEN\" {}/api/v1/mcp/catalyst-center/tools\n\n\
+             In an MCP client, add a server of type HTTP with one of the URLs above and the header\n  \
+             Authorization: Bearer <the token>\n\n\
+             When a page asks for the second factor:\n  \
+             {program} lab otp --state {folder} --user alice\n\n\
              Stop with Ctrl-C. The state folder {folder} can be used again.\n",
             self.url
         ));

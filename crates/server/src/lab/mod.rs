@@ -219,7 +219,8 @@ fn ready(config: &Config, people: &People, simulated: &Simulated) -> Ready {
 fn announce(options: &LabOptions, state: &LabState, ready: &Ready) -> Result<()> {
     let line = serde_json::to_string(ready).map_err(Error::internal)?;
     write_private(&state.ready(), line.as_bytes()).map_err(Error::internal)?;
-    let text = if options.json { format!("{line}\n") } else { ready.in_words(state.root()) };
+    let program = std::env::args().next().unwrap_or_else(|| "interlock".to_owned());
+    let text = if options.json { format!("{line}\n") } else { ready.in_words(state.root(), &program) };
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Error::internal)
 }
