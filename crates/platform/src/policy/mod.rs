@@ -138,7 +138,7 @@ pub struct TargetFacts {
     pub age_s: i64,
 }
 
-/// A change grant that the platform verified (issue of change control; absent until then).
+/// A change grant that the platform verified; absent until change control exists.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ChangeFacts {
     /// Change id.
