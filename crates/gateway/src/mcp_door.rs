@@ -105,7 +105,7 @@ impl CallHandler for ServerHandler {
         Ok(described.tools.iter().filter(shown).cloned().collect())
     }
 
-    async fn call_tool(&self, cx: &CallContext, call: ToolCall) -> CallReply {
+    async fn call_tool(&self, cx: &Arc<CallContext>, call: ToolCall) -> CallReply {
         let request = CallRequest {
             server: self.name.clone(),
             tool: call.name,
@@ -113,7 +113,7 @@ impl CallHandler for ServerHandler {
             references: call.references,
         };
         let name = request.tool.clone();
-        match self.pipeline.call(Arc::new(cx.clone()), request).await {
+        match self.pipeline.call(Arc::clone(cx), request).await {
             Ok(answer) => CallReply::Result { structured: answer.structured, text: None },
             Err(error) => match error.code() {
                 "tool_unknown" => CallReply::UnknownTool(name),

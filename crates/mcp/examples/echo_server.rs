@@ -47,7 +47,7 @@ impl CallHandler for Echo {
         Ok(Arc::new([tool("echo", "Answers with its text."), tool("refuse", "Refuses and says what comes next.")]))
     }
 
-    async fn call_tool(&self, _: &CallContext, call: ToolCall) -> CallReply {
+    async fn call_tool(&self, _: &Arc<CallContext>, call: ToolCall) -> CallReply {
         match call.name.as_str() {
             "echo" => CallReply::Result { structured: json!({"text": call.arguments.get("text")}), text: None },
             "refuse" => CallReply::Refused(
@@ -79,7 +79,7 @@ fn nobody() -> Arc<Principal> {
         auth_time: None,
         mfa: false,
         actors: vec![],
-        token: TokenFacts { id: None, session: None, issued_at: 0, expires_at: 0 },
+        token: TokenFacts { id: None, session: None, key: None, issued_at: 0, expires_at: 0 },
     })
 }
 

@@ -171,8 +171,7 @@ impl ServerHandler for Bridge {
         let cx = Self::call_context(&context)?;
         let era = Self::era(&context);
         let references = references(context.meta.get(REFERENCES_KEY)).map_err(|e| bad_request(&e))?;
-        let call =
-            ToolCall { name: request.name.into_owned(), arguments: request.arguments.unwrap_or_default(), references };
+        let call = ToolCall::plain(request.name.into_owned(), request.arguments.unwrap_or_default(), references);
         let run = self.0.run(era, Arc::clone(&cx), call);
         let reply = match era {
             Era::Legacy => run.await,

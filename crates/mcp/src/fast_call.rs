@@ -53,7 +53,7 @@ pub(crate) fn plain(headers: &HeaderMap, message: Message<'_>, served: &[Revisio
     }
     let era = era(headers, &meta, &name, served)?;
     let references: CallReferences = references(meta.get(REFERENCES_KEY)).ok()?;
-    Some(FastCall { id, era, call: ToolCall { name, arguments, references } })
+    Some(FastCall { id, era, call: ToolCall::plain(name, arguments, references) })
 }
 
 /// Runs it and writes the reply.

@@ -3,12 +3,22 @@
 //! No type of rmcp appears here, so that the gateway and the tools never learn which library speaks the protocol.
 //! Next: `reply` for how a [`CallReply`] looks on the wire.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use platform::context::CallReferences;
-use platform::{CallContext, Error, Json};
+use platform::{CallContext, Error, ErrorKind, Json};
 use serde_json::Map;
+
+use crate::asking::{Answers, ClientAbilities, InputRequired};
+use crate::content::Content;
+use crate::offers::{
+    Completion, CompletionQuestion, Page, Prompt, PromptDescription, ResourceDescription, ResourceRead,
+    ResourceTemplate,
+};
+use crate::progress::Progress;
+use crate::task::Task;
 
 /// What a server says about itself in `initialize`, `server/discover` and `_meta`. Read once, when the endpoint is built.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +65,7 @@ pub struct ToolDescription {
 }
 
 /// One call as the caller sent it.
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 pub struct ToolCall {
     /// The requested name; not yet known to exist.
     pub name: String,
@@ -63,6 +73,26 @@ pub struct ToolCall {
     pub arguments: Map<String, Json>,
     /// `_meta["dev.interlock/call"]` (rule T12); the pipeline compares it with headers and the reserved argument.
     pub references: CallReferences,
+    /// What the caller declared on this request.
+    pub abilities: ClientAbilities,
+    /// What a repeat after [`CallReply::InputRequired`] brings; empty on a first call.
+    pub answers: Answers,
+    /// Where to tell how far the call is; goes nowhere when the caller did not ask.
+    pub progress: Progress,
+}
+
+impl ToolCall {
+    /// A call of a caller that declared nothing, answers nothing and asks for no progress.
+    pub fn plain(name: String, arguments: Map<String, Json>, references: CallReferences) -> Self {
+        Self {
+            name,
+            arguments,
+            references,
+            abilities: ClientAbilities::default(),
+            answers: Answers::default(),
+            progress: Progress::default(),
+        }
+    }
 }
 
 impl std::fmt::Debug for ToolCall {
@@ -72,7 +102,9 @@ impl std::fmt::Debug for ToolCall {
             .field("name", &self.name)
             .field("arguments", &format_args!("<{} masked>", self.arguments.len()))
             .field("references", &self.references)
-            .finish()
+            .field("abilities", &self.abilities)
+            .field("answers", &self.answers)
+            .finish_non_exhaustive()
     }
 }
 
@@ -86,6 +118,17 @@ pub enum CallReply {
         /// The text block; `None` = the result as compact JSON.
         text: Option<String>,
     },
+    /// Success, in blocks of its own.
+    Content {
+        /// What the model reads.
+        blocks: Vec<Content>,
+        /// The result as JSON, where there is one.
+        structured: Option<Json>,
+    },
+    /// The caller has to answer first; only for callers that declared what is asked.
+    InputRequired(InputRequired),
+    /// The work goes on; only for callers that declared tasks.
+    Task(Box<Task>),
     /// Refused or failed, also for invalid arguments: HTTP 200 with `isError` (rule T11).
     Refused(Error),
     /// No such tool for this caller: JSON-RPC -32602.
@@ -94,15 +137,93 @@ pub enum CallReply {
     BadRequest(Error),
 }
 
-/// What stands behind an endpoint. One per server instance, shared by all requests.
+/// What a server offers beside tools; what is not offered is an unknown method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Offers {
+    /// Resources and resource templates.
+    pub resources: bool,
+    /// Prompts.
+    pub prompts: bool,
+    /// Completion.
+    pub completion: bool,
+    /// Tasks, for callers that declare them.
+    pub tasks: bool,
+}
+
+/// What stands behind an endpoint. One per server instance, shared by all requests. Everything beside tools has a default
+/// that offers nothing.
 #[async_trait]
 pub trait CallHandler: Send + Sync + 'static {
     /// Who this server is.
     fn server(&self) -> ServerDescription;
 
+    /// What it offers beside tools. Read once, when the endpoint is built.
+    fn offers(&self) -> Offers {
+        Offers::default()
+    }
+
     /// The tools that this caller may see, in a deterministic order.
     async fn list_tools(&self, cx: &CallContext) -> Result<Arc<[ToolDescription]>, Error>;
 
     /// Runs one call. Dropped when a caller of revision 2026-07-28 hangs up; runs to its end for the older revisions.
-    async fn call_tool(&self, cx: &CallContext, call: ToolCall) -> CallReply;
+    async fn call_tool(&self, cx: &Arc<CallContext>, call: ToolCall) -> CallReply;
+
+    /// Resources that this caller may see.
+    async fn list_resources(
+        &self,
+        _cx: &Arc<CallContext>,
+        _cursor: Option<String>,
+    ) -> Result<Page<ResourceDescription>, Error> {
+        Ok(Page::whole(Vec::new()))
+    }
+
+    /// Resource templates that this caller may use.
+    async fn list_resource_templates(&self, _cx: &Arc<CallContext>) -> Result<Page<ResourceTemplate>, Error> {
+        Ok(Page::whole(Vec::new()))
+    }
+
+    /// Reads a resource. An unknown one and a hidden one are the same error ([`ErrorKind::NotFound`]).
+    async fn read_resource(&self, _cx: &Arc<CallContext>, _uri: String) -> Result<ResourceRead, Error> {
+        Err(not_offered("mcp_resource_unknown", "There is no such resource."))
+    }
+
+    /// Prompts that this caller may use.
+    async fn list_prompts(&self, _cx: &Arc<CallContext>) -> Result<Page<PromptDescription>, Error> {
+        Ok(Page::whole(Vec::new()))
+    }
+
+    /// A prompt with its arguments filled in. Unknown: [`ErrorKind::NotFound`]; wrong arguments:
+    /// [`ErrorKind::InvalidInput`].
+    async fn get_prompt(
+        &self,
+        _cx: &Arc<CallContext>,
+        _name: String,
+        _arguments: BTreeMap<String, String>,
+    ) -> Result<Prompt, Error> {
+        Err(not_offered("prompt_unknown", "There is no such prompt."))
+    }
+
+    /// Proposes values for an argument.
+    async fn complete(&self, _cx: &Arc<CallContext>, _question: CompletionQuestion) -> Result<Completion, Error> {
+        Ok(Completion::default())
+    }
+
+    /// One of this caller's tasks. Unknown, expired and another's are the same error ([`ErrorKind::NotFound`]).
+    async fn task(&self, _cx: &Arc<CallContext>, _id: String) -> Result<Task, Error> {
+        Err(not_offered("task_unknown", "There is no such task."))
+    }
+
+    /// Brings a waiting task its answers.
+    async fn update_task(&self, _cx: &Arc<CallContext>, _id: String, _answers: Answers) -> Result<(), Error> {
+        Err(not_offered("task_unknown", "There is no such task."))
+    }
+
+    /// Asks a task to stop; one that has ended already stays as it is.
+    async fn cancel_task(&self, _cx: &Arc<CallContext>, _id: String) -> Result<(), Error> {
+        Err(not_offered("task_unknown", "There is no such task."))
+    }
+}
+
+fn not_offered(code: &'static str, sentence: &'static str) -> Error {
+    Error::new(ErrorKind::NotFound, code, sentence)
 }

@@ -11,17 +11,22 @@
 //! Where to go next: [`handler`] for what the gateway implements, [`error`] for the one mapping to JSON-RPC, [`refusal`]
 //! for the shape of refusals (rule T11).
 
+pub mod asking;
 mod bridge;
+pub mod content;
 mod endpoint;
 pub mod error;
 mod fast_call;
 pub mod handler;
+pub mod offers;
+pub mod progress;
 pub mod refusal;
 mod reply;
 mod revision;
 mod screen;
+pub mod task;
 
 pub use endpoint::{Endpoint, EndpointOptions, LOG_DIRECTIVE, endpoint};
-pub use handler::{CallHandler, CallReply, ServerDescription, ToolAnnotations, ToolCall, ToolDescription};
+pub use handler::{CallHandler, CallReply, Offers, ServerDescription, ToolAnnotations, ToolCall, ToolDescription};
 pub use refusal::{published_output_schema, refusal_schema};
 pub use revision::Revision;

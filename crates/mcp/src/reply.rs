@@ -48,6 +48,9 @@ pub(crate) fn outcome(reply: CallReply, cx: &CallContext) -> Result<Outcome, Err
             let text = refusal_text(&error, cx.request_id);
             Ok(Outcome { text, structured: Structured::Own(compact), is_error: true })
         }
+        CallReply::Content { .. } | CallReply::InputRequired(_) | CallReply::Task(_) => {
+            Err(crate::error::internal("this kind of reply has no form on the wire yet"))
+        }
         CallReply::UnknownTool(name) => Err(unknown_tool(&name)),
         CallReply::BadRequest(error) => {
             log_detail(&error, cx.request_id);

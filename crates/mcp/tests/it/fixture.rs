@@ -76,7 +76,7 @@ impl CallHandler for Tools {
             .into())
     }
 
-    async fn call_tool(&self, cx: &CallContext, call: ToolCall) -> CallReply {
+    async fn call_tool(&self, cx: &Arc<CallContext>, call: ToolCall) -> CallReply {
         match call.name.as_str() {
             "echo" => CallReply::Result {
                 structured: json!({"arguments": call.arguments, "change": call.references.change,
@@ -131,7 +131,7 @@ pub(crate) fn context(subject: &str) -> CallContext {
             auth_time: None,
             mfa: false,
             actors: vec![],
-            token: TokenFacts { id: None, session: None, issued_at: 0, expires_at: 0 },
+            token: TokenFacts { id: None, session: None, key: None, issued_at: 0, expires_at: 0 },
         }),
         resource: Resource::Mcp,
         protocol: Protocol::Mcp,
