@@ -19,6 +19,7 @@ mod verifier;
 
 pub use entry::{ClaimMarker, IssuerEntry, MfaRule};
 pub use jsonwebtoken::Algorithm;
-pub use revocation::{RevocationFloors, Revoked};
+pub use platform::revocation::Revoked;
+pub use revocation::RevocationFloors;
 pub use sign_in::OidcSignIn;
 pub use verifier::Verifier;

@@ -4,24 +4,16 @@
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
-use platform::Principal;
-
-/// What is revoked, always within one issuer.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Revoked {
-    /// Everything of a subject.
-    Subject(String),
-    /// One session (`sid`).
-    Session(String),
-    /// One token (`jti`).
-    Token(String),
-}
+use async_trait::async_trait;
+use platform::revocation::{Revocations, Revoked};
+use platform::{Error, Principal};
 
 #[derive(Debug, Default)]
 struct Floors {
     subjects: HashMap<String, i64>,
     sessions: HashMap<String, i64>,
     tokens: HashMap<String, i64>,
+    keys: HashMap<String, i64>,
 }
 
 /// The floors of all issuers. Fed by logout, deprovisioning, events and operators.
@@ -37,6 +29,7 @@ impl RevocationFloors {
             Revoked::Subject(id) => (&mut floors.subjects, id),
             Revoked::Session(id) => (&mut floors.sessions, id),
             Revoked::Token(id) => (&mut floors.tokens, id),
+            Revoked::Key(id) => (&mut floors.keys, id),
         };
         let floor = map.entry(id).or_insert(at);
         *floor = at.max(*floor);
@@ -51,15 +44,24 @@ impl RevocationFloors {
         below(floors.subjects.get(&principal.subject))
             || token.session.as_ref().is_some_and(|id| below(floors.sessions.get(id)))
             || token.id.as_ref().is_some_and(|id| below(floors.tokens.get(id)))
+            || token.key.as_ref().is_some_and(|id| below(floors.keys.get(id)))
     }
 
     /// Forgets floors at or before `at` (epoch seconds): no token from before then can still be valid.
     pub fn forget_before(&self, at: i64) {
         let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
         for floors in all.values_mut() {
-            for map in [&mut floors.subjects, &mut floors.sessions, &mut floors.tokens] {
+            for map in [&mut floors.subjects, &mut floors.sessions, &mut floors.tokens, &mut floors.keys] {
                 map.retain(|_, floor| *floor > at);
             }
         }
+    }
+}
+
+#[async_trait]
+impl Revocations for RevocationFloors {
+    async fn revoke(&self, issuer: &str, what: Revoked, at: i64) -> Result<(), Error> {
+        Self::revoke(self, issuer, what, at);
+        Ok(())
     }
 }

@@ -117,8 +117,10 @@ impl Verifier {
             return Err(TokenRefusal::Claims);
         }
         let wanted = resource.identifier(&self.base);
+        let wider = resource.wider().map(|wider| wider.identifier(&self.base));
         let platform = entry.accepts_platform_audience.then_some(self.base.as_str());
-        if ![Some(&*wanted), platform].into_iter().flatten().any(|good| claims.aud.names(good)) {
+        let good = [Some(&*wanted), wider.as_deref(), platform];
+        if !good.into_iter().flatten().any(|good| claims.aud.names(good)) {
             return Err(TokenRefusal::Audience);
         }
         claims.check_time(self.clock.epoch_seconds(), entry.clock_skew_s, entry.max_lifetime_s)?;
@@ -126,7 +128,8 @@ impl Verifier {
         if entry.allowed_clients.as_ref().is_some_and(|allowed| !allowed.contains(&client)) {
             return Err(TokenRefusal::Claims);
         }
-        let principal = principal(entry, claims, &token.payload, client)?;
+        let mut principal = principal(entry, claims, &token.payload, client)?;
+        principal.token.key = Some(token.header.kid.clone());
         if !entry.required_scopes.iter().all(|scope| principal.scopes.contains(scope)) {
             return Err(TokenRefusal::Scope);
         }

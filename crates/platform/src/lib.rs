@@ -18,6 +18,7 @@ pub mod http;
 pub mod policy;
 pub mod principal;
 pub mod resource;
+pub mod revocation;
 pub mod seal;
 pub mod secret;
 pub mod secrets;

@@ -29,6 +29,9 @@ pub struct TokenFacts {
     pub id: Option<String>,
     /// `sid`, where present.
     pub session: Option<String>,
+    /// `kid` of the key that signed it, where it is signed.
+    #[serde(default)]
+    pub key: Option<String>,
     /// `iat`, seconds since the epoch.
     pub issued_at: i64,
     /// `exp`, seconds since the epoch.

@@ -14,10 +14,21 @@ pub enum Resource {
     Mcp,
     /// One server instance, `/mcp/<name>`.
     McpServer(String),
+    /// One server instance, its reads only: `/mcp/<name>/readonly`.
+    McpReadonly(String),
+    /// One server instance, one named set of its tools: `/mcp/<name>/x/<toolset>`.
+    McpToolset {
+        /// The instance.
+        server: String,
+        /// The set.
+        toolset: String,
+    },
     /// REST, `/api/v1`.
     Rest,
     /// The platform's own pages, `/pages`.
     Pages,
+    /// Provisioning of people and groups, `/scim/v2`.
+    Scim,
 }
 
 impl Resource {
@@ -27,8 +38,19 @@ impl Resource {
             Self::Platform => String::new(),
             Self::Mcp => "/mcp".to_owned(),
             Self::McpServer(name) => format!("/mcp/{name}"),
+            Self::McpReadonly(name) => format!("/mcp/{name}/readonly"),
+            Self::McpToolset { server, toolset } => format!("/mcp/{server}/x/{toolset}"),
             Self::Rest => "/api/v1".to_owned(),
             Self::Pages => "/pages".to_owned(),
+            Self::Scim => "/scim/v2".to_owned(),
+        }
+    }
+
+    /// The wider resource whose tokens this one accepts too, because it only narrows it. Never the reverse.
+    pub fn wider(&self) -> Option<Self> {
+        match self {
+            Self::McpReadonly(server) | Self::McpToolset { server, .. } => Some(Self::McpServer(server.clone())),
+            _ => None,
         }
     }
 

@@ -80,6 +80,11 @@ impl TokenRefusal {
     }
 }
 
+/// The certificate that a caller proved to hold in the TLS handshake: SHA-256 of its DER form, what `cnf.x5t#S256` of a
+/// bound token names (RFC 8705 section 3.1). The listener puts it into the request's extensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientCertificate(pub [u8; 32]);
+
 /// Turns a bearer token into a principal for one resource (T1: the cache key is token, issuer entry and resource).
 #[async_trait]
 pub trait TokenVerifier: Send + Sync + 'static {

@@ -179,7 +179,7 @@ pub(crate) fn principal() -> Principal {
         auth_time: None,
         mfa: true,
         actors: Vec::new(),
-        token: TokenFacts { id: None, session: None, issued_at: 0, expires_at: i64::MAX },
+        token: TokenFacts { id: None, session: None, key: None, issued_at: 0, expires_at: i64::MAX },
     }
 }
 
