@@ -24,8 +24,20 @@ action_of := {
 
 risks := {"read", "probe", "record", "change", "disruptive", "control"}
 
-# What a person proves with a second factor, in every profile and for every group (T8).
-step_up_risks := {"change", "disruptive", "control"}
+# What a person proves with a second factor, in every profile and for every group (T8). A profile may ask for more, with
+# `step_up_for`; it cannot ask for less.
+step_up_risks := {"change", "disruptive", "control"} | more_step_up_risks
+
+more_step_up_risks contains r if {
+	is_array(profile.step_up_for)
+	some r in profile.step_up_for
+}
+
+# What cannot be read asks for everything.
+more_step_up_risks contains r if {
+	type_name(profile.step_up_for) != "array"
+	some r in risks
+}
 
 # T4: at most 15 minutes; a clock may run ahead by a minute, and no more.
 step_up_max_age_s := 900
@@ -219,8 +231,10 @@ change_until := input.change.expires_at if {
 
 default step_up_until := 0
 
-# A fresh token is enough for `change` only (T4).
-step_up_until := max([elevation_until, token_until]) if risk == "change"
+# A fresh token is enough for what is not bound to one call (T4).
+by_fresh_token := {"read", "probe", "record", "change"}
+
+step_up_until := max([elevation_until, token_until]) if risk in by_fresh_token
 
 # For one call with these very arguments.
 step_up_until := elevation_until if {
@@ -253,7 +267,7 @@ parameters := {
 # How the second factor may be shown, for the person who reads the refusal.
 default step_up_by := ["elevation"]
 
-step_up_by := ["elevation", "fresh_token"] if risk == "change"
+step_up_by := ["elevation", "fresh_token"] if risk in by_fresh_token
 
 # `until` says until when a met obligation stays met; the clock is read again when the call is reserved (T7).
 blocking := object.union(
@@ -291,7 +305,7 @@ effect := "challenge" if {
 # Reads repeat and may be kept for a moment; a write is decided each time (T9).
 default valid_until := null
 
-valid_until := input.now + 60 if {
+valid_until := min({input.now + 60} | {edges[name] | some name in (needs & met)}) if {
 	valid_input
 	risk in {"read", "probe"}
 }

@@ -22,7 +22,7 @@ possible := {"read", "probe", "record", "change", "disruptive"} if {
 	input.acting == true
 }
 
-possible := {"read", "probe", "record"} if {
+possible := {"read", "probe", "record"} - step_up_risks if {
 	input.kind == "client"
 	is_boolean(input.acting)
 }

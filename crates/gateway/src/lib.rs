@@ -3,7 +3,8 @@
 //! call the pipeline, and map.
 //!
 //! The gateway knows no connector, no backend and no issuer; `server` hands it the parts. Where to go next: [`edge`]
-//! for the layers, [`mcp_door`] and [`rest`] for the two ways to a tool, [`pages`] for people.
+//! for the layers, [`mcp_door`] and [`rest`] for the two ways to a tool, [`pages`] for people, `step_up` for callers that
+//! can do better than read a link.
 
 pub mod edge;
 pub mod mcp_door;
@@ -12,8 +13,11 @@ mod operations;
 pub mod pages;
 mod problem;
 pub mod rest;
+mod revoking;
 mod serve;
+mod step_up;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,10 +27,14 @@ use platform::SharedClock;
 use platform::audit::AuditLog;
 use platform::audit_refusals::RefusalCounter;
 use platform::resource::BaseUrl;
+use platform::revocation::Revocations;
+use platform::seal::Sealer;
 use platform::telemetry::Metrics;
 use platform::tokens::{SignIn, TokenVerifier};
 use tool_runtime::Pipeline;
 
+pub use self::pages::BrowserSessions;
+pub use self::revoking::Revoking;
 pub use self::serve::{Serving, serve};
 
 /// What the gateway is made of.
@@ -37,6 +45,12 @@ pub struct Parts {
     pub tokens: Arc<dyn TokenVerifier>,
     /// Sign-in of the pages.
     pub sign_in: Arc<dyn SignIn>,
+    /// Browser sessions of the pages.
+    pub sessions: BrowserSessions,
+    /// Where a person's sign-out everywhere goes: [`Revoking`].
+    pub revocations: Arc<dyn Revocations>,
+    /// Seals what MCP clients carry between two rounds of one call.
+    pub request_state: Arc<Sealer>,
     /// Audit, for what is not a tool call.
     pub audit: Arc<dyn AuditLog>,
     /// What is refused before a principal is known (T25).
@@ -66,6 +80,10 @@ pub struct Options {
     pub max_concurrent: usize,
     /// Longest time for a request.
     pub request_timeout: Duration,
+    /// Clients that answer a step-up challenge by HTTP (RFC 9470); everybody else gets a link.
+    pub step_up_challenge_clients: Vec<String>,
+    /// `acr` values that mean more than one factor, by issuer: what a challenge asks for.
+    pub step_up_acr: BTreeMap<String, Vec<String>>,
     /// Whether `/metrics` is served without a token.
     pub open_metrics: bool,
     /// Version of the product.
@@ -82,13 +100,15 @@ impl Options {
 pub(crate) struct Gateway {
     pub(crate) parts: Parts,
     pub(crate) sign_ins: pages::PendingSignIns,
+    pub(crate) step_up: step_up::StepUp,
 }
 
 /// The whole router: every door behind the edge's list. `more` is served behind the outer layers too, but brings its own
 /// authentication (the built-in issuer).
 pub fn router(parts: Parts, more: Router) -> (Router, mcp_door::Endpoints) {
     let sign_ins = pages::PendingSignIns::default();
-    let gateway = Arc::new(Gateway { parts, sign_ins });
+    let step_up = step_up::StepUp::new(&parts.options, Arc::clone(&parts.request_state));
+    let gateway = Arc::new(Gateway { parts, sign_ins, step_up });
     let (mcp, endpoints) = mcp_door::router(&gateway);
     let doors = Router::new()
         .merge(mcp)

@@ -19,6 +19,7 @@ use tool_runtime::{CallRequest, Pipeline, SideEffect};
 
 use crate::Gateway;
 use crate::edge::{Door, authenticate};
+use crate::step_up::{self, Stopped};
 
 /// The endpoints, for the shutdown.
 pub struct Endpoints(Vec<Endpoint>);
@@ -43,6 +44,7 @@ pub(crate) fn router(gateway: &Arc<Gateway>) -> (Router, Endpoints) {
             instructions: server.connector.instructions(),
             version: gateway.parts.options.version,
             pipeline: Arc::clone(pipeline),
+            gateway: Arc::clone(gateway),
             described: ArcSwapOption::empty(),
         };
         let options = EndpointOptions { max_body: gateway.parts.options.max_body, ..EndpointOptions::default() };
@@ -51,6 +53,7 @@ pub(crate) fn router(gateway: &Arc<Gateway>) -> (Router, Endpoints) {
             Door { gateway: Arc::clone(gateway), resource: Resource::McpServer(name.clone()), protocol: Protocol::Mcp };
         let route = Router::new()
             .route_service(&format!("/mcp/{name}"), endpoint.clone())
+            .layer(from_fn_with_state(Arc::clone(gateway), step_up::answer))
             .layer(from_fn_with_state(door, authenticate));
         router = router.merge(route);
         endpoints.push(endpoint);
@@ -69,6 +72,7 @@ struct ServerHandler {
     instructions: &'static str,
     version: &'static str,
     pipeline: Arc<Pipeline>,
+    gateway: Arc<Gateway>,
     described: ArcSwapOption<Described>,
 }
 
@@ -113,9 +117,12 @@ impl CallHandler for ServerHandler {
             references: call.references,
         };
         let name = request.tool.clone();
-        match self.pipeline.call(Arc::clone(cx), request).await {
+        let gateway = &self.gateway;
+        match gateway.step_up.call(gateway, cx, request, call.abilities, &call.answers).await {
             Ok(answer) => CallReply::Result { structured: answer.structured, text: None },
-            Err(error) => match error.code() {
+            Err(Stopped::Asks(asks)) => CallReply::InputRequired(asks),
+            Err(Stopped::BadRequest(error)) => CallReply::BadRequest(error),
+            Err(Stopped::Refused(error)) => match error.code() {
                 "tool_unknown" => CallReply::UnknownTool(name),
                 "reference_conflict" | "reference_invalid" => CallReply::BadRequest(error),
                 _ => CallReply::Refused(error),

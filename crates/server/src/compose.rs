@@ -8,6 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use audit_log::{AuditLogFile, AuditOptions};
 use axum::Router;
 use gateway::mcp_door::Endpoints;
+use gateway::{BrowserSessions, Revoking};
 use issuer::{Issuer, IssuerOptions};
 use own_tools::OwnTools;
 use platform::audit::{AuditEntry, AuditLog, Outcome};
@@ -137,13 +138,18 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     };
     let entries = config.issuer.iter().map(|i| entry(i, &observer)).collect::<Result<Vec<_>>>()?;
     let floors = Arc::new(RevocationFloors::default());
-    let tokens = Arc::new(Verifier::new(entries, base.clone(), Arc::clone(&clock), floors)?);
+    let tokens = Arc::new(Verifier::new(entries, base.clone(), Arc::clone(&clock), Arc::clone(&floors))?);
+    let sessions = BrowserSessions::new(Arc::clone(&store), Arc::clone(&clock));
+    let revocations = Arc::new(Revoking::new(floors, sessions.clone(), Arc::clone(&pipeline)));
     let sign_in = sign_in(config, &observer, secrets.as_ref(), &clock).await?;
 
     let parts = gateway::Parts {
         pipeline: Arc::clone(&pipeline),
         tokens,
         sign_in: Arc::new(sign_in),
+        sessions,
+        revocations,
+        request_state: Arc::new(Sealer::derive(master, "state that MCP clients carry")?),
         audit: audit.clone(),
         refusals: Arc::clone(&refusals),
         metrics,
@@ -376,6 +382,12 @@ fn options(config: &Config, base: BaseUrl, address: SocketAddr) -> Result<gatewa
         max_body: config.limits.max_body,
         max_concurrent: config.limits.max_concurrent,
         request_timeout: Duration::from_secs(config.limits.request_timeout_s),
+        step_up_challenge_clients: platform.step_up_challenge_clients.clone(),
+        step_up_acr: config
+            .issuer
+            .iter()
+            .map(|i| (i.url.as_str().trim_end_matches('/').to_owned(), i.mfa_acr.clone()))
+            .collect(),
         open_metrics: config.telemetry.open_metrics,
         version: crate::VERSION,
     })

@@ -26,6 +26,7 @@ use tool_runtime::{Answer, CallRequest};
 use crate::Gateway;
 use crate::edge::{Door, authenticate};
 use crate::problem::Problem;
+use crate::step_up;
 
 pub(crate) fn router(gateway: &Arc<Gateway>) -> Router {
     let door = Door { gateway: Arc::clone(gateway), resource: Resource::Rest, protocol: Protocol::Rest };
@@ -102,9 +103,9 @@ async fn read(
 
 async fn answer(gateway: &Gateway, cx: Arc<CallContext>, request: CallRequest) -> Response {
     let (server, tool) = (request.server.clone(), request.tool.clone());
-    match gateway.parts.pipeline.call(cx, request).await {
+    match gateway.parts.pipeline.call(Arc::clone(&cx), request).await {
         Ok(answer) => success(&server, &tool, answer),
-        Err(error) => Problem::from(error).logged().into_response(),
+        Err(error) => step_up::of_refusal(gateway, &cx, error).into_response(),
     }
 }
 

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gateway::{Options, Parts, Serving, mcp_door::Endpoints};
+use gateway::{BrowserSessions, Options, Parts, Revoking, Serving, mcp_door::Endpoints};
 use platform::audit::AuditLog;
 use platform::audit_refusals::RefusalCounter;
 use platform::clock::AdjustableClock;
 use platform::policy::{Effect, Obligation, Risk, RiskTable, TargetFacts};
 use platform::resource::{BaseUrl, Resource};
+use platform::revocation::{Revocations, Revoked};
 use platform::seal::Sealer;
 use platform::secret::SecretKey;
 use platform::telemetry::Metrics;
@@ -105,9 +106,13 @@ impl Connector for Target {
     }
 
     fn tools(&self) -> Vec<Arc<dyn Tool>> {
-        ["read_thing", "slow_thing", "start_thing", "fail_thing", "add_note", "reload_device", "hidden_write"]
+        let names = ["read_thing", "slow_thing", "start_thing", "fail_thing", "add_note"];
+        let more = ["reload_device", "configure_device", "hidden_write"];
+        names
+            .into_iter()
+            .chain(more)
             .map(|name| Arc::new(Scripted(spec(name), Arc::clone(&self.0))) as Arc<dyn Tool>)
-            .into()
+            .collect()
     }
 
     async fn look_up(&self, _: &ToolCx, kind: &str, id: &str) -> Result<TargetFacts, Error> {
@@ -115,7 +120,8 @@ impl Connector for Target {
     }
 }
 
-/// An issuer whose codes are the names of people; `weak-<name>` signs in without a second factor.
+/// An issuer whose codes are the names of people; `weak-<name>` signs in without a second factor, `stale-<name>` with one
+/// that was given a minute ago.
 struct FakeSignIn(Arc<AdjustableClock>);
 
 #[async_trait]
@@ -129,14 +135,42 @@ impl SignIn for FakeSignIn {
         if issuer != Some(ISSUER) {
             return Err(Error::new(ErrorKind::Unmet, "sign_in_refused", "The issuer is another one."));
         }
-        let weak = code.strip_prefix("weak-");
-        let auth_time = Some(self.0.epoch_seconds());
-        let principal = Principal { mfa: weak.is_none(), auth_time, ..person(weak.unwrap_or(code), &["netops"]) };
+        let (how, name) = code.split_once('-').unwrap_or(("", code));
+        let age = if how == "stale" { 60 } else { 0 };
+        let mut principal = person(name, &["netops"]);
+        principal.mfa = how != "weak";
+        principal.auth_time = Some(self.0.epoch_seconds() - age);
+        principal.token.session = Some(format!("sid-of-{name}"));
+        principal.token.key = Some("key-1".to_owned());
         Ok(SignedIn { principal })
+    }
+
+    async fn sign_out_url(&self, back: &str, name: &str) -> Result<Option<String>, Error> {
+        Ok(Some(format!("{ISSUER}/end?back={back}&name={name}")))
+    }
+}
+
+/// The verifier's floors, as they were raised.
+#[derive(Default)]
+pub(crate) struct Floors(std::sync::Mutex<Vec<(String, Revoked)>>);
+
+#[async_trait]
+impl Revocations for Floors {
+    async fn revoke(&self, issuer: &str, what: Revoked, _: i64) -> Result<(), Error> {
+        self.0.lock().unwrap().push((issuer.to_owned(), what));
+        Ok(())
+    }
+}
+
+impl Floors {
+    pub(crate) fn raised(&self) -> Vec<(String, Revoked)> {
+        self.0.lock().unwrap().clone()
     }
 }
 
 pub(crate) struct Server {
+    pub(crate) revoking: Arc<Revoking>,
+    pub(crate) floors: Arc<Floors>,
     pub(crate) address: SocketAddr,
     pub(crate) audit: Arc<MemoryAudit>,
     pub(crate) refusals: Arc<RefusalCounter>,
@@ -152,12 +186,15 @@ fn policy() -> StaticPolicy {
         if input.principal.subject == "mallory" {
             return Ok(StaticPolicy::decision(Effect::Deny, &["deny:test"]));
         }
-        let met = input.elevation.is_some();
-        if input.tool.risk != Risk::Disruptive || met {
+        let by_token = input.tool.risk == Risk::Change && input.principal.mfa;
+        let met = input.elevation.is_some() || by_token;
+        if !matches!(input.tool.risk, Risk::Change | Risk::Disruptive) || met {
             return Ok(StaticPolicy::decision(Effect::Allow, &["grant:test"]));
         }
         let mut challenge = StaticPolicy::decision(Effect::Challenge, &["grant:test", "unmet:step_up"]);
-        let obligation = Obligation { met, parameters: Default::default() };
+        // As a policy might that knows no better: that a token is never enough for one call is the platform's own rule.
+        let parameters = [("by".to_owned(), json!(["elevation", "fresh_token"]))].into();
+        let obligation = Obligation { met, parameters };
         challenge.obligations.insert("step_up".into(), obligation);
         Ok(challenge)
     })
@@ -170,12 +207,19 @@ fn policy() -> StaticPolicy {
 fn risks() -> RiskTable {
     let read = ["read_thing", "slow_thing", "start_thing", "fail_thing"].map(|t| ("lab-target", t, Risk::Read));
     let record = ["add_note", "hidden_write"].map(|t| ("lab-target", t, Risk::Record));
-    RiskTable::from_rows(read.into_iter().chain(record))
+    let change = [("lab-target", "configure_device", Risk::Change)];
+    RiskTable::from_rows(read.into_iter().chain(record).chain(change))
 }
 
-/// `alice` is let in everywhere, `rest-only` at REST, `robot` without more ado.
+/// `alice` is let in everywhere, `rest-only` at REST; `cli-alice` comes through a client that answers challenges, and
+/// `cli-alice-mfa` with the token that it gets then.
 fn tokens() -> StaticTokens {
+    let by_cli = |mfa| Principal { client_id: "interlock-cli".into(), mfa, ..person("alice", &["netops"]) };
+    let elsewhere = Principal { issuer: "https://other.test".into(), ..by_cli(false) };
     StaticTokens::default()
+        .with("cli-alice", by_cli(false))
+        .with("cli-alice-mfa", by_cli(true))
+        .with("cli-elsewhere", elsewhere)
         .with("alice", person("alice", &["netops"]))
         .with("mallory", person("mallory", &["netops"]))
         .with_at("rest-only", person("alice", &["netops"]), &[Resource::Rest])
@@ -202,10 +246,11 @@ impl Server {
         let connector: Arc<dyn Connector> = Arc::new(Target(Arc::clone(&signals)));
         let instance = Instance { name: "lab-1".into(), environment: "test".into(), connector };
         visibility.publish(Catalogue::build(vec![instance], &risks()).unwrap());
+        let store: Arc<dyn platform::store::Store> = Arc::new(MemoryStore::new(Arc::clone(&shared_clock)));
         let pipeline = Pipeline::new(tool_runtime::pipeline::Parts {
             visibility,
             policy,
-            store: Arc::new(MemoryStore::new(Arc::clone(&shared_clock))),
+            store: Arc::clone(&store),
             shared: Arc::new(MemoryShared::default()),
             audit: Arc::clone(&log),
             secrets: Arc::new(MemorySecrets::new(Arc::clone(&shared_clock))),
@@ -223,11 +268,19 @@ impl Server {
             max_body: 4_096,
             max_concurrent: 64,
             request_timeout: Duration::from_secs(60),
+            step_up_challenge_clients: vec!["interlock-cli".into()],
+            step_up_acr: [(ISSUER.to_owned(), vec!["acr:mfa".to_owned()])].into(),
             open_metrics: false,
             version: "1.2.3",
         };
         change(&mut options);
+        let floors = Arc::new(Floors::default());
+        let sessions = BrowserSessions::new(store, Arc::clone(&shared_clock));
+        let revoking = Arc::new(Revoking::new(Arc::clone(&floors) as _, sessions.clone(), Arc::clone(&pipeline)));
         let parts = Parts {
+            request_state: Arc::new(Sealer::derive(&SecretKey::new([7; 32]), "request state").unwrap()),
+            sessions,
+            revocations: Arc::clone(&revoking) as _,
             pipeline,
             tokens: Arc::new(tokens()),
             sign_in: Arc::new(FakeSignIn(Arc::clone(&clock))),
@@ -241,7 +294,7 @@ impl Server {
         let stop = CancellationToken::new();
         let how = Serving { stop: stop.clone(), drain: Duration::from_secs(60) };
         let serving = tokio::spawn(gateway::serve(listener, router, how));
-        Self { address, audit, refusals, signals, clock, stop, serving, endpoints }
+        Self { revoking, floors, address, audit, refusals, signals, clock, stop, serving, endpoints }
     }
 
     /// Sends a request head and a body, each header as it is given, and reads the reply.

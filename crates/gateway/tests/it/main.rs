@@ -11,3 +11,4 @@ mod life;
 mod mcp_door;
 mod pages;
 mod rest;
+mod step_up;
