@@ -8,6 +8,8 @@ mod authentication;
 mod edge;
 mod fixture;
 mod life;
+mod mcp_aggregate;
 mod mcp_door;
+mod mcp_views;
 mod pages;
 mod rest;
