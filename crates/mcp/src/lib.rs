@@ -17,6 +17,8 @@ pub mod content;
 mod endpoint;
 pub mod error;
 mod fast_call;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod handler;
 pub mod offers;
 pub mod progress;
