@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gateway::{Options, Parts, Serving, mcp_door::Endpoints};
+use gateway::{ConnectionLimits, Options, Parts, Serving, mcp_door::Endpoints};
 use platform::audit::AuditLog;
 use platform::audit_refusals::RefusalCounter;
 use platform::clock::AdjustableClock;
@@ -215,6 +215,7 @@ impl SignIn for FakeSignIn {
 
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) audit: Arc<MemoryAudit>,
     pub(crate) refusals: Arc<RefusalCounter>,
     pub(crate) signals: Arc<Signals>,
@@ -268,11 +269,21 @@ impl Server {
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut Options), limits: Limits) -> Self {
-        Self::with_instances(1, change, limits).await
+        Self::serving(1, change, limits, |_| {}).await
     }
 
     /// With the instances `lab-1`, `lab-2`, … of the one connector.
     pub(crate) async fn with_instances(count: usize, change: impl FnOnce(&mut Options), limits: Limits) -> Self {
+        Self::serving(count, change, limits, |_| {}).await
+    }
+
+    /// With that many instances, and a listener of its own.
+    pub(crate) async fn serving(
+        count: usize,
+        change: impl FnOnce(&mut Options),
+        limits: Limits,
+        how: impl FnOnce(&mut Serving),
+    ) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let base = BaseUrl::new(&url::Url::parse(&format!("http://{address}")).unwrap());
@@ -311,6 +322,11 @@ impl Server {
             trusted_proxies: Vec::new(),
             max_body: 4_096,
             max_concurrent: 64,
+            max_concurrent_per_source: 64,
+            max_concurrent_per_principal: 64,
+            failures_per_source_per_minute: 1_000,
+            body_grace: Duration::from_secs(10),
+            body_bytes_per_s: 1_024,
             request_timeout: Duration::from_secs(60),
             open_metrics: false,
             version: "1.2.3",
@@ -322,15 +338,23 @@ impl Server {
             sign_in: Arc::new(FakeSignIn(Arc::clone(&clock))),
             audit: log,
             refusals: Arc::clone(&refusals),
-            metrics,
+            metrics: Arc::clone(&metrics),
             clock: shared_clock,
             options,
         };
         let (router, endpoints) = gateway::router(parts, axum::Router::new());
         let stop = CancellationToken::new();
-        let how = Serving { stop: stop.clone(), drain: Duration::from_secs(60) };
-        let serving = tokio::spawn(gateway::serve(listener, router, how));
-        Self { address, audit, refusals, signals, clock, stop, serving, endpoints }
+        let mut serving = Serving {
+            stop: stop.clone(),
+            drain: Duration::from_secs(60),
+            limits: ConnectionLimits::default(),
+            metrics: Arc::clone(&metrics),
+            refusals: Arc::clone(&refusals),
+            tls: None,
+        };
+        how(&mut serving);
+        let serving = tokio::spawn(gateway::serve(listener, router, serving));
+        Self { address, metrics, audit, refusals, signals, clock, stop, serving, endpoints }
     }
 
     /// Sends a request head and a body, each header as it is given, and reads the reply.
@@ -388,6 +412,11 @@ impl Server {
     }
 }
 
+/// A bound for a failing test only; a passing one never waits.
+pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), what).await.expect("it never happened")
+}
+
 pub(crate) const ALICE: &str = "authorization: Bearer alice";
 
 pub(crate) fn tool_path(tool: &str) -> String {
@@ -403,7 +432,7 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    fn parse(bytes: &[u8]) -> Self {
+    pub(crate) fn parse(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes);
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no reply: {text:?}"));
         let mut lines = head.lines();
