@@ -7,6 +7,8 @@
 //! can do better than read a link.
 
 pub mod edge;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod mcp_door;
 mod metadata;
 mod operations;
@@ -35,7 +37,8 @@ use tool_runtime::Pipeline;
 
 pub use self::pages::BrowserSessions;
 pub use self::revoking::Revoking;
-pub use self::serve::{Serving, serve};
+pub use self::serve::tls::{ClientCertificates, SOON, Tls, TlsFiles};
+pub use self::serve::{ConnectionLimits, Serving, serve};
 
 /// What the gateway is made of.
 pub struct Parts {
@@ -78,6 +81,16 @@ pub struct Options {
     pub max_body: usize,
     /// Requests under way at once.
     pub max_concurrent: usize,
+    /// Requests of one source under way at once.
+    pub max_concurrent_per_source: usize,
+    /// Requests of one principal under way at once.
+    pub max_concurrent_per_principal: usize,
+    /// Requests without a valid token per source and minute, before a failure is told to wait.
+    pub failures_per_source_per_minute: u32,
+    /// How long a body may take whatever its rate.
+    pub body_grace: Duration,
+    /// Bytes per second with which a body comes after that.
+    pub body_bytes_per_s: u64,
     /// Longest time for a request.
     pub request_timeout: Duration,
     /// Clients that answer a step-up challenge by HTTP (RFC 9470); everybody else gets a link.
@@ -101,6 +114,7 @@ pub(crate) struct Gateway {
     pub(crate) parts: Parts,
     pub(crate) sign_ins: pages::PendingSignIns,
     pub(crate) step_up: step_up::StepUp,
+    pub(crate) principals: edge::Turns,
 }
 
 /// The whole router: every door behind the edge's list. `more` is served behind the outer layers too, but brings its own
@@ -108,7 +122,8 @@ pub(crate) struct Gateway {
 pub fn router(parts: Parts, more: Router) -> (Router, mcp_door::Endpoints) {
     let sign_ins = pages::PendingSignIns::default();
     let step_up = step_up::StepUp::new(&parts.options, Arc::clone(&parts.request_state));
-    let gateway = Arc::new(Gateway { parts, sign_ins, step_up });
+    let principals = edge::Turns::new(parts.options.max_concurrent_per_principal, "your account");
+    let gateway = Arc::new(Gateway { parts, sign_ins, step_up, principals });
     let (mcp, endpoints) = mcp_door::router(&gateway);
     let doors = Router::new()
         .merge(mcp)

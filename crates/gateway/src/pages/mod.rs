@@ -22,6 +22,7 @@ use platform::audit::{AuditActor, AuditEntry, Outcome};
 
 pub use self::sessions::BrowserSessions;
 pub(crate) use self::sign_in::PendingSignIns;
+pub(crate) use self::visitor::cookie;
 use crate::Gateway;
 use crate::edge::Identified;
 

@@ -49,13 +49,16 @@ fn set(gateway: &Gateway, name: &str, value: &str, seconds: Option<i64>) -> Resu
 }
 
 /// The one cookie of that name; two of them are none, since nobody can tell which is ours.
-fn get(gateway: &Gateway, headers: &HeaderMap, name: &str) -> Option<String> {
-    let name = name_of(gateway, name);
+pub(crate) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok());
     let mut found =
         all.flat_map(Cookie::split_parse).filter_map(std::result::Result::ok).filter(|cookie| cookie.name() == name);
     let first = found.next()?;
     found.next().is_none().then(|| first.value().to_owned())
+}
+
+fn get(gateway: &Gateway, headers: &HeaderMap, name: &str) -> Option<String> {
+    cookie(headers, &name_of(gateway, name))
 }
 
 pub(super) fn session_cookie(gateway: &Gateway, value: &str) -> Result<HeaderValue> {

@@ -13,7 +13,6 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mcp::asking::{Answers, ClientAbilities, InputRequest, InputRequired};
-use platform::audit::{AuditEntry, Outcome};
 use platform::error::Refusal;
 use platform::{CallContext, Error, ErrorKind, Json, Result, canonical};
 use serde::{Deserialize, Serialize};
@@ -102,7 +101,10 @@ impl StepUp {
             round = brought.round;
             match act(answers) {
                 Act::Accepted => self.wait(gateway, &brought.request).await.map_err(Stopped::Refused)?,
-                Act::Declined => return Err(Stopped::Refused(declined(gateway, cx, &request, brought.refusal).await)),
+                Act::Declined => {
+                    let refusal = Error::replayed(ErrorKind::Unmet, brought.refusal);
+                    return Err(Stopped::Refused(gateway.parts.pipeline.refuse(cx, &request, refusal).await));
+                }
                 Act::Unsaid => {}
             }
         }
@@ -151,20 +153,6 @@ impl StepUp {
             requests: BTreeMap::from([(KEY.to_owned(), asked)]),
             state: Some(URL_SAFE_NO_PAD.encode(sealed)),
         })
-    }
-}
-
-/// The refusal that the person was asked about, on record as such: the call did not run.
-async fn declined(gateway: &Gateway, cx: &CallContext, request: &CallRequest, refusal: Refusal) -> Error {
-    let parts = &gateway.parts;
-    let mut entry = AuditEntry::tool_call(parts.clock.now(), cx, &request.server, &request.tool);
-    entry.outcome = Outcome::Refused;
-    entry.code = Some(STEP_UP_REQUIRED.to_owned());
-    entry.arguments = Some(request.arguments.clone());
-    entry.facts.insert("declined_by_person".into(), true.into());
-    match parts.audit.append(entry).await {
-        Ok(_) => Error::replayed(ErrorKind::Unmet, refusal),
-        Err(error) => error,
     }
 }
 
