@@ -145,7 +145,10 @@ mod tests {
         std::fs::write(&other, b"other").unwrap();
         symlink(&other, &link).unwrap();
         write(&link, b"mine").unwrap();
-        assert_eq!((std::fs::read(&other).unwrap().as_slice(), read(&link).unwrap().as_slice()), (&b"other"[..], &b"mine"[..]));
+        assert_eq!(
+            (std::fs::read(&other).unwrap().as_slice(), read(&link).unwrap().as_slice()),
+            (&b"other"[..], &b"mine"[..])
+        );
     }
 
     #[test]

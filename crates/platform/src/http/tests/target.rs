@@ -219,8 +219,12 @@ async fn an_opened_answer_comes_piece_by_piece_and_its_end_is_told_from_a_cut() 
     let idle = Duration::from_secs(10);
     let mut whole = client.open(get("/")).await.unwrap();
     assert_eq!((whole.status.as_u16(), whole.rest(idle, 10).await.unwrap().len()), (200, 10));
-    let mut cut = client.open(get("/")).await.unwrap();
-    assert_eq!(cut.rest(idle, 1 << 20).await.unwrap_err().code(), "target_connection_lost");
+    // The head may have come, or have been cut off too.
+    let cut = match client.open(get("/")).await {
+        Ok(mut head) => head.rest(idle, 1 << 20).await.map(drop),
+        Err(error) => Err(error),
+    };
+    assert_eq!(cut.unwrap_err().code(), "target_connection_lost");
     let mut endless = client.open(get("/")).await.unwrap();
     assert!(endless.chunk(idle).await.unwrap().is_some());
     assert_eq!(endless.rest(idle, 1000).await.unwrap_err().code(), "target_response_too_large");
