@@ -7,7 +7,7 @@ use platform::config::{Config, Loaded, environment, load};
 
 use crate::failure::Outcome;
 use crate::terminal::Terminal;
-use crate::{audit, check, doctor, exit, login, policy, secret, serve, tools};
+use crate::{audit, check, doctor, exit, login, logout, policy, secret, serve, tools};
 
 /// MCP servers for the network, behind sign-in, policy, just-in-time credentials and a tamper-evident audit log.
 #[derive(Parser)]
@@ -31,8 +31,10 @@ pub(crate) enum Command {
     Check(check::Check),
     /// Find the setting that is wrong, and say how to mend it.
     Doctor(doctor::Doctor),
-    /// Sign in by browser, and keep the token for `tools`.
+    /// Sign in, and keep the token for the other commands.
     Login(login::Login),
+    /// Sign out: take the kept token back and forget it.
+    Logout(logout::Logout),
     /// List, describe and call tools over REST.
     Tools(tools::Tools),
     /// Test a policy bundle, or ask it.
@@ -52,6 +54,7 @@ impl Command {
             Self::Check(check) => check.run(terminal),
             Self::Doctor(doctor) => doctor.run(terminal).await,
             Self::Login(login) => login.run(terminal).await,
+            Self::Logout(logout) => logout.run(terminal).await,
             Self::Tools(tools) => tools.run(terminal).await,
             Self::Policy(policy) => policy.run(terminal),
             Self::Secret(secret) => secret.run(terminal).await,
@@ -100,7 +103,7 @@ mod tests {
         let mut text = String::new();
         let mut command = Cli::command().term_width(100);
         text.push_str(&command.render_help().to_string());
-        for name in ["lab", "doctor", "login", "tools", "policy", "secret", "audit"] {
+        for name in ["lab", "doctor", "login", "logout", "tools", "policy", "secret", "audit"] {
             let sub = command.find_subcommand_mut(name).unwrap();
             text.push_str(&format!("\n=== {name}\n{}", sub.render_help()));
         }

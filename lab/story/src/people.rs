@@ -16,6 +16,8 @@ use crate::one_time_code;
 
 /// The public client of command lines and MCP clients; any loopback port.
 pub const LAB_CLIENT: &str = "interlock-lab";
+/// Public client that answers a step-up challenge by HTTP (RFC 9470): the platform's own command line.
+pub const COMMAND_LINE_CLIENT: &str = "interlock-cli";
 /// The confidential client of scripts: client credentials, in `network-engineers`.
 pub const AUTOMATION_CLIENT: &str = "lab-automation";
 /// The confidential client of the platform's own pages.
@@ -143,6 +145,15 @@ impl People {
                 client_secret: None,
                 name: "Interlock command line and MCP clients".to_owned(),
                 redirect_uris: vec!["http://127.0.0.1/callback".to_owned(), "http://localhost/callback".to_owned()],
+                authorization_code: true,
+                client_credentials: false,
+                groups: Vec::new(),
+            },
+            LabClient {
+                client_id: COMMAND_LINE_CLIENT.to_owned(),
+                client_secret: None,
+                name: "Interlock command line".to_owned(),
+                redirect_uris: vec!["http://127.0.0.1/callback".to_owned()],
                 authorization_code: true,
                 client_credentials: false,
                 groups: Vec::new(),
