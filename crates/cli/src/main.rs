@@ -8,6 +8,7 @@
 //! called, [`sign_in`] and [`tokens`] for as whom, [`failure`] and [`exit`] for how anything goes wrong.
 
 mod audit;
+mod bridge;
 mod check;
 mod command;
 mod doctor;
