@@ -7,7 +7,7 @@ use platform::config::{Config, Loaded, environment, load};
 
 use crate::failure::Outcome;
 use crate::terminal::Terminal;
-use crate::{audit, bridge, check, doctor, exit, login, logout, policy, secret, serve, tools};
+use crate::{audit, bridge, check, connect, doctor, exit, login, logout, policy, secret, serve, tools};
 
 /// MCP servers for the network, behind sign-in, policy, just-in-time credentials and a tamper-evident audit log.
 #[derive(Parser)]
@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Login(login::Login),
     /// Sign out: take the kept token back and forget it.
     Logout(logout::Logout),
+    /// Tell an MCP client of this machine about the platform.
+    Connect(connect::Connect),
     /// Speak MCP for a client.
     Mcp(bridge::Mcp),
     /// List, describe and call tools over REST.
@@ -57,6 +59,7 @@ impl Command {
             Self::Doctor(doctor) => doctor.run(terminal).await,
             Self::Login(login) => login.run(terminal).await,
             Self::Logout(logout) => logout.run(terminal).await,
+            Self::Connect(connect) => connect.run(terminal),
             Self::Mcp(mcp) => mcp.run(terminal).await,
             Self::Tools(tools) => tools.run(terminal).await,
             Self::Policy(policy) => policy.run(terminal),
@@ -106,7 +109,7 @@ mod tests {
         let mut text = String::new();
         let mut command = Cli::command().term_width(100);
         text.push_str(&command.render_help().to_string());
-        for name in ["lab", "doctor", "login", "logout", "mcp", "tools", "policy", "secret", "audit"] {
+        for name in ["lab", "doctor", "login", "logout", "connect", "mcp", "tools", "policy", "secret", "audit"] {
             let sub = command.find_subcommand_mut(name).unwrap();
             text.push_str(&format!("\n=== {name}\n{}", sub.render_help()));
         }

@@ -11,6 +11,7 @@ mod audit;
 mod bridge;
 mod check;
 mod command;
+mod connect;
 mod doctor;
 mod exit;
 mod failure;

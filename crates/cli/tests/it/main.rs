@@ -6,5 +6,6 @@
 mod a_lab;
 mod a_platform;
 mod bridge;
+mod connect;
 mod contract;
 mod without_a_lab;
