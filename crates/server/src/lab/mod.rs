@@ -19,8 +19,7 @@ use platform::config::{Config, IssuerConfig, ServerConfig, load};
 use platform::policy::Profile;
 use platform::resource::BaseUrl;
 use platform::secrets::SecretStore;
-use platform::{Error, ErrorKind, Result, Secret, SharedClock};
-use story::people::write_private;
+use platform::{Error, ErrorKind, Result, Secret, SharedClock, private_file};
 use story::{LabUser, People, Ready, ReadyAdmin, ReadyClient, ReadySimulator, ReadyUser};
 use tokio::net::TcpListener;
 use url::Url;
@@ -218,7 +217,7 @@ fn ready(config: &Config, people: &People, simulated: &Simulated) -> Ready {
 /// Writes `lab.json`, then tells that the lab is ready.
 fn announce(options: &LabOptions, state: &LabState, ready: &Ready) -> Result<()> {
     let line = serde_json::to_string(ready).map_err(Error::internal)?;
-    write_private(&state.ready(), line.as_bytes()).map_err(Error::internal)?;
+    private_file::write(&state.ready(), line.as_bytes()).map_err(Error::internal)?;
     let program = std::env::args().next().unwrap_or_else(|| "interlock".to_owned());
     let text = if options.json { format!("{line}\n") } else { ready.in_words(state.root(), &program) };
     let mut out = std::io::stdout().lock();
