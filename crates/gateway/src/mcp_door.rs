@@ -24,6 +24,13 @@ use crate::edge::{Door, authenticate};
 pub struct Endpoints(Vec<Endpoint>);
 
 impl Endpoints {
+    /// Ends the open streams of changes, so that a shutdown does not wait for those who only listen.
+    pub fn end_streams(&self) {
+        for endpoint in &self.0 {
+            endpoint.end_streams();
+        }
+    }
+
     /// Waits until the calls under way have ended.
     pub async fn drain(&self) {
         for endpoint in &self.0 {
@@ -45,17 +52,28 @@ pub(crate) fn router(gateway: &Arc<Gateway>) -> (Router, Endpoints) {
             pipeline: Arc::clone(pipeline),
             described: ArcSwapOption::empty(),
         };
-        let options = EndpointOptions { max_body: gateway.parts.options.max_body, ..EndpointOptions::default() };
-        let endpoint = mcp::endpoint(Arc::new(handler), options);
-        let door =
-            Door { gateway: Arc::clone(gateway), resource: Resource::McpServer(name.clone()), protocol: Protocol::Mcp };
-        let route = Router::new()
-            .route_service(&format!("/mcp/{name}"), endpoint.clone())
-            .layer(from_fn_with_state(door, authenticate));
+        let (route, endpoint) = mount(gateway, &name, Arc::new(handler));
+        router = router.merge(route);
+        endpoints.push(endpoint);
+    }
+    for (name, handler) in &gateway.parts.fixtures {
+        let (route, endpoint) = mount(gateway, name, Arc::clone(handler));
         router = router.merge(route);
         endpoints.push(endpoint);
     }
     (router, Endpoints(endpoints))
+}
+
+/// One server at `/mcp/<name>`, behind the sign-in of its own resource.
+fn mount(gateway: &Arc<Gateway>, name: &str, handler: Arc<dyn CallHandler>) -> (Router, Endpoint) {
+    let options = EndpointOptions { max_body: gateway.parts.options.max_body, ..EndpointOptions::default() };
+    let endpoint = mcp::endpoint(handler, options);
+    let door =
+        Door { gateway: Arc::clone(gateway), resource: Resource::McpServer(name.to_owned()), protocol: Protocol::Mcp };
+    let route = Router::new()
+        .route_service(&format!("/mcp/{name}"), endpoint.clone())
+        .layer(from_fn_with_state(door, authenticate));
+    (route, endpoint)
 }
 
 /// Descriptions of every tool of a server, for one catalogue revision; what a caller sees is picked out of them.

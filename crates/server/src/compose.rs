@@ -46,6 +46,8 @@ pub struct Given<'a> {
     pub address: SocketAddr,
     /// Whether `echo` is offered.
     pub with_echo: bool,
+    /// Servers outside the road; production has none (T13, T30).
+    pub fixtures: Vec<(String, Arc<dyn mcp::CallHandler>)>,
 }
 
 /// Everything that answers.
@@ -87,7 +89,7 @@ pub fn open_stores(given: &Given<'_>) -> Result<Stores> {
 
 /// Puts everything together over open stores.
 pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
-    let Given { config, master, clock, address, with_echo } = given;
+    let Given { config, master, clock, address, with_echo, fixtures } = given;
     let Stores { store, secrets } = stores;
     let base = BaseUrl::new(&config.platform.url);
     let metrics = Metrics::new();
@@ -148,6 +150,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         refusals: Arc::clone(&refusals),
         metrics,
         clock: Arc::clone(&clock),
+        fixtures,
         options: options(config, base, address)?,
     };
     let (router, endpoints) = gateway::router(parts, builtin.as_ref().map(issuer_routes).unwrap_or_default());

@@ -63,6 +63,15 @@ pub fn refusals(config: &Config) -> Vec<Error> {
     refusals
 }
 
+/// Servers outside the road are for a lab that tests the protocol (T13, T30).
+pub fn no_fixtures() -> Error {
+    Error::new(
+        ErrorKind::InvalidInput,
+        "conformance_in_production",
+        "`serve` offers nothing that stands outside policy and audit. Use `interlock lab --conformance`.",
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
