@@ -18,6 +18,8 @@ pub mod content;
 mod endpoint;
 pub mod error;
 mod fast_call;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod handler;
 pub mod logging;
 pub mod offers;
