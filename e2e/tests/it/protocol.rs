@@ -9,7 +9,7 @@ use reqwest::RequestBuilder;
 use serde_json::json;
 
 use crate::caller::{Answer, CENTER, Caller};
-use crate::lab::Lab;
+use crate::lab::{Lab, binary};
 
 const TASKS: &str = "io.modelcontextprotocol/tasks";
 
@@ -168,4 +168,19 @@ async fn t22_a_deployment_that_goes_on_tells_how_long_and_becomes_a_task_of_its_
     };
     assert_eq!(ended.body["result"]["status"], "completed", "{ended:?}");
     assert_eq!(ended.body["result"]["result"]["isError"], false, "{ended:?}");
+}
+
+#[tokio::test]
+async fn t13_t30_what_stands_outside_the_road_exists_in_a_lab_that_asks_and_nowhere_else() {
+    let caller = Caller::shared();
+    let token = caller.lab.token_for("alice", &format!("{}/mcp/conformance", caller.lab.url())).await;
+    let answer = Answer::of(caller.mcp_request(&token, "conformance", "tools/list", &json!({}))).await;
+    assert_eq!(answer.status, 404, "{answer:?}");
+
+    let served =
+        std::process::Command::new(binary()).args(["serve", "--config", "none.toml", "--conformance"]).output();
+    let served = served.unwrap();
+    let said = [served.stdout, served.stderr].concat();
+    assert_eq!(served.status.code(), Some(2), "usage");
+    assert!(String::from_utf8_lossy(&said).contains("conformance_in_production"));
 }
