@@ -47,6 +47,8 @@ pub struct Given<'a> {
     pub address: SocketAddr,
     /// Whether `echo` is offered.
     pub with_echo: bool,
+    /// Servers outside the road; production has none (T13, T30).
+    pub fixtures: Vec<(String, Arc<dyn mcp::CallHandler>)>,
 }
 
 /// Everything that answers.
@@ -94,7 +96,7 @@ pub fn open_stores(given: &Given<'_>) -> Result<Stores> {
 
 /// Puts everything together over open stores.
 pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
-    let Given { config, master, clock, address, with_echo } = given;
+    let Given { config, master, clock, address, with_echo, fixtures } = given;
     let Stores { store, secrets } = stores;
     let base = BaseUrl::new(&config.platform.url);
     let metrics = Metrics::new();
@@ -160,6 +162,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         refusals: Arc::clone(&refusals),
         metrics: Arc::clone(&metrics),
         clock: Arc::clone(&clock),
+        fixtures,
         options,
     };
     let (router, endpoints) = gateway::router(parts, builtin.as_ref().map(issuer_routes).unwrap_or_default());

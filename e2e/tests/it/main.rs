@@ -17,6 +17,7 @@ mod hostile;
 mod http2;
 mod idempotency;
 mod lab;
+mod protocol;
 mod references;
 mod roles;
 mod step_up;
