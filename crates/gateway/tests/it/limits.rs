@@ -14,7 +14,7 @@ use crate::http2;
 const SHORT: Duration = Duration::from_millis(150);
 
 async fn limited(change: impl FnOnce(&mut ConnectionLimits)) -> Server {
-    Server::serving(|_| {}, Default::default(), |serving| change(&mut serving.limits)).await
+    Server::serving(1, |_| {}, Default::default(), |serving| change(&mut serving.limits)).await
 }
 
 /// Everything that comes until the other side closes.

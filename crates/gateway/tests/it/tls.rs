@@ -95,7 +95,7 @@ impl Encrypted {
         (files.client_ca, files.clients) = (Some(ca), clients);
         let tls = Arc::new(load(files).unwrap());
         let (given, short) = (Arc::clone(&tls), std::time::Duration::from_millis(300));
-        let server = Server::serving(|_| {}, Default::default(), |serving| {
+        let server = Server::serving(1, |_| {}, Default::default(), |serving| {
             serving.tls = Some(given);
             serving.limits.head = short;
         })
