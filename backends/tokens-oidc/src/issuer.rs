@@ -16,8 +16,9 @@ use crate::compact::Compact;
 use crate::entry::IssuerEntry;
 use crate::keys::KeySet;
 
-/// Age at which keys are fetched again, in seconds.
-const MAX_AGE_S: i64 = 900;
+/// Age at which keys are fetched again, in seconds: how long a key that its issuer withdrew can go on counting, unless a
+/// token of the new key comes first.
+const MAX_AGE_S: i64 = 60;
 /// Age beyond which keys are no longer believed while the issuer cannot be reached, in seconds.
 const MAX_STALE_S: i64 = 86_400;
 /// Least time between two fetches, in seconds.
@@ -36,6 +37,8 @@ pub(crate) struct Metadata {
     pub(crate) jwks_uri: Url,
     pub(crate) authorization_endpoint: Option<Url>,
     pub(crate) token_endpoint: Option<Url>,
+    pub(crate) introspection_endpoint: Option<Url>,
+    pub(crate) userinfo_endpoint: Option<Url>,
     #[serde(default)]
     pub(crate) authorization_response_iss_parameter_supported: bool,
 }
@@ -80,6 +83,11 @@ impl Issuer {
             Ok(true) => Ok(()),
             _ => Err(TokenRefusal::Signature),
         }
+    }
+
+    /// Whether the keys that are held now have `kid`: what was verified by a key that is gone is not verified any more.
+    pub(crate) fn holds(&self, kid: &str) -> bool {
+        matches!(self.held(), (Some(keys), age) if age < MAX_STALE_S && keys.get(kid).is_some())
     }
 
     /// The key set that should have `kid`: fresh, or old while the issuer cannot be reached.

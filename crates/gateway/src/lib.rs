@@ -7,6 +7,7 @@
 
 pub mod edge;
 pub mod mcp_door;
+mod logout;
 mod metadata;
 mod operations;
 pub mod pages;
@@ -23,6 +24,7 @@ use platform::SharedClock;
 use platform::audit::AuditLog;
 use platform::audit_refusals::RefusalCounter;
 use platform::resource::BaseUrl;
+use platform::revocation::LogoutTokens;
 use platform::telemetry::Metrics;
 use platform::tokens::{SignIn, TokenVerifier};
 use tool_runtime::Pipeline;
@@ -35,6 +37,8 @@ pub struct Parts {
     pub pipeline: Arc<Pipeline>,
     /// Bearer tokens.
     pub tokens: Arc<dyn TokenVerifier>,
+    /// What issuers announce about sessions that ended.
+    pub logout: Arc<dyn LogoutTokens>,
     /// Sign-in of the pages.
     pub sign_in: Arc<dyn SignIn>,
     /// Audit, for what is not a tool call.
@@ -95,6 +99,7 @@ pub fn router(parts: Parts, more: Router) -> (Router, mcp_door::Endpoints) {
         .merge(rest::router(&gateway))
         .merge(pages::router(&gateway))
         .merge(metadata::router(&gateway))
+        .merge(logout::router(&gateway))
         .merge(operations::router(&gateway))
         .merge(more)
         .fallback(operations::not_found);

@@ -53,7 +53,13 @@ pub enum TokenRefusal {
     /// Revoked.
     #[error("the token is revoked")]
     Revoked,
-    /// The issuer's keys cannot be had right now; nobody is let in on a guess.
+    /// Its issuer says that it is no live access token.
+    #[error("the issuer does not know the token as a live one")]
+    Inactive,
+    /// Bound to a certificate that this caller did not show (RFC 8705).
+    #[error("the token is bound to another client certificate")]
+    Certificate,
+    /// The issuer's keys or its answer cannot be had right now; nobody is let in on a guess.
     #[error("the issuer cannot be reached")]
     IssuerUnavailable,
 }
@@ -75,6 +81,8 @@ impl TokenRefusal {
             Self::Claims => "claims",
             Self::Scope => "scope",
             Self::Revoked => "revoked",
+            Self::Inactive => "inactive",
+            Self::Certificate => "certificate",
             Self::IssuerUnavailable => "issuer_unavailable",
         }
     }
@@ -88,8 +96,13 @@ pub struct ClientCertificate(pub [u8; 32]);
 /// Turns a bearer token into a principal for one resource (T1: the cache key is token, issuer entry and resource).
 #[async_trait]
 pub trait TokenVerifier: Send + Sync + 'static {
-    /// Verifies `token` for use at `resource`.
-    async fn verify(&self, token: &str, resource: &Resource) -> Result<Arc<Principal>, TokenRefusal>;
+    /// Verifies `token` for use at `resource` by a caller that showed `certificate` in the TLS handshake, or none.
+    async fn verify(
+        &self,
+        token: &str,
+        resource: &Resource,
+        certificate: Option<&ClientCertificate>,
+    ) -> Result<Arc<Principal>, TokenRefusal>;
 
     /// Issuer identifiers whose tokens are accepted: RFC 9728 `authorization_servers`.
     fn issuers(&self) -> Vec<String>;

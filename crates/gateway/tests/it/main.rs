@@ -8,6 +8,7 @@ mod authentication;
 mod edge;
 mod fixture;
 mod life;
+mod logout;
 mod mcp_door;
 mod pages;
 mod rest;
