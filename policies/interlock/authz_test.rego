@@ -13,7 +13,7 @@ now := 1800000000
 
 alice := {
 	"issuer": "https://id.example", "subject": "alice", "person": "alice", "kind": "person", "client_id": "cli",
-	"acr": null, "amr": ["pwd"], "auth_time": 1799999000, "mfa": false, "act": [],
+	"acr": null, "amr": ["pwd"], "auth_time": 1799999000, "mfa": false, "act": [], "proof": "signature",
 }
 
 program := object.union(alice, {"subject": "ci", "person": "ci", "kind": "client", "auth_time": null})
@@ -242,6 +242,21 @@ test_t4_no_factor_name_is_mfa_by_itself if {
 		p := object.union(fresh_token, {"mfa": false, "amr": [m], "acr": m})
 		decide(object.union(deploy, {"principal": p})).effect == "challenge"
 	}
+}
+
+test_t2_userinfo_alone_opens_reads_and_records if {
+	by_userinfo := object.union(alice, {"proof": "userinfo"})
+	every group in four_groups {
+		every risk in ["probe", "change", "disruptive", "control"] {
+			c := object.union(call([group], "catalyst-center", risk), {
+				"principal": by_userinfo, "elevation": single_use, "change": two_approvers,
+			})
+			"deny:userinfo_only" in decide(c).reasons
+			decide(c).effect == "deny"
+		}
+	}
+	decide(object.union(call(["admin"], "catalyst-center", "read"), {"principal": by_userinfo})).allow
+	decide(object.union(call(["admin"], "servicenow", "record"), {"principal": by_userinfo})).allow
 }
 
 test_t4_auth_time_edges if {
