@@ -425,6 +425,12 @@ test_t10_admin_sees_all if seen(["admin"], "person", false) == {"list_devices", 
 
 test_t10_an_agent_never_sees_control if seen(["admin"], "person", true) == {"list_devices", "deploy_template", "whoami", "merge"}
 
+test_t2_userinfo_alone_sees_reads_and_records if {
+	asked := {"groups": ["admin"], "kind": "person", "acting": false, "proof": "userinfo", "tools": catalogue}
+	pairs := authz.visible with input as asked
+	{pair[1] | some pair in pairs} == {"list_devices", "whoami", "merge"}
+}
+
 test_t10_a_program_never_sees_what_needs_a_person if {
 	seen(["admin"], "client", false) == {"list_devices", "whoami", "merge"}
 }

@@ -212,6 +212,9 @@ pub struct VisibilityInput {
     pub kind: PrincipalKind,
     /// Whether an agent acts for the person.
     pub acting: bool,
+    /// What proved the token.
+    #[serde(default)]
+    pub proof: TokenProof,
     /// The catalogue.
     pub tools: Vec<CatalogueEntry>,
 }
