@@ -2,8 +2,8 @@
 
 use std::str::FromStr;
 
-use platform::error::{Error, ErrorKind};
 use platform::Json;
+use platform::error::{Error, ErrorKind};
 use serde_json::Map;
 
 /// The place of one claim. Read from a text, which decides once and for all what it is, whatever a token holds:
@@ -48,7 +48,9 @@ impl FromStr for ClaimPath {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
                 "issuer_entry_invalid",
-                format!("`{text}` names no claim. Write a name, a path such as `realm_access.roles`, or a JSON pointer."),
+                format!(
+                    "`{text}` names no claim. Write a name, a path such as `realm_access.roles`, or a JSON pointer."
+                ),
             ));
         }
         Ok(Self(parts))

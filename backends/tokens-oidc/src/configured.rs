@@ -13,6 +13,7 @@ use url::Url;
 
 use crate::claim_path::ClaimPath;
 use crate::entry::{ClientCredentials, IssuerEntry, MfaRule, TokenKind};
+use crate::provider::OidcProvider;
 use crate::sign_in::OidcSignIn;
 
 impl IssuerEntry {
@@ -47,6 +48,8 @@ impl IssuerEntry {
             always: config.assume_mfa,
         };
         entry.accepts_platform_audience = config.platform_audience;
+        entry.platform_alias.clone_from(&config.audience);
+        entry.facade.clone_from(&config.facade);
         entry.allowed_clients.clone_from(&config.clients);
         entry.check()?;
         Ok(entry)
@@ -84,6 +87,21 @@ impl OidcSignIn {
             .ok_or_else(|| missing(format!("The secret at `{path}` has no field `client_secret`.")))?;
         let entry = IssuerEntry::configured(issuer, secrets, observer).await?;
         Self::new(entry, pages.client_id.clone(), client_secret, clock)
+    }
+}
+
+impl OidcProvider {
+    /// The provider behind the façade of `config`.
+    ///
+    /// Errors (settings): `issuer_secret_missing`, those of [`IssuerEntry::configured`].
+    pub async fn configured(
+        config: &IssuerConfig,
+        secrets: &dyn SecretStore,
+        observer: &Arc<dyn OutboundObserver>,
+        clock: SharedClock,
+    ) -> Result<Self, Error> {
+        let client = kept(config, secrets).await?.client().ok_or_else(|| secret_missing(config))?;
+        Self::new(IssuerEntry::configured(config, secrets, observer).await?, client, clock)
     }
 }
 
@@ -125,44 +143,70 @@ fn target(config: &IssuerConfig, observer: &Arc<dyn OutboundObserver>) -> Result
     TargetClient::observed(options, Arc::clone(observer))
 }
 
+/// What stands at an issuer's `secret`.
+struct Kept(Option<SecretVersion>);
+
+impl Kept {
+    fn text(&self, name: &str) -> Option<Secret> {
+        self.0.as_ref().and_then(|secret| field(secret, name))
+    }
+
+    fn client(&self) -> Option<ClientCredentials> {
+        let (id, secret) = (self.text("client_id")?, self.text("client_secret")?);
+        Some(ClientCredentials { id: id.expose().to_owned(), secret })
+    }
+}
+
+async fn kept(config: &IssuerConfig, secrets: &dyn SecretStore) -> Result<Kept, Error> {
+    let kept = match secrets.get(&config.secret, None).await {
+        Ok(secret) => Kept(Some(secret)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Kept(None),
+        Err(error) => return Err(error),
+    };
+    let ours = identifier(&config.url);
+    match kept.text("issuer").filter(|issuer| issuer.expose().trim_end_matches('/') != ours) {
+        Some(other) => Err(invalid(format!(
+            "The secret at `{}` is for the issuer {}, not for {ours}.",
+            config.secret,
+            other.expose()
+        ))),
+        None => Ok(kept),
+    }
+}
+
+fn invalid(message: String) -> Error {
+    Error::new(ErrorKind::InvalidInput, "issuer_entry_invalid", message)
+}
+
+fn secret_missing(config: &IssuerConfig) -> Error {
+    Error::new(
+        ErrorKind::Unavailable,
+        "issuer_secret_missing",
+        format!(
+            "The platform needs a client of its own at issuer {}, and the secret store has no `client_id` and \
+             `client_secret` at `{}`. Add them with `interlock secret put`.",
+            config.url, config.secret
+        ),
+    )
+}
+
 async fn tokens(config: &IssuerConfig, secrets: &dyn SecretStore) -> Result<TokenKind, Error> {
     if config.tokens == IssuerTokens::Jwt {
         return Ok(TokenKind::Jwt);
     }
+    let kept = kept(config, secrets).await?;
     let (path, issuer) = (&config.secret, &config.url);
-    let secret = match secrets.get(path, None).await {
-        Ok(secret) => Some(secret),
-        Err(error) if error.kind() == ErrorKind::NotFound => None,
-        Err(error) => return Err(error),
-    };
-    let invalid = |message: String| Error::new(ErrorKind::InvalidInput, "issuer_entry_invalid", message);
-    let text = |name: &str| secret.as_ref().and_then(|secret| field(secret, name));
-    if let Some(other) = text("issuer").filter(|other| other.expose().trim_end_matches('/') != identifier(issuer)) {
-        let message = format!("The secret at `{path}` is for the issuer {}, not for {issuer}.", other.expose());
-        return Err(invalid(message));
-    }
-    let client = match (text("client_id"), text("client_secret")) {
-        (Some(id), Some(secret)) => Some(ClientCredentials { id: id.expose().to_owned(), secret }),
-        _ => None,
-    };
-    match (config.tokens, client) {
+    match (config.tokens, kept.client()) {
         (IssuerTokens::Introspection, Some(client)) => Ok(TokenKind::Introspection(client)),
         (IssuerTokens::Userinfo, client) if client.is_some() != config.userinfo_any_client => {
-            let endpoint = text("userinfo_url").map(|url| Url::parse(url.expose())).transpose();
+            let endpoint = kept.text("userinfo_url").map(|url| Url::parse(url.expose())).transpose();
             let endpoint = endpoint.map_err(|_| invalid(format!("`userinfo_url` at `{path}` is no URL.")))?;
             Ok(TokenKind::Userinfo { endpoint, introspection: client })
         }
         (IssuerTokens::Userinfo, Some(_)) => Err(invalid(format!(
             "Issuer {issuer}: `userinfo_any_client` is set and `{path}` holds a client for introspection. Keep one."
         ))),
-        _ => Err(Error::new(
-            ErrorKind::Unavailable,
-            "issuer_secret_missing",
-            format!(
-                "Issuer {issuer} is asked about its tokens, and the secret store has no `client_id` and `client_secret` \
-                 at `{path}`. Add them with `interlock secret put`."
-            ),
-        )),
+        _ => Err(secret_missing(config)),
     }
 }
 

@@ -54,6 +54,11 @@ pub struct IssuerEntry {
     pub mfa: MfaRule,
     /// Whether a token for the public base URL is good at every resource below it.
     pub accepts_platform_audience: bool,
+    /// What this issuer puts into `aud` for the platform, where it does not know `resource` (RFC 8707): counts like the
+    /// public base URL, and with or without it.
+    pub platform_alias: Option<String>,
+    /// Name of the façade in front of this issuer: clients are sent there and not to the issuer itself.
+    pub facade: Option<String>,
     /// Longest `exp - iat` in seconds; a day by default.
     pub max_lifetime_s: i64,
     /// How far the issuer's clock may differ, in seconds; 30 by default.
@@ -174,6 +179,8 @@ impl IssuerEntry {
             amr_claim: ClaimPath::member("amr"),
             mfa: MfaRule::default(),
             accepts_platform_audience: false,
+            platform_alias: None,
+            facade: None,
             max_lifetime_s: 86_400,
             clock_skew_s: 30,
             allowed_clients: None,
@@ -205,6 +212,9 @@ impl IssuerEntry {
                 "issuer_entry_invalid",
                 format!("Issuer {issuer}: a lifetime is 1 s to 31 days, a clock's difference at most 300 s."),
             );
+        }
+        if self.platform_alias.as_deref() == Some("") {
+            return bad("issuer_entry_invalid", format!("Issuer {issuer}: an empty `audience` names nothing."));
         }
         let twice = |name: &&String| self.group_names.contains_key(*name);
         if let Some(name) = self.allowed_groups.iter().flatten().find(twice) {

@@ -85,6 +85,22 @@ impl Issuer {
         }
     }
 
+    /// Whether a redirect is this issuer's answer: `issuer` is its `iss` parameter, `promised` whether there has to be one.
+    /// Another issuer's answer, or one that hides whose it is, ends the sign-in (RFC 9207 section 2.4). Error:
+    /// `sign_in_issuer_mismatch`.
+    pub(crate) fn check_answer_of(&self, promised: bool, issuer: Option<&str>) -> Result<(), Error> {
+        match issuer {
+            Some(issuer) if issuer == self.entry.issuer => Ok(()),
+            None if !promised => Ok(()),
+            other => Err(Error::new(
+                ErrorKind::Unauthenticated,
+                "sign_in_issuer_mismatch",
+                "This sign-in did not succeed; start it again.",
+            )
+            .with_detail(format!("the redirect's iss is {other:?}"))),
+        }
+    }
+
     /// Whether the keys that are held now have `kid`: what was verified by a key that is gone is not verified any more.
     pub(crate) fn holds(&self, kid: &str) -> bool {
         matches!(self.held(), (Some(keys), age) if age < MAX_STALE_S && keys.get(kid).is_some())
@@ -131,7 +147,8 @@ impl Issuer {
         }
         let fetched = self.fetch_keys().await;
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        known.tried = Some(now);
+        // Its end counts: an issuer that hangs is left alone for as long as one that refuses.
+        known.tried = Some(self.clock.epoch_seconds());
         known.failed = fetched.is_err();
         match fetched {
             Ok(keys) => {

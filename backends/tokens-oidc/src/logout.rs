@@ -50,14 +50,14 @@ pub struct BackChannelLogout {
 }
 
 impl BackChannelLogout {
-    /// Takes what `verifier`'s issuers send to these clients of theirs.
+    /// Takes what `verifier`'s issuers send to these clients of theirs, and raises floors through `floors`.
     pub fn new(
         verifier: &Verifier,
         audiences: BTreeMap<String, Vec<String>>,
+        floors: Arc<dyn Revocations>,
         store: Arc<dyn Store>,
         clock: SharedClock,
     ) -> Self {
-        let floors: Arc<dyn Revocations> = verifier.floors().clone();
         Self { issuers: Arc::clone(verifier.trusted()), audiences, floors, store, clock }
     }
 

@@ -40,7 +40,20 @@ const MAX_ANSWER: usize = 64 << 10;
 const UNKNOWN_CLIENT: &str = "(not known in userinfo mode)";
 /// What introspection alone may say; userinfo adds to the rest.
 const PROVEN: [&str; 15] = [
-    "iss", "sub", "aud", "exp", "iat", "nbf", "jti", "sid", "client_id", "azp", "scope", "act", "cnf", "active",
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "iat",
+    "nbf",
+    "jti",
+    "sid",
+    "client_id",
+    "azp",
+    "scope",
+    "act",
+    "cnf",
+    "active",
     "token_type",
 ];
 
@@ -149,7 +162,8 @@ async fn introspect(
     if claims.get("active") != Some(&Json::Bool(true)) {
         return Err(TokenRefusal::Inactive);
     }
-    let bearer = claims.get("token_type").and_then(Json::as_str).is_some_and(|kind| kind.eq_ignore_ascii_case("bearer"));
+    let bearer =
+        claims.get("token_type").and_then(Json::as_str).is_some_and(|kind| kind.eq_ignore_ascii_case("bearer"));
     // Keycloak says Bearer of every token, and what it is in `typ`.
     let other = claims.get("typ").and_then(Json::as_str).is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer"));
     if bearer && !other { Ok(claims) } else { Err(TokenRefusal::Type) }
@@ -222,8 +236,7 @@ fn merged(
     now: i64,
 ) -> Result<Map<String, Json>, TokenRefusal> {
     let subject = told.get("sub").cloned().ok_or(TokenRefusal::Claims)?;
-    let mut claims: Map<String, Json> =
-        told.into_iter().filter(|(name, _)| !PROVEN.contains(&name.as_str())).collect();
+    let mut claims: Map<String, Json> = told.into_iter().filter(|(name, _)| !PROVEN.contains(&name.as_str())).collect();
     match proven {
         // OpenID Connect Core 1.0 section 5.3.2: another person's userinfo is nobody's.
         Some(proven) if proven.get("sub") != Some(&subject) => return Err(TokenRefusal::Claims),

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use aws_lc_rs::digest::{self, SHA256, SHA384, SHA512};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::header::AUTHORIZATION;
 use http::Method;
+use http::header::AUTHORIZATION;
 use platform::error::{Error, ErrorKind};
 use platform::http::Request;
 use platform::principal::{Principal, PrincipalKind, TokenProof};
@@ -65,15 +65,6 @@ impl OidcSignIn {
     pub fn with_scopes(mut self, scopes: Vec<String>) -> Self {
         self.scopes = scopes;
         self
-    }
-
-    fn check_issuer(&self, promised: bool, issuer: Option<&str>) -> Result<(), Error> {
-        // RFC 9207 section 2.4: another issuer's answer, or one that hides whose it is, ends the sign-in.
-        match issuer {
-            Some(issuer) if issuer == self.issuer.entry.issuer => Ok(()),
-            None if !promised => Ok(()),
-            other => Err(refused("sign_in_issuer_mismatch", format!("the redirect's iss is {other:?}"))),
-        }
     }
 
     async fn exchange(&self, request: &SignInRequest, code: &str) -> Result<TokenResponse, Error> {
@@ -204,7 +195,7 @@ impl SignIn for OidcSignIn {
     /// `issuer_unavailable`, `issuer_garbled` and the codes of the outbound client.
     async fn redeem(&self, request: &SignInRequest, code: &str, issuer: Option<&str>) -> Result<SignedIn, Error> {
         let metadata = self.issuer.metadata().await?;
-        self.check_issuer(metadata.authorization_response_iss_parameter_supported, issuer)?;
+        self.issuer.check_answer_of(metadata.authorization_response_iss_parameter_supported, issuer)?;
         let response = self.exchange(request, code).await?;
         let principal = self.check_id_token(request, &response).await.map_err(|refusal| match refusal {
             TokenRefusal::IssuerUnavailable => unavailable(refusal),

@@ -128,7 +128,9 @@ impl Verifier {
     ) -> Result<Verified, TokenRefusal> {
         let compact = match Compact::parse(token) {
             Ok(compact) => compact,
-            Err(TokenRefusal::Shape) if may_be_opaque(token) => return self.ask_around(token, hash, resource, now).await,
+            Err(TokenRefusal::Shape) if may_be_opaque(token) => {
+                return self.ask_around(token, hash, resource, now).await;
+            }
             Err(refusal) => return Err(refusal),
         };
         // The issuer is only a question to our own list here; nothing is believed before the signature holds.
@@ -219,7 +221,8 @@ impl Verifier {
         Ok(Verified { principal: Arc::new(principal), entry: number, bound, from: now, until })
     }
 
-    /// T1: the audience names this resource, the one that it narrows, or the platform where the entry says so. Where the
+    /// T1: the audience names this resource, the one that it narrows, or the platform where the entry says so
+    /// and as it says. Where the
     /// issuer's answer names none, the client has to be one that the operator named; and userinfo without introspection
     /// cannot name any, which the operator accepted with that mode.
     fn is_for(
@@ -240,7 +243,7 @@ impl Verifier {
         let wanted = resource.identifier(&self.base);
         let wider = resource.wider().map(|wider| wider.identifier(&self.base));
         let platform = entry.accepts_platform_audience.then_some(self.base.as_str());
-        let good = [Some(&*wanted), wider.as_deref(), platform];
+        let good = [Some(&*wanted), wider.as_deref(), platform, entry.platform_alias.as_deref()];
         good.into_iter().flatten().any(|good| claims.aud.names(good))
     }
 
@@ -290,7 +293,11 @@ impl TokenVerifier for Verifier {
     }
 
     fn issuers(&self) -> Vec<String> {
-        self.issuers.iter().map(|known| known.issuer.entry.issuer.clone()).collect()
+        let shown = |known: &Trusted| {
+            let entry = &known.issuer.entry;
+            entry.facade.as_ref().map_or_else(|| entry.issuer.clone(), |name| format!("{}/oauth/{name}", self.base))
+        };
+        self.issuers.iter().map(shown).collect()
     }
 
     fn required_scopes(&self) -> Vec<String> {

@@ -6,8 +6,8 @@
 //! for the layers, [`mcp_door`] and [`rest`] for the two ways to a tool, [`pages`] for people.
 
 pub mod edge;
-pub mod mcp_door;
 mod logout;
+pub mod mcp_door;
 mod metadata;
 mod operations;
 pub mod pages;

@@ -48,9 +48,9 @@ async fn accept(gateway: &Gateway, request: Request) -> Result<(), Error> {
     if !form {
         return Err(malformed("Send the logout token as a form, application/x-www-form-urlencoded."));
     }
-    let body = to_bytes(request.into_body(), MAX_FORM)
-        .await
-        .map_err(|_| Error::new(ErrorKind::TooLarge, "body_too_large", "The request body is too large or broke off."))?;
+    let body = to_bytes(request.into_body(), MAX_FORM).await.map_err(|_| {
+        Error::new(ErrorKind::TooLarge, "body_too_large", "The request body is too large or broke off.")
+    })?;
     let mut tokens = form_urlencoded::parse(&body).filter(|(name, _)| name == "logout_token");
     let token = match (tokens.next(), tokens.next()) {
         (Some((_, token)), None) => token,

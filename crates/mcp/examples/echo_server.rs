@@ -79,7 +79,14 @@ fn nobody() -> Arc<Principal> {
         auth_time: None,
         mfa: false,
         actors: vec![],
-        token: TokenFacts { id: None, session: None, key: None, proof: TokenProof::Signature, issued_at: 0, expires_at: 0 },
+        token: TokenFacts {
+            id: None,
+            session: None,
+            key: None,
+            proof: TokenProof::Signature,
+            issued_at: 0,
+            expires_at: 0,
+        },
     })
 }
 

@@ -204,7 +204,6 @@ impl TestIssuer {
     pub fn set_down(&self, down: bool) {
         self.shared.down.store(down, Ordering::SeqCst);
     }
-
 }
 
 async fn discovery(State(shared): State<Arc<Shared>>) -> Response {

@@ -59,7 +59,14 @@ pub fn person(subject: &str, groups: &[&str]) -> Principal {
         auth_time: None,
         mfa: false,
         actors: Vec::new(),
-        token: TokenFacts { id: None, session: None, key: None, proof: TokenProof::Signature, issued_at: 0, expires_at: i64::from(u32::MAX) },
+        token: TokenFacts {
+            id: None,
+            session: None,
+            key: None,
+            proof: TokenProof::Signature,
+            issued_at: 0,
+            expires_at: i64::from(u32::MAX),
+        },
     }
 }
 

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use url::Url;
 
 use crate::error::Error;
 use crate::principal::Principal;
@@ -109,6 +110,49 @@ pub trait TokenVerifier: Send + Sync + 'static {
 
     /// Scopes that a token must carry; empty when no issuer asks for one.
     fn required_scopes(&self) -> Vec<String>;
+}
+
+/// A sign-in that the façade begins at a provider.
+#[derive(Debug, Clone)]
+pub struct SignInAtProvider {
+    /// Where the provider sends the browser back: a fixed URL of the platform.
+    pub redirect_uri: String,
+    /// PKCE verifier (RFC 7636); only its S256 hash leaves the platform before the code comes.
+    pub code_verifier: Secret,
+}
+
+/// What a provider gives for a code or a refresh token (RFC 6749 section 5.1).
+#[derive(Debug, Clone)]
+pub struct ProviderTokens {
+    /// Access token, a bearer's.
+    pub access_token: Secret,
+    /// Its life in seconds.
+    pub expires_in: Option<i64>,
+    /// What was granted, where it differs from what was asked for.
+    pub scope: Option<String>,
+    /// Refresh token.
+    pub refresh_token: Option<Secret>,
+}
+
+/// An identity provider with the one client that the operator registered there: what the façade stands in front of.
+#[async_trait]
+pub trait Provider: Send + Sync + 'static {
+    /// That client.
+    fn client_id(&self) -> &str;
+
+    /// Where browsers are sent.
+    async fn authorization_endpoint(&self) -> Result<Url, Error>;
+
+    /// Redeems the code of the redirect. `issuer` is the redirect's `iss` parameter (RFC 9207).
+    async fn redeem(
+        &self,
+        sign_in: &SignInAtProvider,
+        code: &str,
+        issuer: Option<&str>,
+    ) -> Result<ProviderTokens, Error>;
+
+    /// New tokens for a refresh token.
+    async fn refresh(&self, refresh_token: &Secret) -> Result<ProviderTokens, Error>;
 }
 
 /// What the platform asks the issuer for when a person signs in to one of its pages.

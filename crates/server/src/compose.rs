@@ -7,6 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use audit_log::{AuditLogFile, AuditOptions};
 use axum::Router;
+use facade::{Facade, FacadeOptions};
 use gateway::mcp_door::Endpoints;
 use issuer::{Issuer, IssuerOptions};
 use own_tools::OwnTools;
@@ -27,7 +28,7 @@ use policy_rego::{PassedGate, RegoEngine};
 use secrets_local::LocalSecrets;
 use shared_local::LocalShared;
 use store_sqlite::SqliteStore;
-use tokens_oidc::{BackChannelLogout, IssuerEntry, OidcSignIn, RevocationFloors, Verifier};
+use tokens_oidc::{BackChannelLogout, IssuerEntry, OidcProvider, OidcSignIn, RevocationFloors, Verifier};
 use tool_runtime::pipeline::{Limits, Parts};
 use tool_runtime::{Catalogue, Instance, Pipeline, Visibility};
 use url::Url;
@@ -142,9 +143,26 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         entries.push(IssuerEntry::configured(issuer, secrets.as_ref(), &observer).await?);
     }
     let own_clients = tokens_oidc::own_clients(config, &entries);
-    let tokens = Arc::new(Verifier::new(entries, base.clone(), Arc::clone(&clock), floors)?);
-    let logout = BackChannelLogout::new(&tokens, own_clients, Arc::clone(&store), Arc::clone(&clock));
+    let tokens = Arc::new(Verifier::new(entries, base.clone(), Arc::clone(&clock), Arc::clone(&floors))?);
+    let logout = BackChannelLogout::new(&tokens, own_clients, floors, Arc::clone(&store), Arc::clone(&clock));
     let sign_in = OidcSignIn::configured(config, secrets.as_ref(), &observer, Arc::clone(&clock)).await?;
+
+    let mut facades = Router::new();
+    for issuer in &config.issuer {
+        let Some(name) = issuer.facade.clone() else { continue };
+        let provider = OidcProvider::configured(issuer, secrets.as_ref(), &observer, Arc::clone(&clock)).await?;
+        let facade = Facade::new(FacadeOptions {
+            name,
+            platform: base.clone(),
+            provider: Arc::new(provider),
+            scopes: issuer.facade_scopes.clone(),
+            origins: config.platform.allowed_origins.clone(),
+            sealer: Sealer::derive(master, "clients and refresh tokens of the façade")?,
+            audit: audit.clone(),
+            clock: Arc::clone(&clock),
+        })?;
+        facades = facades.merge(facade.router());
+    }
 
     let parts = gateway::Parts {
         pipeline: Arc::clone(&pipeline),
@@ -157,7 +175,8 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         clock: Arc::clone(&clock),
         options: options(config, base, address)?,
     };
-    let (router, endpoints) = gateway::router(parts, builtin.as_ref().map(issuer_routes).unwrap_or_default());
+    let more = builtin.as_ref().map(issuer_routes).unwrap_or_default().merge(facades);
+    let (router, endpoints) = gateway::router(parts, more);
     Ok(Composed { router, endpoints, pipeline, audit, secrets, refusals, issuer: builtin, clock })
 }
 

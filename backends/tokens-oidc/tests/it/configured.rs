@@ -44,14 +44,18 @@ fn issuer(toml: &str) -> IssuerConfig {
 async fn a_plain_entry_is_jwts_by_keys_with_nothing_let_through() {
     let entry = entry("", &[]).await.unwrap();
     assert!(matches!(entry.tokens, TokenKind::Jwt));
-    assert_eq!((entry.issuer.as_str(), entry.groups_claim), ("https://id.example/realms/x", ClaimPath::member("groups")));
+    assert_eq!(
+        (entry.issuer.as_str(), entry.groups_claim),
+        ("https://id.example/realms/x", ClaimPath::member("groups"))
+    );
     assert!(entry.allowed_groups.is_none() && entry.group_names.is_empty() && !entry.mfa.always);
 }
 
 #[tokio::test]
 async fn t2_every_way_of_asking_the_issuer_is_explicit() {
     let client = [("client_id", "interlock"), ("client_secret", "s")];
-    let with_url = [client[0], client[1], ("userinfo_url", "https://id.example/me"), ("issuer", "https://id.example/realms/x")];
+    let with_url =
+        [client[0], client[1], ("userinfo_url", "https://id.example/me"), ("issuer", "https://id.example/realms/x")];
     let introspection = entry("tokens = \"introspection\"", &client).await.unwrap();
     assert!(matches!(introspection.tokens, TokenKind::Introspection(client) if client.id == "interlock"));
     let userinfo = entry("tokens = \"userinfo\"", &with_url).await.unwrap();
@@ -66,7 +70,11 @@ async fn t2_every_way_of_asking_the_issuer_is_explicit() {
         ("tokens = \"introspection\"", &client[..1], "issuer_secret_missing"),
         ("tokens = \"userinfo\"", &[], "issuer_secret_missing"),
         ("tokens = \"userinfo\"\nuserinfo_any_client = true", &client, "issuer_entry_invalid"),
-        ("tokens = \"introspection\"", &[client[0], client[1], ("issuer", "https://other.example")], "issuer_entry_invalid"),
+        (
+            "tokens = \"introspection\"",
+            &[client[0], client[1], ("issuer", "https://other.example")],
+            "issuer_entry_invalid",
+        ),
         ("tokens = \"userinfo\"", &[client[0], client[1], ("userinfo_url", "me")], "issuer_entry_invalid"),
     ] {
         assert_eq!(entry(toml, kept).await.err().as_deref(), Some(code), "{toml} {kept:?}");
@@ -93,7 +101,8 @@ async fn claims_and_factors_are_read_and_checked_at_start() {
 
 #[tokio::test]
 async fn logout_tokens_are_for_our_own_clients() {
-    let mut config = read("tokens = \"introspection\"\nclients = [\"portal\"]\n[pages]\nissuer = \"https://id.example/realms/x/\"");
+    let mut config =
+        read("tokens = \"introspection\"\nclients = [\"portal\"]\n[pages]\nissuer = \"https://id.example/realms/x/\"");
     config.issuer[0].tokens = IssuerTokens::Introspection;
     let client = [("client_id", "asker"), ("client_secret", "s")];
     let entries = [entry("tokens = \"introspection\"\nclients = [\"portal\"]", &client).await.unwrap()];

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use interlock_tokens_oidc::{RevocationFloors, Verifier};
 use platform::clock::Clock;
-use platform::revocation::{Revocations, RevokedCheck, Revoked};
+use platform::revocation::{Revocations, Revoked, RevokedCheck};
 use platform::store::{Collection, Query, Store};
 use platform::tokens::{TokenRefusal, TokenVerifier};
 use platform::{Principal, SharedClock};

@@ -26,7 +26,8 @@ impl Logouts {
         let world = World::new().await;
         let clock: SharedClock = world.clock.clone();
         let ours = BTreeMap::from([(world.issuer.url.clone(), vec!["interlock".to_owned()])]);
-        let door = BackChannelLogout::new(&world.verifier, ours, Arc::new(MemoryStore::new(clock.clone())), clock);
+        let (floors, store) = (world.verifier.floors().clone(), Arc::new(MemoryStore::new(clock.clone())));
+        let door = BackChannelLogout::new(&world.verifier, ours, floors, store, clock);
         Self { world, door }
     }
 

@@ -311,12 +311,19 @@ async fn t2_userinfo_behind_introspection_has_its_audience_client_and_expiry() {
         asked.person(token, alice.clone());
     }
     let principal = asked.verify("good", "a").await.unwrap();
-    assert_eq!((&principal.groups[..], principal.mfa, &*principal.client_id), (&["netops".to_owned()][..], false, "cli"));
+    assert_eq!(
+        (&principal.groups[..], principal.mfa, &*principal.client_id),
+        (&["netops".to_owned()][..], false, "cli")
+    );
     assert_eq!(principal.token.proof, TokenProof::Userinfo);
     assert_eq!(asked.verify("elsewhere", "a").await.unwrap_err(), TokenRefusal::Audience);
     assert_eq!(asked.verify("no-audience", "a").await.unwrap_err(), TokenRefusal::Audience);
     assert_eq!(asked.verify("another", "a").await.unwrap_err(), TokenRefusal::Claims, "another person's userinfo");
     let hits = asked.0.issuer.shared.userinfo_hits.load(Ordering::SeqCst);
     assert_eq!(asked.verify("dead", "a").await.unwrap_err(), TokenRefusal::Inactive);
-    assert_eq!(asked.0.issuer.shared.userinfo_hits.load(Ordering::SeqCst), hits, "a dead token is not shown to userinfo");
+    assert_eq!(
+        asked.0.issuer.shared.userinfo_hits.load(Ordering::SeqCst),
+        hits,
+        "a dead token is not shown to userinfo"
+    );
 }

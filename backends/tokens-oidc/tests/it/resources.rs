@@ -19,7 +19,11 @@ async fn t1_a_token_for_one_server_is_refused_at_another_in_both_orders() {
             assert_eq!(world.verify(&token, "b").await.unwrap_err(), TokenRefusal::Audience);
             let verifier = &world.verifier;
             for other in [Resource::Mcp, Resource::Rest, Resource::Platform, Resource::Pages] {
-                assert_eq!(verifier.verify(&token, &other, None).await.unwrap_err(), TokenRefusal::Audience, "{other:?}");
+                assert_eq!(
+                    verifier.verify(&token, &other, None).await.unwrap_err(),
+                    TokenRefusal::Audience,
+                    "{other:?}"
+                );
             }
         }
     }

@@ -179,7 +179,14 @@ pub(crate) fn principal() -> Principal {
         auth_time: None,
         mfa: true,
         actors: Vec::new(),
-        token: TokenFacts { id: None, session: None, key: None, proof: TokenProof::Signature, issued_at: 0, expires_at: i64::MAX },
+        token: TokenFacts {
+            id: None,
+            session: None,
+            key: None,
+            proof: TokenProof::Signature,
+            issued_at: 0,
+            expires_at: i64::MAX,
+        },
     }
 }
 

@@ -188,10 +188,18 @@ pub struct IssuerConfig {
     /// Scopes a token must carry.
     #[serde(default)]
     pub required_scopes: Vec<String>,
+    /// What it puts into `aud` for the platform, where it does not know `resource`.
+    pub audience: Option<String>,
+    /// Name of a façade at `<base>/oauth/<name>`, for a provider whose clients have to be registered by hand; maps every
+    /// MCP client to the client that stands at `secret`.
+    pub facade: Option<String>,
+    /// Scopes that the façade asks for.
+    #[serde(default = "default_facade_scopes")]
+    pub facade_scopes: Vec<String>,
     /// What its access tokens are, and how one is verified.
     #[serde(default)]
     pub tokens: IssuerTokens,
-    /// Path in the secret store of what `introspection` and `userinfo` need: `client_id` and `client_secret` of the
+    /// Path in the secret store of what `introspection`, `userinfo` and `facade` need: `client_id` and `client_secret` of the
     /// platform's own client, and for `userinfo` also `userinfo_url`, where discovery does not say it.
     #[serde(default = "default_issuer_secret")]
     pub secret: String,
@@ -241,6 +249,9 @@ impl IssuerConfig {
             types: default_types(),
             platform_audience: false,
             required_scopes: Vec::new(),
+            audience: None,
+            facade: None,
+            facade_scopes: default_facade_scopes(),
             tokens: IssuerTokens::default(),
             secret: default_issuer_secret(),
             userinfo_any_client: false,
@@ -271,6 +282,10 @@ pub enum IssuerTokens {
     Introspection,
     /// The issuer's userinfo endpoint is asked with the token: for `read` and `record` only (T2).
     Userinfo,
+}
+
+fn default_facade_scopes() -> Vec<String> {
+    vec!["openid".to_owned()]
 }
 
 fn default_issuer_secret() -> String {
