@@ -12,6 +12,8 @@ mod claims;
 mod compact;
 mod configured;
 mod entry;
+#[doc(hidden)]
+pub mod fuzzing;
 mod issuer;
 mod keys;
 mod logout;

@@ -9,6 +9,7 @@ use audit_log::{AuditLogFile, AuditOptions};
 use axum::Router;
 use facade::{Facade, FacadeOptions};
 use gateway::mcp_door::Endpoints;
+use gateway::{ConnectionLimits, Tls, TlsFiles};
 use issuer::{Issuer, IssuerOptions};
 use own_tools::OwnTools;
 use platform::audit::{AuditEntry, AuditLog, Outcome};
@@ -63,6 +64,12 @@ pub struct Composed {
     pub secrets: Arc<dyn SecretStore>,
     /// Counts refusals; its task has to run.
     pub refusals: Arc<RefusalCounter>,
+    /// Numbers.
+    pub metrics: Arc<Metrics>,
+    /// What a connection may do.
+    pub limits: ConnectionLimits,
+    /// TLS, where it ends here.
+    pub tls: Option<Arc<Tls>>,
     /// The built-in issuer, where the configuration has one.
     pub issuer: Option<Issuer>,
     /// Time of day.
@@ -164,6 +171,11 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         facades = facades.merge(facade.router());
     }
 
+    let options = options(config, base, address)?;
+    let limits = ConnectionLimits::configured(&config.limits, options.trusted_proxies.clone());
+    let tls = TlsFiles::configured(&config.platform)?
+        .map(|files| Tls::load(files, Arc::clone(&clock), Arc::clone(&metrics)).map(Arc::new))
+        .transpose()?;
     let parts = gateway::Parts {
         pipeline: Arc::clone(&pipeline),
         tokens,
@@ -171,13 +183,13 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         sign_in: Arc::new(sign_in),
         audit: audit.clone(),
         refusals: Arc::clone(&refusals),
-        metrics,
+        metrics: Arc::clone(&metrics),
         clock: Arc::clone(&clock),
-        options: options(config, base, address)?,
+        options,
     };
     let more = builtin.as_ref().map(issuer_routes).unwrap_or_default().merge(facades);
     let (router, endpoints) = gateway::router(parts, more);
-    Ok(Composed { router, endpoints, pipeline, audit, secrets, refusals, issuer: builtin, clock })
+    Ok(Composed { router, endpoints, pipeline, audit, secrets, refusals, metrics, limits, tls, issuer: builtin, clock })
 }
 
 struct CountTargets(Arc<Metrics>);
@@ -343,6 +355,11 @@ fn options(config: &Config, base: BaseUrl, address: SocketAddr) -> Result<gatewa
         trusted_proxies,
         max_body: config.limits.max_body,
         max_concurrent: config.limits.max_concurrent,
+        max_concurrent_per_source: config.limits.max_concurrent_per_source,
+        max_concurrent_per_principal: config.limits.max_concurrent_per_principal,
+        failures_per_source_per_minute: config.limits.failures_per_source_per_minute,
+        body_grace: Duration::from_secs(10),
+        body_bytes_per_s: config.limits.body_bytes_per_s,
         request_timeout: Duration::from_secs(config.limits.request_timeout_s),
         open_metrics: config.telemetry.open_metrics,
         version: crate::VERSION,

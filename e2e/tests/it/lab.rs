@@ -74,6 +74,13 @@ impl Lab {
         i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).unwrap()
     }
 
+    /// Resident memory of the program, bytes.
+    pub(crate) fn resident(&self) -> u64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("the program has ended");
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+    }
+
     /// The state folder.
     pub(crate) fn state(&self) -> PathBuf {
         self.folder.path().join("state")
@@ -123,10 +130,15 @@ impl Lab {
         token
     }
 
-    /// A token of the client `lab-automation`, by its own credentials.
+    /// A token of the client `lab-automation` for the platform, by its own credentials.
     pub(crate) async fn automation_token(&self, http: &Client) -> String {
+        self.automation_token_for(http, self.url()).await
+    }
+
+    /// The same for one resource.
+    pub(crate) async fn automation_token_for(&self, http: &Client, audience: &str) -> String {
         let client = self.ready.clients.iter().find(|c| c.client_id == story::people::AUTOMATION_CLIENT).unwrap();
-        let form = [("grant_type", "client_credentials"), ("scope", "mcp"), ("resource", self.url())];
+        let form = [("grant_type", "client_credentials"), ("scope", "mcp"), ("resource", audience)];
         let request = http.post(format!("{}/token", self.ready.issuer)).form(&form);
         let answer: Json = request
             .basic_auth(&client.client_id, client.client_secret.as_ref())
