@@ -126,17 +126,12 @@ fn configuration(state: &LabState, address: SocketAddr, profile: Profile) -> Res
     config.limits.per_source_per_minute = 120_000;
     config.pages.issuer = issuer.to_string();
     config.issuer = vec![IssuerConfig {
-        url: issuer,
         builtin: true,
-        types: vec!["at+jwt".to_owned()],
         platform_audience: true,
         required_scopes: vec!["mcp".to_owned()],
-        groups_claim: "groups".to_owned(),
         groups: Some(GROUPS.iter().map(|g| (*g).to_owned()).collect()),
-        person_claim: "sub".to_owned(),
         mfa_acr: vec![issuer::ACR_MFA.to_owned()],
-        mfa_amr: Vec::new(),
-        clients: None,
+        ..IssuerConfig::new(issuer)
     }];
     Ok(config)
 }
