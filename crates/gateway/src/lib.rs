@@ -52,6 +52,9 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// Time of day.
     pub clock: SharedClock,
+    /// Servers outside the road, by name, each behind the whole edge at `/mcp/<name>`: the lab's conformance fixture and
+    /// nothing else (the one exception to T13).
+    pub fixtures: Vec<(String, Arc<dyn mcp::CallHandler>)>,
     /// Settings.
     pub options: Options,
 }

@@ -48,6 +48,8 @@ pub struct Given<'a> {
     pub address: SocketAddr,
     /// Whether `echo` is offered.
     pub with_echo: bool,
+    /// Servers outside the road; production has none (T13, T30).
+    pub fixtures: Vec<(String, Arc<dyn mcp::CallHandler>)>,
 }
 
 /// Everything that answers.
@@ -95,7 +97,7 @@ pub fn open_stores(given: &Given<'_>) -> Result<Stores> {
 
 /// Puts everything together over open stores.
 pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
-    let Given { config, master, clock, address, with_echo } = given;
+    let Given { config, master, clock, address, with_echo, fixtures } = given;
     let Stores { store, secrets } = stores;
     let base = BaseUrl::new(&config.platform.url);
     let metrics = Metrics::new();
@@ -185,6 +187,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         refusals: Arc::clone(&refusals),
         metrics: Arc::clone(&metrics),
         clock: Arc::clone(&clock),
+        fixtures,
         options,
     };
     let more = builtin.as_ref().map(issuer_routes).unwrap_or_default().merge(facades);

@@ -18,6 +18,7 @@ mod hostile;
 mod http2;
 mod idempotency;
 mod lab;
+mod protocol;
 mod mutations;
 mod pairs;
 mod references;

@@ -355,6 +355,7 @@ impl Server {
             refusals: Arc::clone(&refusals),
             metrics: Arc::clone(&metrics),
             clock: shared_clock,
+            fixtures: Vec::new(),
             options,
         };
         let (router, endpoints) = gateway::router(parts, axum::Router::new());
