@@ -271,6 +271,7 @@ fn tokens() -> StaticTokens {
     StaticTokens::default()
         .with("alice", person("alice", &["netops"]))
         .with("mallory", person("mallory", &["netops"]))
+        .with_bound("bound", person("alice", &["netops"]))
         .with_at("rest-only", person("alice", &["netops"]), &[Resource::Rest])
         .with_at("lab-1-only", person("alice", &["netops"]), &[Resource::McpServer("lab-1".into())])
         .with_at("lab-1-reads", person("alice", &["netops"]), &[Resource::McpReadonly("lab-1".into())])
