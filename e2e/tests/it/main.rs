@@ -17,6 +17,7 @@ mod hostile;
 mod http2;
 mod idempotency;
 mod lab;
+mod mcp_endpoints;
 mod references;
 mod roles;
 mod step_up;

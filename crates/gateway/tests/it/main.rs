@@ -12,6 +12,7 @@ mod life;
 mod limits;
 mod mcp_aggregate;
 mod mcp_door;
+mod mcp_offers;
 mod mcp_views;
 mod pages;
 mod rest;
