@@ -23,12 +23,12 @@ function that(name, holds, seen) {
   }
 }
 
-async function token(user) {
+export async function token(user) {
   const { stdout } = await execute(INTERLOCK_BIN, ['lab', 'token', '--state', INTERLOCK_STATE, '--user', user]);
   return stdout.trim();
 }
 
-async function play(connect) {
+async function play(connect, token) {
   const ready = JSON.parse(readFileSync(INTERLOCK_READY, 'utf8'));
   const url = ready.mcp[SERVER];
   const vlan = 2000 + (Math.floor(Date.now() / 1000) % 900);
@@ -82,9 +82,13 @@ async function play(connect) {
   await sam.close();
 }
 
-export async function run(connect) {
+export { that };
+
+// `tokens(user)` is what `connect` gets for a person; `more()` comes after the story.
+export async function run(connect, tokens = token, more = async () => {}) {
   try {
-    await play(connect);
+    await play(connect, tokens);
+    await more();
   } catch (error) {
     that('the_story_comes_to_its_end', false, String(error?.stack ?? error));
   }

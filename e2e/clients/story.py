@@ -146,11 +146,17 @@ def link_in(text):
     return next((word.rstrip(";,.") for word in text.split() if word.startswith("http")), None)
 
 
-def run(connect):
-    """Plays the story and exits."""
-    check = Checks()
+def run(connect, lab=None, more=None):
+    """Plays the story, and `more(lab, check)` after it, and exits."""
+    check, lab = Checks(), lab or Lab()
+
+    async def all_of_it():
+        await play(connect, lab, check)
+        if more:
+            await more(lab, check)
+
     try:
-        asyncio.run(play(connect, Lab(), check))
+        asyncio.run(all_of_it())
     except BaseException:
         traceback.print_exc()
         check.that("the_story_comes_to_its_end", False, "the exception above")
