@@ -13,6 +13,7 @@ mod limits;
 mod logout;
 mod mcp_aggregate;
 mod mcp_door;
+mod mcp_offers;
 mod mcp_views;
 mod pages;
 mod rest;
