@@ -24,5 +24,6 @@ mod pairs;
 mod references;
 mod revoked;
 mod roles;
+mod samples;
 mod served;
 mod step_up;

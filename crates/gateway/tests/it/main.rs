@@ -14,6 +14,7 @@ mod logout;
 mod mcp_aggregate;
 mod mcp_door;
 mod mcp_views;
+mod openapi;
 mod pages;
 mod rest;
 mod tls;
