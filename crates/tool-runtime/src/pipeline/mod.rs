@@ -43,6 +43,7 @@ use platform::{CallContext, Error, Json, SharedClock};
 use tokio_util::task::TaskTracker;
 
 pub use self::intent::IntentJournal;
+pub use self::resolve::tool_unknown;
 pub use self::tasks::{LongTask, TASK_S};
 
 use self::audit_guard::AuditGuard;
