@@ -24,20 +24,29 @@ action_of := {
 
 risks := {"read", "probe", "record", "change", "disruptive", "control"}
 
-# What a person proves with a second factor, in every profile and for every group (T8). A profile may ask for more, with
-# `step_up_for`; it cannot ask for less.
-step_up_risks := {"change", "disruptive", "control"} | more_step_up_risks
+# A missing or broken profile asks for everything.
+default profile := {}
 
+profile := data.profile if is_object(data.profile)
+
+# What else a profile asks a second factor for; a list that cannot be read asks for it everywhere. Each rule stands behind
+# those that it reads: the engine needs it.
 more_step_up_risks contains r if {
 	is_array(profile.step_up_for)
 	some r in profile.step_up_for
 }
 
-# What cannot be read asks for everything.
 more_step_up_risks contains r if {
 	type_name(profile.step_up_for) != "array"
 	some r in risks
 }
+
+# What a person proves with a second factor, in every profile and for every group (T8): a profile may ask for more, not for
+# less.
+step_up_risks := {"change", "disruptive", "control"} | more_step_up_risks
+
+# What userinfo mode never opens (T2): only `read` and `record` are left.
+beyond_userinfo := {"probe", "change", "disruptive", "control"}
 
 # T4: at most 15 minutes; a clock may run ahead by a minute, and no more.
 step_up_max_age_s := 900
@@ -156,6 +165,12 @@ denies contains "needs_a_person" if {
 	not is_person
 }
 
+# A token that only the userinfo endpoint took proves neither its audience nor how somebody signed in (T2).
+denies contains "userinfo_only" if {
+	input.principal.proof == "userinfo"
+	risk in beyond_userinfo
+}
+
 # Governing the platform is a person's own act (T6, T8).
 denies contains "control_by_agent" if {
 	risk == "control"
@@ -183,11 +198,6 @@ default permitted := false
 permitted if count(denies) == 0
 
 # ---- obligations: what must be proven ---------------------------------------
-
-# A missing or broken profile asks for everything.
-default profile := {}
-
-profile := data.profile if is_object(data.profile)
 
 default change_risks := {"change", "disruptive"}
 

@@ -68,7 +68,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
                 loop {
                     let next = left.lock().map(|mut left| left.next());
                     let Ok(Some(name)) = next else { break };
-                    let row = if arguments.minimise { minimise(&places, &name) } else { fuzz(&places, &name, arguments.minutes) };
+                    let row = if arguments.minimise {
+                        minimise(&places, &name)
+                    } else {
+                        fuzz(&places, &name, arguments.minutes)
+                    };
                     let row = row.unwrap_or_else(|error| {
                         terminal::say(format_args!("{name}: {error:#}"));
                         Row { name, executions: "-".to_owned(), fine: false }
@@ -144,7 +148,8 @@ fn program(places: &Places, name: &str) -> Result<(Command, PathBuf, PathBuf)> {
     std::fs::create_dir_all(&found)?;
     let mut command = Command::new("nice");
     command.args(["-n", "19"]).arg(places.programs.join(name)).stdin(Stdio::null());
-    command.args([LONGEST, "-timeout=10", "-rss_limit_mb=1024", "-print_final_stats=1"]);
+    // By the wall clock, at the lowest priority: a unit that takes a minute there takes seconds.
+    command.args([LONGEST, "-timeout=60", "-report_slow_units=60", "-rss_limit_mb=1024", "-print_final_stats=1"]);
     command.arg(format!("-artifact_prefix={}/", found.display()));
     Ok((command, inputs, found))
 }

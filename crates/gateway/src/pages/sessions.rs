@@ -267,6 +267,9 @@ impl BrowserSessions {
     pub async fn end(&self, issuer: &str, what: &Revoked) -> Result<usize> {
         let ids = match what {
             Revoked::Subject(subject) => self.matching(Some(("owner", &pair(issuer, subject))), |_| true).await?,
+            Revoked::Sessionless(subject) => {
+                self.matching(Some(("owner", &pair(issuer, subject))), |kept| kept.session.is_none()).await?
+            }
             Revoked::Session(sid) => self.matching(Some(("sid", &pair(issuer, sid))), |_| true).await?,
             Revoked::Key(kid) => {
                 self.matching(None, |kept| kept.actor.issuer == issuer && kept.key.as_ref() == Some(kid)).await?
