@@ -219,7 +219,7 @@ impl SignIn for OidcSignIn {
             return Err(garbled("the end-session endpoint is on another host"));
         }
         url.query_pairs_mut()
-            .append_pair("client_id", &self.client_id)
+            .append_pair("client_id", &self.client.id)
             .append_pair("post_logout_redirect_uri", back)
             .append_pair("logout_hint", name);
         Ok(Some(url.into()))

@@ -337,7 +337,8 @@ async fn t4_who_waits_for_an_answer_hears_of_it() {
     let road = lab.road.elevations();
     assert!(!road.answered(&id, std::time::Duration::ZERO).await.unwrap());
     let patience = std::time::Duration::from_secs(600);
-    let (answered, granted) = tokio::join!(road.answered(&id, patience), lab.elevate(&refusal, &alice()));
+    let alice = alice();
+    let (answered, granted) = tokio::join!(road.answered(&id, patience), lab.elevate(&refusal, &alice));
     granted.unwrap();
     assert!(answered.unwrap());
     assert!(road.answered("nonesuch", patience).await.unwrap());
