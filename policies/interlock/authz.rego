@@ -31,15 +31,11 @@ profile := data.profile if is_object(data.profile)
 
 # What else a profile asks a second factor for; a list that cannot be read asks for it everywhere. Each rule stands behind
 # those that it reads: the engine needs it.
-more_step_up_risks contains r if {
-	is_array(profile.step_up_for)
-	some r in profile.step_up_for
-}
+default more_step_up_risks := set()
 
-more_step_up_risks contains r if {
-	type_name(profile.step_up_for) != "array"
-	some r in risks
-}
+more_step_up_risks := {r | some r in profile.step_up_for} if is_array(profile.step_up_for)
+
+more_step_up_risks := risks if type_name(profile.step_up_for) in {"null", "boolean", "number", "string", "object", "set"}
 
 # What a person proves with a second factor, in every profile and for every group (T8): a profile may ask for more, not for
 # less.

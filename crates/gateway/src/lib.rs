@@ -13,6 +13,7 @@ mod logout;
 pub mod mcp_door;
 mod metadata;
 mod operations;
+mod options;
 pub mod pages;
 mod problem;
 pub mod rest;

@@ -1,9 +1,9 @@
 //! How the parts meet: one function from a configuration and a bound address to everything that answers.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use audit_log::{AuditLogFile, AuditOptions};
 use axum::Router;
@@ -32,7 +32,6 @@ use store_sqlite::SqliteStore;
 use tokens_oidc::{BackChannelLogout, IssuerEntry, OidcProvider, OidcSignIn, RevocationFloors, Verifier};
 use tool_runtime::pipeline::{Limits, Parts};
 use tool_runtime::{Catalogue, Instance, Pipeline, Visibility};
-use url::Url;
 
 use crate::offline::local_file;
 use crate::{connectors, keys};
@@ -155,8 +154,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let own_clients = tokens_oidc::own_clients(config, &entries);
     let tokens = Arc::new(Verifier::new(entries, base.clone(), Arc::clone(&clock), Arc::clone(&floors))?);
     let sessions = BrowserSessions::new(Arc::clone(&store), Arc::clone(&clock));
-    let revocations: Arc<dyn Revocations> =
-        Arc::new(Revoking::new(floors, sessions.clone(), Arc::clone(&pipeline)));
+    let revocations: Arc<dyn Revocations> = Arc::new(Revoking::new(floors, sessions.clone(), Arc::clone(&pipeline)));
     let logout =
         BackChannelLogout::new(&tokens, own_clients, Arc::clone(&revocations), Arc::clone(&store), Arc::clone(&clock));
     let sign_in = OidcSignIn::configured(config, secrets.as_ref(), &observer, Arc::clone(&clock)).await?;
@@ -178,7 +176,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         facades = facades.merge(facade.router());
     }
 
-    let options = options(config, base, address)?;
+    let options = gateway::Options::configured(config, base, address, crate::VERSION)?;
     let limits = ConnectionLimits::configured(&config.limits, options.trusted_proxies.clone());
     let tls = TlsFiles::configured(&config.platform)?
         .map(|files| Tls::load(files, Arc::clone(&clock), Arc::clone(&metrics)).map(Arc::new))
@@ -302,48 +300,4 @@ fn issuer_routes(issuer: &Issuer) -> Router {
         .nest("/issuer", issuer.router())
         .route("/.well-known/oauth-authorization-server/issuer", document.clone())
         .route("/.well-known/openid-configuration/issuer", document)
-}
-
-fn options(config: &Config, base: BaseUrl, address: SocketAddr) -> Result<gateway::Options> {
-    let platform = &config.platform;
-    let mut trusted_proxies = Vec::new();
-    for text in &platform.trusted_proxies {
-        let net = text.parse().or_else(|_| text.parse::<IpAddr>().map(ipnet::IpNet::from));
-        trusted_proxies.push(net.map_err(|_| {
-            Error::new(ErrorKind::InvalidInput, "config_invalid", format!("`{text}` is no address or network."))
-        })?);
-    }
-    let authority = |url: &Url| {
-        let host = url.host_str().unwrap_or_default().to_owned();
-        url.port().map_or(host.clone(), |port| format!("{host}:{port}"))
-    };
-    let mut hosts = vec![authority(&platform.url), address.to_string()];
-    if address.ip().is_loopback() {
-        hosts.push(format!("localhost:{}", address.port()));
-    }
-    hosts.extend(platform.allowed_hosts.iter().cloned());
-    let mut origins = vec![platform.url.origin().ascii_serialization()];
-    origins.extend(platform.allowed_origins.iter().cloned());
-    Ok(gateway::Options {
-        base,
-        hosts,
-        origins,
-        trusted_proxies,
-        max_body: config.limits.max_body,
-        max_concurrent: config.limits.max_concurrent,
-        max_concurrent_per_source: config.limits.max_concurrent_per_source,
-        max_concurrent_per_principal: config.limits.max_concurrent_per_principal,
-        failures_per_source_per_minute: config.limits.failures_per_source_per_minute,
-        body_grace: Duration::from_secs(10),
-        body_bytes_per_s: config.limits.body_bytes_per_s,
-        request_timeout: Duration::from_secs(config.limits.request_timeout_s),
-        step_up_challenge_clients: platform.step_up_challenge_clients.clone(),
-        step_up_acr: config
-            .issuer
-            .iter()
-            .map(|i| (i.url.as_str().trim_end_matches('/').to_owned(), i.mfa_acr.clone()))
-            .collect(),
-        open_metrics: config.telemetry.open_metrics,
-        version: crate::VERSION,
-    })
 }
