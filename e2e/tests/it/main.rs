@@ -25,5 +25,6 @@ mod pairs;
 mod references;
 mod revoked;
 mod roles;
+mod samples;
 mod served;
 mod step_up;

@@ -15,6 +15,7 @@ mod mcp_aggregate;
 mod mcp_door;
 mod mcp_offers;
 mod mcp_views;
+mod openapi;
 mod pages;
 mod rest;
 mod tls;
