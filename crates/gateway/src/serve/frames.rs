@@ -55,7 +55,8 @@ impl Meter {
             bytes = &bytes[taken..];
             if self.have == HEAD {
                 self.have = 0;
-                let length = usize::from(self.head[0]) << 16 | usize::from(self.head[1]) << 8 | usize::from(self.head[2]);
+                let length =
+                    usize::from(self.head[0]) << 16 | usize::from(self.head[1]) << 8 | usize::from(self.head[2]);
                 self.over = length;
                 self.left = self.left.checked_sub(cost(self.head[3], self.head[4], length)).ok_or(Flood)?;
             }
