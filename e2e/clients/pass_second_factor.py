@@ -1,8 +1,9 @@
-"""Plays the browser of a person who follows the link of a refusal: the page, the issuer's sign-in, the code, the way back.
+"""Plays the browser of a person: follows the link of a refusal (the page, the issuer's sign-in, the code, the way back), or
+signs in where a program sent them.
 
     python3 pass_second_factor.py URL [--user alice]
 
-Reads INTERLOCK_READY (name and password) and asks `$INTERLOCK_BIN lab otp` for the code, as a person asks a telephone.
+It can stand in `BROWSER`, where a program looks for a person's browser. Reads INTERLOCK_READY (name and password) and asks `$INTERLOCK_BIN lab otp` for the code, as a person asks a telephone.
 Only the standard library, so that every driver can use it. Exit code 0 = the platform says that it is confirmed.
 """
 
@@ -50,10 +51,10 @@ class Page(html.parser.HTMLParser):
 class Browser:
     """Cookies and redirects."""
 
-    def __init__(self):
+    def __init__(self, *more):
         # Never through a proxy of the environment: the lab is on this machine.
         self.opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
+            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()), *more
         )
 
     def open(self, url, form=None):
@@ -75,14 +76,30 @@ def code_for(user):
 
 def pass_second_factor(url, user="alice"):
     """Goes from the link to the page that confirms; raises with what the last page said."""
-    with open(os.environ["INTERLOCK_READY"], encoding="utf-8") as ready:
-        people = {person["name"]: person for person in json.load(ready)["users"]}
     browser = Browser()
     page = browser.open(url)
     start = next((link for link in page.links if link.startswith(url.split("?")[0]) and link.endswith("/start")), None)
     if page.status != 200 or start is None:
         raise RuntimeError(f"{url} answers {page.status} without a way on: {page.text[:400]}")
-    page = browser.open(start)
+    page = through_the_pages(browser, browser.open(start), user)
+    if page.status != 200 or "/signin/callback" not in page.url:
+        raise RuntimeError(f"the way ended at {page.url} with {page.status}: {page.text[:400]}")
+    return page.text
+
+
+def sign_in(url, user="alice"):
+    """Signs in at an issuer's page and goes back to the program that sent the person."""
+    browser = Browser()
+    page = through_the_pages(browser, browser.open(url), user)
+    if page.status != 200 or "/callback" not in page.url:
+        raise RuntimeError(f"the way ended at {page.url} with {page.status}: {page.text[:400]}")
+    return page.text
+
+
+def through_the_pages(browser, page, user):
+    """Fills the issuer's forms in until one page has none."""
+    with open(os.environ["INTERLOCK_READY"], encoding="utf-8") as ready:
+        people = {person["name"]: person for person in json.load(ready)["users"]}
     used, until = set(), time.monotonic() + LONGEST_WAIT_S
     while page.action is not None:
         form = dict(page.fields)
@@ -99,9 +116,7 @@ def pass_second_factor(url, user="alice"):
         if time.monotonic() > until:
             raise RuntimeError(f"no way through within {LONGEST_WAIT_S} s; the page said: {page.alert.strip()}")
         page = browser.open(page.action, form)
-    if page.status != 200 or "/signin/callback" not in page.url:
-        raise RuntimeError(f"the way ended at {page.url} with {page.status}: {page.text[:400]}")
-    return page.text
+    return page
 
 
 if __name__ == "__main__":
@@ -110,7 +125,7 @@ if __name__ == "__main__":
     arguments.add_argument("--user", default="alice")
     given = arguments.parse_args()
     try:
-        pass_second_factor(given.url, given.user)
+        (sign_in if "response_type=" in given.url else pass_second_factor)(given.url, given.user)
     except RuntimeError as error:
         print(error, file=sys.stderr)
         sys.exit(1)

@@ -7,7 +7,7 @@ use platform::config::{Config, Loaded, environment, load};
 
 use crate::failure::Outcome;
 use crate::terminal::Terminal;
-use crate::{audit, check, doctor, exit, login, policy, secret, serve, tools};
+use crate::{audit, bridge, check, connect, doctor, exit, login, logout, policy, secret, serve, tools};
 
 /// MCP servers for the network, behind sign-in, policy, just-in-time credentials and a tamper-evident audit log.
 #[derive(Parser)]
@@ -31,8 +31,14 @@ pub(crate) enum Command {
     Check(check::Check),
     /// Find the setting that is wrong, and say how to mend it.
     Doctor(doctor::Doctor),
-    /// Sign in by browser, and keep the token for `tools`.
+    /// Sign in, and keep the token for the other commands.
     Login(login::Login),
+    /// Sign out: take the kept token back and forget it.
+    Logout(logout::Logout),
+    /// Tell an MCP client of this machine about the platform.
+    Connect(connect::Connect),
+    /// Speak MCP for a client.
+    Mcp(bridge::Mcp),
     /// List, describe and call tools over REST.
     Tools(tools::Tools),
     /// Test a policy bundle, or ask it.
@@ -52,6 +58,9 @@ impl Command {
             Self::Check(check) => check.run(terminal),
             Self::Doctor(doctor) => doctor.run(terminal).await,
             Self::Login(login) => login.run(terminal).await,
+            Self::Logout(logout) => logout.run(terminal).await,
+            Self::Connect(connect) => connect.run(terminal),
+            Self::Mcp(mcp) => mcp.run(terminal).await,
             Self::Tools(tools) => tools.run(terminal).await,
             Self::Policy(policy) => policy.run(terminal),
             Self::Secret(secret) => secret.run(terminal).await,
@@ -100,10 +109,12 @@ mod tests {
         let mut text = String::new();
         let mut command = Cli::command().term_width(100);
         text.push_str(&command.render_help().to_string());
-        for name in ["lab", "doctor", "login", "tools", "policy", "secret", "audit"] {
+        for name in ["lab", "doctor", "login", "logout", "connect", "mcp", "tools", "policy", "secret", "audit"] {
             let sub = command.find_subcommand_mut(name).unwrap();
             text.push_str(&format!("\n=== {name}\n{}", sub.render_help()));
         }
+        let bridge = command.find_subcommand_mut("mcp").and_then(|mcp| mcp.find_subcommand_mut("bridge")).unwrap();
+        text.push_str(&format!("\n=== mcp bridge\n{}", bridge.render_help()));
         insta::assert_snapshot!("help", text);
     }
 

@@ -11,7 +11,7 @@ use crate::exit::Exit;
 pub(crate) type Outcome<T = ()> = Result<T, Failure>;
 
 /// Why a command did not do what it was asked.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Failure {
     /// It was refused, or failed, with a code and a sentence.
     Said(Box<Said>),
@@ -22,7 +22,7 @@ pub(crate) enum Failure {
 }
 
 /// A refusal and its circumstances.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Said {
     pub(crate) exit: Exit,
     pub(crate) refusal: Refusal,
@@ -62,7 +62,6 @@ impl Failure {
     }
 
     /// Says it on standard error in words, whatever `--json` says, and keeps only the exit code.
-    #[cfg(feature = "lab")]
     pub(crate) fn on_stderr(self, terminal: &crate::terminal::Terminal) -> Self {
         match self {
             Self::Said(said) => {

@@ -5,24 +5,28 @@
 //! is printed with its sentence, its code and the next step.
 //!
 //! Where to go next: [`command`] for the commands and their order, one module per command, [`rest`] for how the platform is
-//! called, [`failure`] and [`exit`] for how anything goes wrong.
+//! called, [`sign_in`] and [`tokens`] for as whom, [`failure`] and [`exit`] for how anything goes wrong.
 
 mod audit;
+mod bridge;
 mod check;
 mod command;
+mod connect;
 mod doctor;
 mod exit;
 mod failure;
 #[cfg(feature = "lab")]
 mod lab;
 mod login;
+mod logout;
 mod policy;
 mod rest;
 mod secret;
 mod serve;
-mod signed_in;
+mod sign_in;
 mod table;
 mod terminal;
+mod tokens;
 mod tools;
 mod web;
 

@@ -5,16 +5,18 @@ use std::time::Instant;
 
 use clap::Args;
 use http::{HeaderValue, Method, header};
-use platform::clock::SystemClock;
 use platform::http::{Request, Response, TargetClient};
-use platform::{Clock as _, Json, Secret};
+use platform::{Json, Secret};
 use serde_json::json;
 use url::Url;
 
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome, Said};
-use crate::terminal::Terminal;
-use crate::{signed_in, web};
+use crate::sign_in::Way;
+use crate::terminal::{self, Terminal};
+use crate::tokens::Tokens;
+use crate::tokens::store::{Store, StoreKind};
+use crate::web;
 
 /// Which platform, and as whom.
 #[derive(Args)]
@@ -32,14 +34,8 @@ pub(crate) struct Connection {
     #[arg(long, requires = "state")]
     mfa: bool,
     /// Access token, instead of the one that `interlock login` keeps.
-    #[arg(skip = from_environment())]
+    #[arg(skip = token_from_environment())]
     token: Option<Secret>,
-}
-
-/// `INTERLOCK_TOKEN`: never an argument, which others can read.
-fn from_environment() -> Option<Secret> {
-    let set = platform::config::environment().into_iter().find(|(name, _)| name == "INTERLOCK_TOKEN");
-    set.map(|(_, value)| Secret::new(value)).filter(|token| !token.expose().is_empty())
 }
 
 /// The platform, with a token.
@@ -73,17 +69,14 @@ impl Connection {
         }
         #[cfg(not(feature = "lab"))]
         let _unused = (terminal, self.mfa, &self.user, &self.state);
-        let folder = signed_in::folder()?;
-        let url = match self.url {
-            Some(url) => url,
-            None => signed_in::current(&folder).and_then(|url| url.parse().ok()).ok_or_else(|| {
-                let message = "Say which platform: --url URL, or sign in with `interlock login --url URL`.";
-                Failure::new(Exit::Usage, "platform_not_named", message)
-            })?,
-        };
+        let base = platform(self.url)?;
+        let url: Url = base.parse().map_err(|e| Failure::internal(&e))?;
         let token = match self.token {
             Some(token) => token,
-            None => signed_in::token(&folder, url.as_str().trim_end_matches('/'), SystemClock.epoch_seconds())?,
+            None => {
+                let store = Store::open(StoreKind::Auto)?;
+                Tokens::new(base, None, Way::Auto, store, Box::new(terminal::say)).quiet().await?
+            }
         };
         Ok(Rest { client: web::client(&url, "interlock")?, token })
     }
@@ -119,39 +112,70 @@ impl Rest {
     }
 
     async fn send(&self, request: Request) -> Outcome<Reply> {
-        let bearer = HeaderValue::from_str(&format!("Bearer {}", self.token.expose()));
-        let mut bearer = bearer.map_err(|_| {
-            Failure::new(Exit::NotSignedIn, "token_malformed", "The access token is no token; sign in again.")
-        })?;
-        bearer.set_sensitive(true);
-        let response = self.client.send(request.header(header::AUTHORIZATION, bearer)).await?;
+        let response = self.client.send(request.header(header::AUTHORIZATION, bearer(&self.token)?)).await?;
         read(&response)
     }
 }
 
+/// The platform's base URL without trailing slash: the one that was named, else the last one signed in to.
+pub(crate) fn platform(named: Option<Url>) -> Outcome<String> {
+    let url = match named {
+        Some(url) => Some(url.to_string()),
+        None => Store::open(StoreKind::File)?.current(),
+    };
+    url.map(|url| url.trim_end_matches('/').to_owned()).ok_or_else(|| {
+        let message = "Say which platform: --url URL, or sign in with `interlock login --url URL`.";
+        Failure::new(Exit::Usage, "platform_not_named", message)
+    })
+}
+
+/// The value of `Authorization`.
+pub(crate) fn bearer(token: &Secret) -> Outcome<HeaderValue> {
+    let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| {
+        Failure::new(Exit::NotSignedIn, "token_malformed", "The access token is no token; sign in again.")
+    })?;
+    bearer.set_sensitive(true);
+    Ok(bearer)
+}
+
+/// `INTERLOCK_TOKEN`: never an argument, which others can read.
+pub(crate) fn token_from_environment() -> Option<Secret> {
+    let set = platform::config::environment().into_iter().find(|(name, _)| name == "INTERLOCK_TOKEN");
+    set.map(|(_, value)| Secret::new(value)).filter(|token| !token.expose().is_empty())
+}
+
 /// A success, or the failure that a problem document describes.
 fn read(response: &Response) -> Outcome<Reply> {
-    let text = |name: &str| response.headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
-    let request_id = text("x-request-id");
-    let body: Json = serde_json::from_slice(&response.body).unwrap_or(Json::Null);
-    if response.status.is_success() {
-        return Ok(Reply { body, request_id, location: text("location") });
+    if !response.status.is_success() {
+        return Err(refusal(response));
     }
+    let text = |name: &str| text_of(response, name);
+    let body: Json = serde_json::from_slice(&response.body).unwrap_or(Json::Null);
+    Ok(Reply { body, request_id: text("x-request-id"), location: text("location") })
+}
+
+fn text_of(response: &Response, header: &str) -> Option<String> {
+    response.headers.get(header).and_then(|v| v.to_str().ok()).map(str::to_owned)
+}
+
+/// The failure that an answer describes which is no success.
+pub(crate) fn refusal(response: &Response) -> Failure {
     let status = response.status.as_u16();
-    let mut problem = body.clone();
-    let detail = problem["detail"].take();
+    let mut problem: Json = serde_json::from_slice(&response.body).unwrap_or(Json::Null);
+    let detail = problem.get_mut("detail").map(Json::take).unwrap_or_default();
     if let Some(members) = problem.as_object_mut() {
         members.entry("message").or_insert(detail);
     }
     match serde_json::from_value(problem) {
         Ok(refusal) => {
-            Err(Failure::Said(Box::new(Said { exit: Exit::of_status(status), refusal, detail: None, request_id })))
+            let request_id = text_of(response, "x-request-id");
+            Failure::Said(Box::new(Said { exit: Exit::of_status(status), refusal, detail: None, request_id }))
         }
-        Err(_) => Err(Failure::new(
+        Err(_) => Failure::new(
             Exit::of_status(status),
             "answer_unreadable",
             format!("The platform answered HTTP {status} without saying why; is this URL the platform's?"),
-        )),
+        ),
     }
 }
 
@@ -198,6 +222,7 @@ mod tests {
     fn an_answer_that_is_not_the_platforms_is_no_success_and_no_panic() {
         assert_eq!(read(&response(502, "<html>")).map(drop).unwrap_err().exit(), 5);
         assert_eq!(read(&response(401, "{}")).map(drop).unwrap_err().exit(), 3);
+        assert_eq!(read(&response(500, "[1]")).map(drop).unwrap_err().exit(), 1);
         assert!(read(&response(200, "{}")).is_ok());
         assert!(segment("a/b").is_err() && segment("").is_err() && segment("get_device").is_ok());
     }

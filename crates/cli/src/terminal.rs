@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use platform::{Json, Secret};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
+use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 
 /// How this run speaks.
@@ -28,7 +29,7 @@ impl Terminal {
 
     /// Says how a long work goes on, on standard error. A terminal that is gone does not stop the work.
     pub(crate) fn progress(&self, text: &str) {
-        drop(writeln!(io::stderr().lock(), "{text}"));
+        say(text);
     }
 
     /// Prints a failure and returns its exit code.
@@ -41,6 +42,19 @@ impl Terminal {
             }
         }
         ExitCode::from(failure.exit())
+    }
+
+    /// Asks a question; only `y` or `yes` agrees. Errors: `not_confirmed` where nobody can be asked.
+    pub(crate) fn confirm(&self, question: &str) -> Outcome<bool> {
+        let input = io::stdin();
+        if !input.is_terminal() {
+            let message = format!("{question} Nobody can be asked here; say it with --yes.");
+            return Err(Failure::new(Exit::Usage, "not_confirmed", message));
+        }
+        drop(write!(io::stderr().lock(), "{question} [y/N] "));
+        let mut line = String::new();
+        input.lock().read_line(&mut line).map_err(|e| Failure::internal(&e))?;
+        Ok(matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
     }
 
     /// Reads one secret line: with a prompt and without echo at a terminal, else from standard input. Never from the
@@ -65,6 +79,11 @@ impl Terminal {
         line.truncate(end);
         Ok(Secret::new(line))
     }
+}
+
+/// A line on standard error, for what has no terminal at hand.
+pub(crate) fn say(text: &str) {
+    drop(writeln!(io::stderr().lock(), "{text}"));
 }
 
 /// What a writer's failure means.

@@ -6,7 +6,10 @@ use std::time::{Duration, Instant};
 use http::Method;
 use platform::Error;
 use platform::http::{Request, Response, TargetClient, TargetOptions};
-use url::Url;
+use url::{Host, Url};
+
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
 
 /// Longest time for one answer: tools may take two minutes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(130);
@@ -51,6 +54,21 @@ pub(crate) fn well_known(url: &Url, document: &str) -> Url {
     at
 }
 
+/// Tokens never travel in clear, except on this machine. Errors: `in_clear_refused`.
+pub(crate) fn refuse_in_clear(url: &Url) -> Outcome {
+    let loopback = match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    if url.scheme() == "https" || (url.scheme() == "http" && loopback) {
+        return Ok(());
+    }
+    let message = format!("{url} is not https, and a token would travel to it in clear; nothing was sent.");
+    Err(Failure::new(Exit::Usage, "in_clear_refused", message))
+}
+
 fn split(url: &Url) -> (Url, String) {
     let mut base = url.clone();
     base.set_path("");
@@ -68,7 +86,18 @@ fn name(base: &Url) -> String {
 mod tests {
     use url::Url;
 
-    use super::{split, well_known};
+    use super::{refuse_in_clear, split, well_known};
+
+    #[test]
+    fn a_token_travels_in_clear_only_on_this_machine() {
+        let fine = |url: &str| refuse_in_clear(&Url::parse(url).unwrap()).is_ok();
+        for url in ["https://h", "http://127.0.0.1:1", "http://[::1]:1/x", "http://localhost:8080"] {
+            assert!(fine(url), "{url}");
+        }
+        for url in ["http://h", "http://10.0.0.1", "http://localhost.example", "http://127.0.0.1.example", "ftp://h"] {
+            assert!(!fine(url), "{url}");
+        }
+    }
 
     #[test]
     fn well_known_documents_stand_between_host_and_path() {

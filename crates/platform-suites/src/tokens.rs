@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use platform::Principal;
-use platform::principal::{PrincipalKind, TokenFacts};
+use platform::principal::{PrincipalKind, TokenFacts, TokenProof};
 use platform::resource::Resource;
-use platform::tokens::{TokenRefusal, TokenVerifier};
+use platform::tokens::{ClientCertificate, TokenRefusal, TokenVerifier};
 
 /// The issuer of every principal made here.
 pub const ISSUER: &str = "https://issuer.test";
@@ -16,6 +16,7 @@ pub const ISSUER: &str = "https://issuer.test";
 #[derive(Default)]
 pub struct StaticTokens {
     known: HashMap<String, Known>,
+    bound: HashMap<String, Arc<Principal>>,
 }
 
 struct Known {
@@ -40,6 +41,16 @@ impl StaticTokens {
     }
 }
 
+impl StaticTokens {
+    /// Also accepts `<token>.<thumbprint>`, at every resource, of a caller that showed the certificate with that SHA-256
+    /// in lower-case hexadecimal.
+    #[must_use]
+    pub fn with_bound(mut self, token: &str, principal: Principal) -> Self {
+        self.bound.insert(token.to_owned(), Arc::new(principal));
+        self
+    }
+}
+
 /// A person with these groups, signed in without a second factor, with a token that does not expire in any test.
 pub fn person(subject: &str, groups: &[&str]) -> Principal {
     let mut groups: Vec<_> = groups.iter().map(|&group| group.to_owned()).collect();
@@ -59,13 +70,31 @@ pub fn person(subject: &str, groups: &[&str]) -> Principal {
         auth_time: None,
         mfa: false,
         actors: Vec::new(),
-        token: TokenFacts { id: None, session: None, key: None, issued_at: 0, expires_at: i64::from(u32::MAX) },
+        token: TokenFacts {
+            id: None,
+            session: None,
+            key: None,
+            proof: TokenProof::Signature,
+            issued_at: 0,
+            expires_at: i64::from(u32::MAX),
+        },
     }
 }
 
 #[async_trait]
 impl TokenVerifier for StaticTokens {
-    async fn verify(&self, token: &str, resource: &Resource) -> Result<Arc<Principal>, TokenRefusal> {
+    async fn verify(
+        &self,
+        token: &str,
+        resource: &Resource,
+        certificate: Option<&ClientCertificate>,
+    ) -> Result<Arc<Principal>, TokenRefusal> {
+        if let Some((token, thumbprint)) = token.split_once('.')
+            && let Some(principal) = self.bound.get(token)
+        {
+            let shown = certificate.map(|shown| shown.0.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+            return (shown.as_deref() == Some(thumbprint)).then(|| principal.clone()).ok_or(TokenRefusal::Certificate);
+        }
         let known = self.known.get(token).ok_or(TokenRefusal::Signature)?;
         let wider = resource.wider();
         let good = |r: &Resource| r == resource || Some(r) == wider.as_ref();
@@ -94,8 +123,8 @@ mod tests {
     #[tokio::test]
     async fn t1_a_token_for_one_resource_is_refused_at_another() {
         let tokens = StaticTokens::default().with_at("t", person("alice", &["b", "a", "b"]), &[Resource::Mcp]);
-        assert_eq!(tokens.verify("t", &Resource::Mcp).await.unwrap().groups, ["a", "b"]);
-        assert_eq!(tokens.verify("t", &Resource::Rest).await.unwrap_err(), TokenRefusal::Audience);
-        assert_eq!(tokens.verify("u", &Resource::Mcp).await.unwrap_err(), TokenRefusal::Signature);
+        assert_eq!(tokens.verify("t", &Resource::Mcp, None).await.unwrap().groups, ["a", "b"]);
+        assert_eq!(tokens.verify("t", &Resource::Rest, None).await.unwrap_err(), TokenRefusal::Audience);
+        assert_eq!(tokens.verify("u", &Resource::Mcp, None).await.unwrap_err(), TokenRefusal::Signature);
     }
 }

@@ -17,6 +17,7 @@ pub mod error;
 pub mod http;
 pub mod policy;
 pub mod principal;
+pub mod private_file;
 pub mod resource;
 pub mod revocation;
 pub mod seal;

@@ -1,26 +1,26 @@
 //! How the parts meet: one function from a configuration and a bound address to everything that answers.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use audit_log::{AuditLogFile, AuditOptions};
 use axum::Router;
+use facade::{Facade, FacadeOptions};
 use gateway::mcp_door::Endpoints;
 use gateway::{Options, Serving};
 use issuer::{Issuer, IssuerOptions};
 use own_tools::OwnTools;
 use platform::audit::{AuditEntry, AuditLog, Outcome};
 use platform::audit_refusals::RefusalCounter;
-use platform::config::{Config, IssuerConfig, ServerConfig};
-use platform::http::{Outbound, OutboundObserver, TargetClient, TargetOptions};
+use platform::config::{Config, ServerConfig};
+use platform::http::OutboundObserver;
 use platform::policy::{PolicyEngine, Profile};
 use platform::resource::BaseUrl;
 use platform::seal::{Sealer, derive_key};
 use platform::secret::SecretKey;
 use platform::secrets::SecretStore;
-use platform::shared::RateLimit;
 use platform::store::{Op, Store};
 use platform::telemetry::Metrics;
 use platform::{Error, ErrorKind, Result, SharedClock};
@@ -28,11 +28,11 @@ use policy_rego::{PassedGate, RegoEngine};
 use secrets_local::LocalSecrets;
 use shared_local::LocalShared;
 use store_sqlite::SqliteStore;
-use tokens_oidc::{IssuerEntry, MfaRule, OidcSignIn, RevocationFloors, Verifier};
+use tokens_oidc::{BackChannelLogout, IssuerEntry, OidcProvider, OidcSignIn, RevocationFloors, Verifier};
 use tool_runtime::pipeline::{Limits, Parts};
 use tool_runtime::{Catalogue, Instance, Pipeline, Visibility};
-use url::Url;
 
+use crate::offline::local_file;
 use crate::{connectors, keys};
 
 /// What is given from outside.
@@ -47,6 +47,8 @@ pub struct Given<'a> {
     pub address: SocketAddr,
     /// Whether `echo` is offered.
     pub with_echo: bool,
+    /// Servers outside the road; production has none (T13, T30).
+    pub fixtures: Vec<(String, Arc<dyn mcp::CallHandler>)>,
 }
 
 /// Everything that answers.
@@ -82,19 +84,19 @@ pub struct Stores {
 /// Opens the store of truth and the secret store.
 pub fn open_stores(given: &Given<'_>) -> Result<Stores> {
     let (config, state) = (given.config, &given.config.platform.state);
-    let store = SqliteStore::open(&file(&config.store.url, "sqlite", state)?, Arc::clone(&given.clock))?;
+    let store = SqliteStore::open(&local_file(&config.store.url, "sqlite", state)?, Arc::clone(&given.clock))?;
     let secrets =
-        LocalSecrets::open(&file(&config.secrets.url, "local", state)?, given.master, Arc::clone(&given.clock))?;
+        LocalSecrets::open(&local_file(&config.secrets.url, "local", state)?, given.master, Arc::clone(&given.clock))?;
     Ok(Stores { store: Arc::new(store), secrets: Arc::new(secrets) })
 }
 
 /// Puts everything together over open stores.
 pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
-    let Given { config, master, clock, address, with_echo } = given;
+    let Given { config, master, clock, address, with_echo, fixtures } = given;
     let Stores { store, secrets } = stores;
     let base = BaseUrl::new(&config.platform.url);
     let metrics = Metrics::new();
-    let observer: Arc<dyn OutboundObserver> = Arc::new(CountTargets(Arc::clone(&metrics)));
+    let observer: Arc<dyn OutboundObserver> = metrics.clone();
 
     let audit = open_audit(config, secrets.as_ref(), &clock).await?;
     settle_after_start(store.as_ref(), audit.as_ref(), &clock).await?;
@@ -122,9 +124,11 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         clock: Arc::clone(&clock),
         results: Sealer::derive(master, "stored results of idempotency keys")?,
         base: base.clone(),
-        limits: limits(config),
+        limits: Limits::configured(&config.limits),
     });
 
+    // One for the verifier and for everything that ends tokens.
+    let floors = Arc::new(RevocationFloors::open(Arc::clone(&store), Arc::clone(&clock)).await?);
     let builtin = match config.issuer.iter().find(|i| i.builtin) {
         Some(builtin) => Some(Issuer::open(IssuerOptions {
             url: builtin.url.clone(),
@@ -138,10 +142,31 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         })?),
         None => None,
     };
-    let entries = config.issuer.iter().map(|i| entry(i, &observer)).collect::<Result<Vec<_>>>()?;
-    let floors = Arc::new(RevocationFloors::default());
-    let tokens = Arc::new(Verifier::new(entries, base.clone(), Arc::clone(&clock), floors)?);
-    let sign_in = sign_in(config, &observer, secrets.as_ref(), &clock).await?;
+    let mut entries = Vec::new();
+    for issuer in &config.issuer {
+        entries.push(IssuerEntry::configured(issuer, secrets.as_ref(), &observer).await?);
+    }
+    let own_clients = tokens_oidc::own_clients(config, &entries);
+    let tokens = Arc::new(Verifier::new(entries, base.clone(), Arc::clone(&clock), Arc::clone(&floors))?);
+    let logout = BackChannelLogout::new(&tokens, own_clients, floors, Arc::clone(&store), Arc::clone(&clock));
+    let sign_in = OidcSignIn::configured(config, secrets.as_ref(), &observer, Arc::clone(&clock)).await?;
+
+    let mut facades = Router::new();
+    for issuer in &config.issuer {
+        let Some(name) = issuer.facade.clone() else { continue };
+        let provider = OidcProvider::configured(issuer, secrets.as_ref(), &observer, Arc::clone(&clock)).await?;
+        let facade = Facade::new(FacadeOptions {
+            name,
+            platform: base.clone(),
+            provider: Arc::new(provider),
+            scopes: issuer.facade_scopes.clone(),
+            origins: config.platform.allowed_origins.clone(),
+            sealer: Sealer::derive(master, "clients and refresh tokens of the façade")?,
+            audit: audit.clone(),
+            clock: Arc::clone(&clock),
+        })?;
+        facades = facades.merge(facade.router());
+    }
 
     let options = Options::configured(config, address, crate::VERSION)?;
     let serving = Serving::configured(
@@ -154,43 +179,22 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let parts = gateway::Parts {
         pipeline: Arc::clone(&pipeline),
         tokens,
+        logout: Arc::new(logout),
         sign_in: Arc::new(sign_in),
         audit: audit.clone(),
         refusals: Arc::clone(&refusals),
         metrics: Arc::clone(&metrics),
         clock: Arc::clone(&clock),
+        fixtures,
         options,
     };
-    let (router, endpoints) = gateway::router(parts, builtin.as_ref().map(issuer_routes).unwrap_or_default());
+    let more = builtin.as_ref().map(issuer_routes).unwrap_or_default().merge(facades);
+    let (router, endpoints) = gateway::router(parts, more);
     Ok(Composed { router, endpoints, pipeline, audit, secrets, refusals, serving, issuer: builtin, clock })
 }
 
-struct CountTargets(Arc<Metrics>);
-
-impl OutboundObserver for CountTargets {
-    fn attempted(&self, outbound: &Outbound<'_>) {
-        let status = match outbound.outcome {
-            platform::http::Outcome::Status(status) => Some(status.as_u16()),
-            _ => None,
-        };
-        self.0.target(outbound.target, status);
-    }
-}
-
-/// `<scheme>:<path>`; a relative path is below the state folder.
-fn file(url: &str, scheme: &str, state: &Path) -> Result<PathBuf> {
-    match url.split_once(':') {
-        Some((given, path)) if given == scheme && !path.is_empty() => Ok(state.join(path)),
-        _ => Err(Error::new(
-            ErrorKind::InvalidInput,
-            "backend_unknown",
-            format!("`{url}` names no engine of this build; here it is `{scheme}:<file>`."),
-        )),
-    }
-}
-
 async fn open_audit(config: &Config, secrets: &dyn SecretStore, clock: &SharedClock) -> Result<Arc<AuditLogFile>> {
-    let folder = file(&config.audit.url, "local", &config.platform.state)?;
+    let folder = local_file(&config.audit.url, "local", &config.platform.state)?;
     std::fs::create_dir_all(&folder).map_err(Error::internal)?;
     let keys = keys::audit(secrets).await?;
     let (options, clock) = (AuditOptions::new(folder), Arc::clone(clock));
@@ -277,17 +281,6 @@ fn instances(
     Ok(instances)
 }
 
-fn limits(config: &Config) -> Limits {
-    let limits = &config.limits;
-    let rate = |per_minute: u32| RateLimit { per_minute: per_minute.max(1), burst: (per_minute / 2).max(1) };
-    Limits {
-        per_principal: rate(limits.per_principal_per_minute),
-        per_source: rate(limits.per_source_per_minute),
-        max_result: limits.max_result,
-        ..Limits::default()
-    }
-}
-
 /// Below `/issuer`, and its metadata where RFC 8414 inserts the well-known part.
 fn issuer_routes(issuer: &Issuer) -> Router {
     let metadata = issuer.metadata_json();
@@ -299,62 +292,4 @@ fn issuer_routes(issuer: &Issuer) -> Router {
         .nest("/issuer", issuer.router())
         .route("/.well-known/oauth-authorization-server/issuer", document.clone())
         .route("/.well-known/openid-configuration/issuer", document)
-}
-
-/// The verifier's entry of one issuer. The built-in one is reached over HTTP like any other.
-fn entry(issuer: &IssuerConfig, observer: &Arc<dyn OutboundObserver>) -> Result<IssuerEntry> {
-    let mut origin: Url = issuer.url.clone();
-    origin.set_path("");
-    let options = TargetOptions::new(format!("issuer {}", issuer.url.host_str().unwrap_or_default()), origin);
-    let target = TargetClient::observed(options, Arc::clone(observer))?;
-    let mut entry = IssuerEntry::new(issuer.url.as_str().trim_end_matches('/'), target);
-    entry.types = issuer.types.clone();
-    if issuer.builtin {
-        // Its tokens are issued by the clock that judges them: they end when they say.
-        entry.clock_skew_s = 0;
-    }
-    entry.required_scopes = issuer.required_scopes.clone();
-    entry.groups_claim = issuer.groups_claim.clone();
-    entry.allowed_groups = issuer.groups.clone();
-    entry.person_claim = issuer.person_claim.clone();
-    entry.mfa = MfaRule { acr: issuer.mfa_acr.clone(), amr: issuer.mfa_amr.clone(), two_factors: false };
-    entry.accepts_platform_audience = issuer.platform_audience;
-    entry.allowed_clients = issuer.clients.clone();
-    Ok(entry)
-}
-
-async fn sign_in(
-    config: &Config,
-    observer: &Arc<dyn OutboundObserver>,
-    secrets: &dyn SecretStore,
-    clock: &SharedClock,
-) -> Result<OidcSignIn> {
-    let pages = &config.pages;
-    let wanted = |i: &&IssuerConfig| i.url.as_str().trim_end_matches('/') == pages.issuer.trim_end_matches('/');
-    let issuer = config.issuer.iter().find(wanted).ok_or_else(|| {
-        Error::new(
-            ErrorKind::InvalidInput,
-            "pages_issuer_unknown",
-            "`pages.issuer` must be the url of one of the [[issuer]] entries: people sign in to the step-up page there.",
-        )
-    })?;
-    let secret = secrets.get(&pages.secret, None).await.map_err(|e| {
-        Error::new(
-            ErrorKind::Unavailable,
-            "pages_secret_missing",
-            format!(
-                "The secret store has no client secret at `{}` (`pages.secret`). Add it with `interlock secret put`.",
-                pages.secret
-            ),
-        )
-        .with_detail(e)
-    })?;
-    let client_secret = secret.data.get("client_secret").cloned().ok_or_else(|| {
-        Error::new(
-            ErrorKind::Unavailable,
-            "pages_secret_missing",
-            format!("The secret at `{}` has no field `client_secret`.", pages.secret),
-        )
-    })?;
-    OidcSignIn::new(entry(issuer, observer)?, pages.client_id.clone(), client_secret, Arc::clone(clock))
 }

@@ -67,6 +67,15 @@ pub fn refusals(config: &Config) -> Vec<Error> {
     refusals
 }
 
+/// Servers outside the road are for a lab that tests the protocol (T13, T30).
+pub fn no_fixtures() -> Error {
+    Error::new(
+        ErrorKind::InvalidInput,
+        "conformance_in_production",
+        "`serve` offers nothing that stands outside policy and audit. Use `interlock lab --conformance`.",
+    )
+}
+
 /// When the listener's certificate ends, seconds since the epoch; nothing where TLS does not end here. Errors:
 /// `tls_files_missing`, `tls_files_unusable`.
 pub fn certificate_end(config: &Config) -> Result<Option<i64>> {

@@ -38,6 +38,7 @@ pub(crate) async fn run(
         tracing::info!("stopping: open calls are finished first");
     }
     stop.cancel();
+    composed.endpoints.end_streams();
     serving.await.map_err(Error::internal)?;
     let drained = tokio::time::timeout(drain, async {
         composed.endpoints.drain().await;

@@ -4,21 +4,20 @@
 //! Next: [`crate::ready`], which tells scripts about them.
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use platform::resource::BaseUrl;
-use platform::{Error, ErrorKind, Secret, seal};
+use platform::{Error, ErrorKind, Secret, private_file, seal};
 use serde::{Deserialize, Serialize};
 
 use crate::one_time_code;
 
 /// The public client of command lines and MCP clients; any loopback port.
 pub const LAB_CLIENT: &str = "interlock-lab";
+/// Public client that answers a step-up challenge by HTTP (RFC 9470): the platform's own command line.
+pub const COMMAND_LINE_CLIENT: &str = "interlock-cli";
 /// The confidential client of scripts: client credentials, in `network-engineers`.
 pub const AUTOMATION_CLIENT: &str = "lab-automation";
 /// The confidential client of the platform's own pages.
@@ -127,7 +126,7 @@ impl People {
         }
         if kept != before {
             let text = serde_json::to_string_pretty(&kept).map_err(Error::internal)?;
-            write_private(file, text.as_bytes()).map_err(|e| unusable(e.to_string()))?;
+            private_file::write(file, text.as_bytes()).map_err(|e| unusable(e.to_string()))?;
         }
         let secret = |client: &str| Secret::new(kept.clients.get(client).cloned().unwrap_or_default());
         Ok(Self { users, automation: secret(AUTOMATION_CLIENT), pages: secret(PAGES_CLIENT) })
@@ -146,6 +145,15 @@ impl People {
                 client_secret: None,
                 name: "Interlock command line and MCP clients".to_owned(),
                 redirect_uris: vec!["http://127.0.0.1/callback".to_owned(), "http://localhost/callback".to_owned()],
+                authorization_code: true,
+                client_credentials: false,
+                groups: Vec::new(),
+            },
+            LabClient {
+                client_id: COMMAND_LINE_CLIENT.to_owned(),
+                client_secret: None,
+                name: "Interlock command line".to_owned(),
+                redirect_uris: vec!["http://127.0.0.1/callback".to_owned()],
                 authorization_code: true,
                 client_credentials: false,
                 groups: Vec::new(),
@@ -182,28 +190,15 @@ fn random_text() -> Result<String, Error> {
     Ok(URL_SAFE_NO_PAD.encode(seal::random::<24>()?))
 }
 
-/// Replaces a file whole, readable by its owner only: a reader never sees half of it.
-pub fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".new-{}", std::process::id()));
-    let temporary = std::path::PathBuf::from(name);
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&temporary, path)
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
+    use platform::private_file;
     use platform::resource::BaseUrl;
     use url::Url;
 
-    use super::{People, write_private};
+    use super::People;
 
     fn folder() -> std::path::PathBuf {
         let name = format!("interlock-story-{}", super::random_text().unwrap());
@@ -227,7 +222,7 @@ mod tests {
     #[test]
     fn somebody_new_gets_secrets_without_changing_the_others() {
         let file = folder().join("people.json");
-        write_private(&file, br#"{"users":{"alice":{"password":"kept-kept","totp_secret":"GEZDGNBVGY3TQOJQ"}}}"#)
+        private_file::write(&file, br#"{"users":{"alice":{"password":"kept-kept","totp_secret":"GEZDGNBVGY3TQOJQ"}}}"#)
             .unwrap();
         let people = People::open(&file).unwrap();
         assert_eq!(people.users()[0].password.expose(), "kept-kept");

@@ -4,7 +4,8 @@ use url::Url;
 
 use super::{Findings, sign_in};
 use crate::failure::Failure;
-use crate::{login, web};
+use crate::sign_in::discovery;
+use crate::web;
 
 /// Health, protected resource metadata, issuers.
 pub(super) async fn examine(url: &Url, findings: &mut Findings) {
@@ -22,7 +23,7 @@ pub(super) async fn examine(url: &Url, findings: &mut Findings) {
         ),
         Err(failure) => findings.failed(&check, &failure, "is this URL the platform's public base URL?"),
     }
-    match login::issuers(url).await {
+    match discovery::issuers(url).await {
         Ok(issuers) => {
             for issuer in issuers {
                 sign_in::issuer(&issuer, "[[issuer]] url", findings).await;

@@ -7,7 +7,7 @@ use platform::http::Response;
 use platform::{Clock as _, Json};
 
 use super::Findings;
-use crate::login::issuer_document;
+use crate::sign_in::discovery::issuer_document;
 use crate::web;
 
 /// Tokens are judged with little leeway; more than this is a clock that is wrong.

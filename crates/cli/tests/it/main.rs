@@ -1,7 +1,11 @@
-//! The shipped binary against a lab of its own, over sockets, as scripts use it: `a_lab` starts and stops it.
+//! The shipped binary against a lab of its own, over sockets, as scripts use it: `a_lab` starts and stops it. `bridge`
+//! meets a platform of a few lines instead (`a_platform`), which can misbehave.
 
 #![cfg(test)]
 
 mod a_lab;
+mod a_platform;
+mod bridge;
+mod connect;
 mod contract;
 mod without_a_lab;

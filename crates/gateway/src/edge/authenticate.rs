@@ -10,7 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, header};
 use platform::context::{CallReferences, Protocol};
 use platform::resource::Resource;
-use platform::tokens::TokenRefusal;
+use platform::tokens::{ClientCertificate, TokenRefusal};
 use platform::{CallContext, Error, ErrorKind, Principal};
 
 use super::Identified;
@@ -38,7 +38,8 @@ pub(crate) async fn authenticate(State(door): State<Door>, mut request: Request,
     let Some(identified) = request.extensions().get::<Identified>().cloned() else {
         return Problem::from(Error::internal("the edge did not identify the request")).into_response();
     };
-    let principal = match recognise(&door, request.headers()).await {
+    let certificate = request.extensions().get::<ClientCertificate>().copied();
+    let principal = match recognise(&door, request.headers(), certificate.as_ref()).await {
         Ok(principal) => principal,
         Err(refused) => return challenge(&door, &identified, &refused).into_response(),
     };
@@ -71,7 +72,11 @@ pub(crate) async fn authenticate(State(door): State<Door>, mut request: Request,
     }
 }
 
-async fn recognise(door: &Door, headers: &HeaderMap) -> Result<Arc<Principal>, Refused> {
+async fn recognise(
+    door: &Door,
+    headers: &HeaderMap,
+    certificate: Option<&ClientCertificate>,
+) -> Result<Arc<Principal>, Refused> {
     let mut given = headers.get_all(header::AUTHORIZATION).iter();
     let first = given.next().ok_or(Refused::Missing)?;
     if given.next().is_some() {
@@ -82,7 +87,9 @@ async fn recognise(door: &Door, headers: &HeaderMap) -> Result<Arc<Principal>, R
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(Refused::Missing);
     }
-    door.gateway.parts.tokens.verify(token.trim(), &door.resource).await.map_err(Refused::Token)
+    // RFC 9110 section 11.4 allows several spaces between scheme and token, and HTTP has cut those at the end.
+    let token = token.trim_start_matches(' ');
+    door.gateway.parts.tokens.verify(token, &door.resource, certificate).await.map_err(Refused::Token)
 }
 
 /// 401 for a missing or invalid token, 403 for one without the scope, 400 for two headers (RFC 6750 section 3.1).
@@ -113,7 +120,7 @@ fn challenge(door: &Door, identified: &Identified, refused: &Refused) -> Problem
         Refused::Token(TokenRefusal::IssuerUnavailable) => Error::new(
             ErrorKind::Unavailable,
             "issuer_unavailable",
-            "The issuer's keys cannot be fetched right now, so nobody can be let in. Repeat shortly.",
+            "The issuer cannot be asked right now, so nobody can be let in. Repeat shortly.",
         )
         .with_retry_after(std::time::Duration::from_secs(5)),
         Refused::Token(TokenRefusal::Audience) => Error::new(
@@ -158,14 +165,49 @@ pub(crate) fn references(headers: &HeaderMap) -> Result<CallReferences, Error> {
         let Some(value) = values.next() else { return Ok(None) };
         // `to_str` lets tabs pass.
         let text = value.to_str().ok().filter(|t| values.next().is_none() && !t.contains('\t'));
-        let text = text.map(|t| t.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(t).to_owned());
-        text.map(Some).ok_or_else(|| {
+        text.and_then(plain_or_quoted).map(Some).ok_or_else(|| {
             Error::new(
                 ErrorKind::Malformed,
                 "reference_invalid",
-                format!("Send `{name}` once, in printable characters."),
+                format!("Send `{name}` once, in printable characters, plain or as one quoted string."),
             )
         })
     };
     Ok(CallReferences { change: one("interlock-change")?, idempotency_key: one("idempotency-key")? })
+}
+
+/// A bare value, or a string of RFC 9651 section 3.3.3. A quote that opens and does not close is neither.
+fn plain_or_quoted(text: &str) -> Option<String> {
+    let Some(quoted) = text.strip_prefix('"') else { return Some(text.to_owned()) };
+    let mut value = String::new();
+    let mut rest = quoted.chars();
+    loop {
+        match rest.next()? {
+            '"' => return rest.as_str().is_empty().then_some(value),
+            '\\' => value.push(rest.next().filter(|c| matches!(c, '"' | '\\'))?),
+            other => value.push(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain_or_quoted;
+
+    #[test]
+    fn t12_a_key_is_bare_or_one_whole_quoted_string() {
+        for (given, read) in [
+            ("k-1", Some("k-1")),
+            ("\"k-1\"", Some("k-1")),
+            (r#""a\"b\\c""#, Some(r#"a"b\c"#)),
+            ("a\"b", Some("a\"b")),
+            ("\"k-1", None),
+            ("\"", None),
+            ("\"k\"x", None),
+            ("\"k\";p=1", None),
+            (r#""a\n""#, None),
+        ] {
+            assert_eq!(plain_or_quoted(given).as_deref(), read, "{given}");
+        }
+    }
 }

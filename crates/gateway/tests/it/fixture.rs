@@ -11,6 +11,7 @@ use platform::audit_refusals::RefusalCounter;
 use platform::clock::AdjustableClock;
 use platform::policy::{Effect, Obligation, Risk, RiskTable, TargetFacts};
 use platform::resource::{BaseUrl, Resource};
+use platform::revocation::{Logout, LogoutTokens};
 use platform::seal::Sealer;
 use platform::secret::SecretKey;
 use platform::telemetry::Metrics;
@@ -69,6 +70,18 @@ fn spec(name: &'static str) -> ToolSpec {
         listed: name != "find_words",
         example: None,
     }
+    .example(json!({"text": "it's me"}))
+}
+
+/// `read_thing` also shows a list of three things on two pages (`kind` `page`), and work that has not ended (`soon`).
+fn reading() -> ToolSpec {
+    let mut spec = spec("read_thing");
+    spec.input["properties"]["cursor"] = json!({"type": "string"});
+    spec.input["properties"]["maybe"] = json!({"type": ["boolean", "null"]});
+    spec.input["properties"]["shape"] = json!({"type": "object"});
+    spec.output["properties"]["status"] = json!({"enum": ["success", "in_progress"]});
+    spec.output["properties"]["next_cursor"] = json!({"type": ["string", "null"]});
+    spec
 }
 
 #[async_trait]
@@ -83,6 +96,16 @@ impl Tool for Scripted {
             "slow_thing" => {
                 self.1.started.notify_one();
                 self.1.go_on.notified().await;
+            }
+            "read_thing" if arguments["kind"] == "page" => {
+                let first = arguments.get("cursor").is_none();
+                let (items, next) = if first { (json!([1, 2]), json!("c 2")) } else { (json!([3]), Json::Null) };
+                let structured = json!({"said": {}, "items": items, "next_cursor": next, "total": 3});
+                return Ok(ToolOutput { structured, follow_up: None });
+            }
+            "read_thing" if arguments["kind"] == "soon" => {
+                let follow_up = Some(FollowUp { tool: "read_thing".into(), arguments });
+                return Ok(ToolOutput { structured: json!({"said": {}, "status": "in_progress"}), follow_up });
             }
             "start_thing" => {
                 let arguments = json!({"text": "a b&c", "count": 3});
@@ -123,7 +146,10 @@ impl Connector for Target {
     }
 
     fn tools(&self) -> Vec<Arc<dyn Tool>> {
-        TOOLS.map(|name| Arc::new(Scripted(spec(name), Arc::clone(&self.0))) as Arc<dyn Tool>).into()
+        TOOLS
+            .map(|name| if name == "read_thing" { reading() } else { spec(name) })
+            .map(|spec| Arc::new(Scripted(spec, Arc::clone(&self.0))) as Arc<dyn Tool>)
+            .into()
     }
 
     fn toolsets(&self) -> &'static [Toolset] {
@@ -213,6 +239,19 @@ impl SignIn for FakeSignIn {
     }
 }
 
+/// Takes one logout token.
+struct FakeLogout;
+
+#[async_trait]
+impl LogoutTokens for FakeLogout {
+    async fn accept(&self, logout_token: &str) -> Result<Logout, Error> {
+        if logout_token != "a+good=one" {
+            return Err(Error::new(ErrorKind::Malformed, "logout_token_invalid", "This is no logout token."));
+        }
+        Ok(Logout { issuer: ISSUER.to_owned(), subject: Some("alice".to_owned()), session: None })
+    }
+}
+
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) metrics: Arc<Metrics>,
@@ -257,6 +296,7 @@ fn tokens() -> StaticTokens {
     StaticTokens::default()
         .with("alice", person("alice", &["netops"]))
         .with("mallory", person("mallory", &["netops"]))
+        .with_bound("bound", person("alice", &["netops"]))
         .with_at("rest-only", person("alice", &["netops"]), &[Resource::Rest])
         .with_at("lab-1-only", person("alice", &["netops"]), &[Resource::McpServer("lab-1".into())])
         .with_at("lab-1-reads", person("alice", &["netops"]), &[Resource::McpReadonly("lab-1".into())])
@@ -335,11 +375,13 @@ impl Server {
         let parts = Parts {
             pipeline,
             tokens: Arc::new(tokens()),
+            logout: Arc::new(FakeLogout),
             sign_in: Arc::new(FakeSignIn(Arc::clone(&clock))),
             audit: log,
             refusals: Arc::clone(&refusals),
             metrics: Arc::clone(&metrics),
             clock: shared_clock,
+            fixtures: Vec::new(),
             options,
         };
         let (router, endpoints) = gateway::router(parts, axum::Router::new());

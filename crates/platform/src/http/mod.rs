@@ -5,7 +5,7 @@
 //! redirects are not followed. [`ForeignClient`] reads URLs that somebody else wrote: public addresses only, the name
 //! resolved by us and pinned. Retries happen here and in the workflow engine, nowhere else.
 //!
-//! Where to go next: `target` for the client, `retry` and `breaker` for when it sends again or not at all, `tls` for
+//! Where to go next: `target` for the client, `stream` for answers that are read as they come, `retry` and `breaker` for when it sends again or not at all, `tls` for
 //! whom it believes, `foreign` and `address` for URLs from outside, `observe` for metrics.
 
 mod address;
@@ -15,6 +15,7 @@ mod foreign;
 mod observe;
 mod request;
 mod retry;
+mod stream;
 mod target;
 mod tls;
 
@@ -27,4 +28,5 @@ pub use foreign::{ForeignClient, ForeignOptions, Resolver, SystemResolver};
 pub use observe::{Outbound, OutboundObserver, Outcome};
 pub use request::{Request, Response};
 pub use retry::RetryOptions;
+pub use stream::Streamed;
 pub use target::{TargetClient, TargetOptions};

@@ -12,6 +12,7 @@ use super::breaker::{Breaker, BreakerOptions};
 use super::observe::{Outbound, OutboundObserver, Outcome};
 use super::request::{Request, Response};
 use super::retry::{RetryBudget, RetryOptions, Verdict, backoff, verdict};
+use super::stream::Streamed;
 use super::tls;
 use crate::error::{Error, ErrorKind};
 
@@ -157,6 +158,36 @@ impl TargetClient {
             tracing::debug!(target = %options.name, attempt = count, ?pause, "sending again");
             tokio::time::sleep(pause).await;
         }
+    }
+
+    /// Sends a request once and hands its answer on as it comes; the deadline and the attempt's limit hold until the head
+    /// is there. Errors: those of [`Self::send`], never a second attempt.
+    pub async fn open(&self, request: Request) -> Result<Streamed, Error> {
+        let Inner { client, options, breaker, .. } = &*self.0;
+        let url = request.url(&options.base)?;
+        let started = Instant::now();
+        let permit = breaker.acquire(started).map_err(|wait| {
+            self.observe(&request.method, Outcome::CircuitOpen, 1, Duration::ZERO);
+            Stop::CircuitOpen(wait).into_error(&options.name)
+        })?;
+        let limit = request.deadline.saturating_duration_since(started).min(options.attempt_timeout);
+        let sent = client.request(request.method.clone(), url).headers(request.headers).body(request.body).send();
+        let result = match tokio::time::timeout(limit, sent).await {
+            Ok(answer) => answer.map_err(Failure::from),
+            Err(_) => Err(Failure::Timeout(limit)),
+        };
+        let (outcome, healthy) = match &result {
+            Ok(response) => (Outcome::Status(response.status()), Some(!response.status().is_server_error())),
+            Err(failure @ Failure::Timeout(_)) => {
+                (failure.outcome(), (limit >= options.attempt_timeout.min(FAIR_CHANCE)).then_some(false))
+            }
+            Err(failure) => (failure.outcome(), Some(false)),
+        };
+        if let Some(healthy) = healthy {
+            permit.report(healthy, Instant::now());
+        }
+        self.observe(&request.method, outcome, 1, started.elapsed());
+        result.map(|body| Streamed::new(&options.name, body)).map_err(|failure| failure.into_error(&options.name))
     }
 
     async fn once(&self, request: &Request, url: Url, count: u32) -> Result<Response, Stop> {

@@ -14,9 +14,8 @@ use catalyst_center_simulator::process::{InstanceOptions, WorldProcessOptions, r
 use catalyst_center_simulator::simulator::Pace;
 use http::{HeaderValue, Method, header};
 use platform::http::{Request, TargetClient, TargetOptions};
-use platform::{Error, ErrorKind, Result, Secret, seal};
+use platform::{Error, ErrorKind, Result, Secret, private_file, seal};
 use serde::{Deserialize, Serialize};
-use story::people::write_private;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 use url::Url;
@@ -78,7 +77,7 @@ pub(super) async fn start(state: LabState, devices: u32) -> Result<Simulated> {
     }
     let listening = launch(&state).await?;
     let bytes = serde_json::to_vec(&listening).map_err(Error::internal)?;
-    write_private(&state.world_ready(), &bytes).map_err(Error::internal)?;
+    private_file::write(&state.world_ready(), &bytes).map_err(Error::internal)?;
     Ok(simulated(listening, settings))
 }
 
@@ -134,7 +133,7 @@ fn settings(state: &LabState, devices: u32) -> Result<Settings> {
     }
     let settings = Settings { seed: 20_260_701, devices, admin_token: text()?, passwords };
     let bytes = serde_json::to_vec(&settings).map_err(Error::internal)?;
-    write_private(&state.world_settings(), &bytes).map_err(Error::internal)?;
+    private_file::write(&state.world_settings(), &bytes).map_err(Error::internal)?;
     Ok(settings)
 }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use platform::audit::AuditFilter;
 use platform::clock::SharedFileClock;
-use platform::{Error, ErrorKind, Json, Result, Secret, SharedClock, canonical};
+use platform::{Error, ErrorKind, Json, Result, Secret, SharedClock, canonical, private_file};
 use serde::{Deserialize, Serialize};
-use story::people::{LAB_CLIENT, write_private};
+use story::people::LAB_CLIENT;
 use story::sign_in::{Person, SignInOptions, access_token};
 use story::{Ledger, Ready};
 
@@ -87,7 +87,7 @@ pub async fn token(request: &TokenRequest, progress: &(dyn Fn(&str) + Send + Syn
         expires_at: now.saturating_add(token.expires_in),
     };
     let bytes = serde_json::to_vec(&kept).map_err(Error::internal)?;
-    write_private(&file, &bytes).map_err(Error::internal)?;
+    private_file::write(&file, &bytes).map_err(Error::internal)?;
     Ok(token.token)
 }
 
@@ -121,14 +121,16 @@ impl Ledger for LabLedger {
 
 #[cfg(test)]
 mod tests {
-    use super::{Kept, fresh, write_private};
+    use platform::private_file;
+
+    use super::{Kept, fresh};
 
     #[test]
     fn a_kept_token_is_handed_out_only_while_it_and_its_second_factor_are_fresh() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("t.json");
         let kept = Kept { token: "t".to_owned(), signed_in_at: 1000, expires_at: 4600 };
-        write_private(&file, &serde_json::to_vec(&kept).unwrap()).unwrap();
+        private_file::write(&file, &serde_json::to_vec(&kept).unwrap()).unwrap();
         assert!(fresh(&file, false, 4540).is_some());
         assert!(fresh(&file, false, 4541).is_none());
         assert!(fresh(&file, true, 1600).is_some());

@@ -209,3 +209,25 @@ async fn nobody_at_home_is_unreachable_after_the_retries_and_is_observed() {
     let outcomes: Vec<_> = seen.0.lock().unwrap().iter().map(|(_, outcome, n)| (*outcome, *n)).collect();
     assert_eq!(outcomes, [(Outcome::Unreachable, 1), (Outcome::Unreachable, 2)]);
 }
+
+#[tokio::test]
+async fn an_opened_answer_comes_piece_by_piece_and_its_end_is_told_from_a_cut() {
+    let server = Server::start([Play::Sized(10), Play::Cut, Play::Endless, Play::Silence]).await;
+    let mut options = options(&server);
+    options.attempt_timeout = Duration::from_millis(300);
+    let client = TargetClient::new(options).unwrap();
+    let idle = Duration::from_secs(10);
+    let mut whole = client.open(get("/")).await.unwrap();
+    assert_eq!((whole.status.as_u16(), whole.rest(idle, 10).await.unwrap().len()), (200, 10));
+    // The head may have come, or have been cut off too.
+    let cut = match client.open(get("/")).await {
+        Ok(mut head) => head.rest(idle, 1 << 20).await.map(drop),
+        Err(error) => Err(error),
+    };
+    assert_eq!(cut.unwrap_err().code(), "target_connection_lost");
+    let mut endless = client.open(get("/")).await.unwrap();
+    assert!(endless.chunk(idle).await.unwrap().is_some());
+    assert_eq!(endless.rest(idle, 1000).await.unwrap_err().code(), "target_response_too_large");
+    assert_eq!(client.open(get("/")).await.unwrap_err().code(), "target_timeout");
+    assert_eq!(server.hits(), 4);
+}
