@@ -120,7 +120,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         shared: Arc::new(LocalShared::default()),
         audit: audit.clone(),
         secrets: Arc::clone(&secrets),
-        metrics,
+        metrics: Arc::clone(&metrics),
         clock: Arc::clone(&clock),
         results: Sealer::derive(master, "stored results of idempotency keys")?,
         base: base.clone(),
