@@ -9,7 +9,7 @@ use audit_log::{AuditLogFile, AuditOptions};
 use axum::Router;
 use facade::{Facade, FacadeOptions};
 use gateway::mcp_door::Endpoints;
-use gateway::{BrowserSessions, ConnectionLimits, Revoking, Tls, TlsFiles};
+use gateway::{BrowserSessions, Options, Revoking, Serving};
 use issuer::{Issuer, IssuerOptions};
 use own_tools::OwnTools;
 use platform::audit::{AuditEntry, AuditLog, Outcome};
@@ -66,12 +66,8 @@ pub struct Composed {
     pub secrets: Arc<dyn SecretStore>,
     /// Counts refusals; its task has to run.
     pub refusals: Arc<RefusalCounter>,
-    /// Numbers.
-    pub metrics: Arc<Metrics>,
-    /// What a connection may do.
-    pub limits: ConnectionLimits,
-    /// TLS, where it ends here.
-    pub tls: Option<Arc<Tls>>,
+    /// How connections are served.
+    pub serving: Serving,
     /// The built-in issuer, where the configuration has one.
     pub issuer: Option<Issuer>,
     /// Time of day.
@@ -176,11 +172,14 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         facades = facades.merge(facade.router());
     }
 
-    let options = gateway::Options::configured(config, base, address, crate::VERSION)?;
-    let limits = ConnectionLimits::configured(&config.limits, options.trusted_proxies.clone());
-    let tls = TlsFiles::configured(&config.platform)?
-        .map(|files| Tls::load(files, Arc::clone(&clock), Arc::clone(&metrics)).map(Arc::new))
-        .transpose()?;
+    let options = Options::configured(config, address, crate::VERSION)?;
+    let serving = Serving::configured(
+        config,
+        options.trusted_proxies.clone(),
+        &clock,
+        Arc::clone(&metrics),
+        Arc::clone(&refusals),
+    )?;
     let parts = gateway::Parts {
         pipeline: Arc::clone(&pipeline),
         tokens,
@@ -198,7 +197,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     };
     let more = builtin.as_ref().map(issuer_routes).unwrap_or_default().merge(facades);
     let (router, endpoints) = gateway::router(parts, more);
-    Ok(Composed { router, endpoints, pipeline, audit, secrets, refusals, metrics, limits, tls, issuer: builtin, clock })
+    Ok(Composed { router, endpoints, pipeline, audit, secrets, refusals, serving, issuer: builtin, clock })
 }
 
 async fn open_audit(config: &Config, secrets: &dyn SecretStore, clock: &SharedClock) -> Result<Arc<AuditLogFile>> {
