@@ -445,3 +445,43 @@ test_t10_visible_is_total if {
 		v == set()
 	}
 }
+
+# ---- a profile that asks for more ---------------------------------------------
+
+careful := object.union(lab, {"step_up_for": ["probe"]})
+
+probe := call(["network-engineers"], "catalyst-center", "probe")
+
+test_t4_a_profile_may_ask_for_a_second_factor_for_probes if {
+	d := authz.decision with input as probe with data.profile as careful
+	d.effect == "challenge"
+	d.obligations.step_up.met == false
+	"fresh_token" in d.obligations.step_up.by
+	decide(probe).allow
+}
+
+test_t4_an_elevation_or_a_fresh_token_meets_it_until_its_own_end if {
+	elevated := authz.decision with input as object.union(probe, {"elevation": object.union(elevation, {"expires_at": now + 30})}) with data.profile as careful
+	elevated.allow
+	elevated.valid_until == now + 30
+	by_token := authz.decision with input as object.union(probe, {"principal": fresh_token}) with data.profile as careful
+	by_token.allow
+	by_token.valid_until == now + 60
+}
+
+test_t8_a_profile_cannot_ask_for_less if {
+	none := object.union(lab, {"step_up_for": []})
+	d := authz.decision with input as deploy with data.profile as none
+	d.effect == "challenge"
+}
+
+test_t8_a_profile_that_cannot_be_read_asks_for_it_everywhere if {
+	broken := object.union(lab, {"step_up_for": "probe"})
+	d := authz.decision with input as probe with data.profile as broken
+	d.effect == "challenge"
+}
+
+test_t4_a_program_cannot_meet_it if {
+	d := authz.decision with input as object.union(probe, {"principal": program}) with data.profile as careful
+	d.effect == "deny"
+}

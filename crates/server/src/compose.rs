@@ -9,7 +9,7 @@ use audit_log::{AuditLogFile, AuditOptions};
 use axum::Router;
 use facade::{Facade, FacadeOptions};
 use gateway::mcp_door::Endpoints;
-use gateway::{Options, Serving};
+use gateway::{BrowserSessions, Options, Revoking, Serving};
 use issuer::{Issuer, IssuerOptions};
 use own_tools::OwnTools;
 use platform::audit::{AuditEntry, AuditLog, Outcome};
@@ -18,6 +18,7 @@ use platform::config::{Config, ServerConfig};
 use platform::http::OutboundObserver;
 use platform::policy::{PolicyEngine, Profile};
 use platform::resource::BaseUrl;
+use platform::revocation::Revocations;
 use platform::seal::{Sealer, derive_key};
 use platform::secret::SecretKey;
 use platform::secrets::SecretStore;
@@ -148,7 +149,10 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     }
     let own_clients = tokens_oidc::own_clients(config, &entries);
     let tokens = Arc::new(Verifier::new(entries, base.clone(), Arc::clone(&clock), Arc::clone(&floors))?);
-    let logout = BackChannelLogout::new(&tokens, own_clients, floors, Arc::clone(&store), Arc::clone(&clock));
+    let sessions = BrowserSessions::new(Arc::clone(&store), Arc::clone(&clock));
+    let revocations: Arc<dyn Revocations> = Arc::new(Revoking::new(floors, sessions.clone(), Arc::clone(&pipeline)));
+    let logout =
+        BackChannelLogout::new(&tokens, own_clients, Arc::clone(&revocations), Arc::clone(&store), Arc::clone(&clock));
     let sign_in = OidcSignIn::configured(config, secrets.as_ref(), &observer, Arc::clone(&clock)).await?;
 
     let mut facades = Router::new();
@@ -181,6 +185,9 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         tokens,
         logout: Arc::new(logout),
         sign_in: Arc::new(sign_in),
+        sessions,
+        revocations,
+        request_state: Arc::new(Sealer::derive(master, "state that MCP clients carry")?),
         audit: audit.clone(),
         refusals: Arc::clone(&refusals),
         metrics: Arc::clone(&metrics),

@@ -76,6 +76,8 @@ pub struct PlatformConfig {
     /// Further browser origins that may call, beside the public URL's.
     #[serde(default)]
     pub allowed_origins: Vec<String>,
+    /// OAuth clients that answer a step-up challenge by HTTP (RFC 9470) by signing in again; all others get a link (T4).
+    pub step_up_challenge_clients: Vec<String>,
     /// Seconds that open calls get at shutdown.
     pub drain_s: u64,
 }
