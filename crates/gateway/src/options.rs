@@ -69,9 +69,9 @@ impl Options {
         hosts.extend(platform.allowed_hosts.iter().cloned());
         let mut origins = vec![platform.url.origin().ascii_serialization()];
         origins.extend(platform.allowed_origins.iter().cloned());
-        let issuers = config.issuer.iter();
+        let by_issuer = config.issuer.iter();
         let step_up_acr =
-            issuers.map(|i| (i.url.as_str().trim_end_matches('/').to_owned(), i.mfa_acr.clone())).collect();
+            by_issuer.map(|i| (i.url.as_str().trim_end_matches('/').to_owned(), i.mfa_acr.clone())).collect();
         Ok(Self {
             base: BaseUrl::new(&platform.url),
             hosts,

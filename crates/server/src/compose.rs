@@ -15,7 +15,7 @@ use own_tools::OwnTools;
 use platform::audit::{AuditEntry, AuditLog, Outcome};
 use platform::audit_refusals::RefusalCounter;
 use platform::config::{Config, ServerConfig};
-use platform::http::OutboundObserver;
+use platform::http::{AddressRule, ForeignClient, ForeignOptions, OutboundObserver};
 use platform::policy::{PolicyEngine, Profile};
 use platform::resource::BaseUrl;
 use platform::revocation::Revocations;
@@ -24,7 +24,7 @@ use platform::secret::SecretKey;
 use platform::secrets::SecretStore;
 use platform::store::{Op, Store};
 use platform::telemetry::Metrics;
-use platform::{Error, ErrorKind, Result, SharedClock};
+use platform::{Error, ErrorKind, Json, Result, SharedClock};
 use policy_rego::{PassedGate, RegoEngine};
 use secrets_local::LocalSecrets;
 use shared_local::LocalShared;
@@ -50,6 +50,8 @@ pub struct Given<'a> {
     pub with_echo: bool,
     /// Servers outside the road; production has none (T13, T30).
     pub fixtures: Vec<(String, Arc<dyn mcp::CallHandler>)>,
+    /// Loopback addresses from which documents of clients may come too: a lab's own; nothing in production (T13).
+    pub documents_from: Vec<SocketAddr>,
 }
 
 /// Everything that answers.
@@ -93,7 +95,7 @@ pub fn open_stores(given: &Given<'_>) -> Result<Stores> {
 
 /// Puts everything together over open stores.
 pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
-    let Given { config, master, clock, address, with_echo, fixtures } = given;
+    let Given { config, master, clock, address, with_echo, fixtures, documents_from } = given;
     let Stores { store, secrets } = stores;
     let base = BaseUrl::new(&config.platform.url);
     let metrics = Metrics::new();
@@ -131,16 +133,29 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     // One for the verifier and for everything that ends tokens.
     let floors = Arc::new(RevocationFloors::open(Arc::clone(&store), Arc::clone(&clock)).await?);
     let builtin = match config.issuer.iter().find(|i| i.builtin) {
-        Some(builtin) => Some(Issuer::open(IssuerOptions {
-            url: builtin.url.clone(),
-            platform: base.clone(),
-            clock: Arc::clone(&clock),
-            store: Arc::clone(&store),
-            audit: audit.clone(),
-            refusals: Arc::clone(&refusals),
-            signing_key: keys::issuer(secrets.as_ref()).await?,
-            sealing_key: derive_key(master, "issuer")?,
-        })?),
+        Some(builtin) => {
+            let issuer = Issuer::open(IssuerOptions {
+                url: builtin.url.clone(),
+                platform: base.clone(),
+                clock: Arc::clone(&clock),
+                store: Arc::clone(&store),
+                audit: audit.clone(),
+                refusals: Arc::clone(&refusals),
+                keys: keys::issuer(&secrets, clock.epoch_seconds()).await?,
+                sealing_key: derive_key(master, "issuer")?,
+                revocations: floors.clone(),
+                foreign: foreign(&documents_from, &observer)?,
+                observer: Some(Arc::clone(&observer)),
+                open_registration: builtin.open_registration,
+            })?;
+            let named = config.pages.issuer.trim_end_matches('/');
+            let pages = match Some(&config.pages).filter(|_| named == builtin.url.as_str().trim_end_matches('/')) {
+                Some(p) => Some((p.client_id.as_str(), keys::pages_client(secrets.as_ref(), &p.secret).await?)),
+                None => None,
+            };
+            issuer.register_own_clients(pages).await?;
+            Some(issuer)
+        }
         None => None,
     };
     let mut entries = Vec::new();
@@ -198,6 +213,15 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let more = builtin.as_ref().map(issuer_routes).unwrap_or_default().merge(facades);
     let (router, endpoints) = gateway::router(parts, more);
     Ok(Composed { router, endpoints, pipeline, audit, secrets, refusals, serving, issuer: builtin, clock })
+}
+
+/// The client for URLs that somebody else wrote (T13).
+fn foreign(loopback: &[SocketAddr], observer: &Arc<dyn OutboundObserver>) -> Result<ForeignClient> {
+    let rule = loopback.iter().fold(AddressRule::public_only(), |rule, address| rule.with_loopback(*address));
+    let mut options = ForeignOptions::new(rule);
+    options.max_body = 16 << 10;
+    options.observer = Some(Arc::clone(observer));
+    ForeignClient::new(options)
 }
 
 async fn open_audit(config: &Config, secrets: &dyn SecretStore, clock: &SharedClock) -> Result<Arc<AuditLogFile>> {
@@ -290,13 +314,16 @@ fn instances(
 
 /// Below `/issuer`, and its metadata where RFC 8414 inserts the well-known part.
 fn issuer_routes(issuer: &Issuer) -> Router {
-    let metadata = issuer.metadata_json();
-    let document = axum::routing::get(move || {
-        let metadata = metadata.clone();
-        async move { axum::Json(metadata) }
-    });
+    let document = |json: Json| {
+        axum::routing::get(move || {
+            let json = json.clone();
+            async move { axum::Json(json) }
+        })
+    };
+    let metadata = document(issuer.metadata_json());
     Router::new()
         .nest("/issuer", issuer.router())
-        .route("/.well-known/oauth-authorization-server/issuer", document.clone())
-        .route("/.well-known/openid-configuration/issuer", document)
+        .route("/.well-known/oauth-authorization-server/issuer", metadata.clone())
+        .route("/.well-known/openid-configuration/issuer", metadata)
+        .route("/.well-known/oauth-protected-resource/issuer/admin", document(issuer.administration_json()))
 }

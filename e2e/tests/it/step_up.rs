@@ -85,7 +85,9 @@ async fn t4_a_challenge_is_answered_by_a_token_with_a_fresh_second_factor() {
     for refused in [at_rest, at_mcp] {
         assert_eq!((refused.status, refused.code()), (401, Some("step_up_required")), "{refused:?}");
         let challenge = refused.header("www-authenticate");
-        for part in ["insufficient_user_authentication", story::sign_in::ACR_MFA, "max_age=\"900\"", "resource_metadata="] {
+        for part in
+            ["insufficient_user_authentication", story::sign_in::ACR_MFA, "max_age=\"900\"", "resource_metadata="]
+        {
             assert!(challenge.contains(part), "{part}: {challenge}");
         }
     }

@@ -219,6 +219,9 @@ pub struct IssuerConfig {
     /// Whether this is the built-in issuer, served by this process below its own URL.
     #[serde(default)]
     pub builtin: bool,
+    /// Whether clients may register themselves at the built-in issuer (RFC 7591). In a lab only: `serve` refuses it (T30).
+    #[serde(default)]
+    pub open_registration: bool,
     /// Accepted `typ` headers, without `application/`.
     #[serde(default = "default_types")]
     pub types: Vec<String>,
@@ -286,6 +289,7 @@ impl IssuerConfig {
         Self {
             url,
             builtin: false,
+            open_registration: false,
             types: default_types(),
             platform_audience: false,
             required_scopes: Vec::new(),
