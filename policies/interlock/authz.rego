@@ -24,22 +24,8 @@ action_of := {
 
 risks := {"read", "probe", "record", "change", "disruptive", "control"}
 
-# A missing or broken profile asks for everything.
-default profile := {}
-
-profile := data.profile if is_object(data.profile)
-
-# What else a profile asks a second factor for; a list that cannot be read asks for it everywhere. Each rule stands behind
-# those that it reads: the engine needs it.
-default more_step_up_risks := set()
-
-more_step_up_risks := {r | some r in profile.step_up_for} if is_array(profile.step_up_for)
-
-more_step_up_risks := risks if type_name(profile.step_up_for) in {"null", "boolean", "number", "string", "object", "set"}
-
-# What a person proves with a second factor, in every profile and for every group (T8): a profile may ask for more, not for
-# less.
-step_up_risks := {"change", "disruptive", "control"} | more_step_up_risks
+# What a person proves with a second factor, in every profile and for every group (T8).
+step_up_risks := {"change", "disruptive", "control"}
 
 # What userinfo mode never opens (T2): only `read` and `record` are left.
 beyond_userinfo := {"probe", "change", "disruptive", "control"}
@@ -195,6 +181,11 @@ permitted if count(denies) == 0
 
 # ---- obligations: what must be proven ---------------------------------------
 
+# A missing or broken profile asks for everything.
+default profile := {}
+
+profile := data.profile if is_object(data.profile)
+
 default change_risks := {"change", "disruptive"}
 
 change_risks := {r | some r in profile.change_required_for} if is_array(profile.change_required_for)
@@ -237,10 +228,8 @@ change_until := input.change.expires_at if {
 
 default step_up_until := 0
 
-# A fresh token is enough for what is not bound to one call (T4).
-by_fresh_token := {"read", "probe", "record", "change"}
-
-step_up_until := max([elevation_until, token_until]) if risk in by_fresh_token
+# A fresh token is enough for `change` only (T4).
+step_up_until := max([elevation_until, token_until]) if risk == "change"
 
 # For one call with these very arguments.
 step_up_until := elevation_until if {
@@ -273,7 +262,7 @@ parameters := {
 # How the second factor may be shown, for the person who reads the refusal.
 default step_up_by := ["elevation"]
 
-step_up_by := ["elevation", "fresh_token"] if risk in by_fresh_token
+step_up_by := ["elevation", "fresh_token"] if risk == "change"
 
 # `until` says until when a met obligation stays met; the clock is read again when the call is reserved (T7).
 blocking := object.union(
@@ -311,7 +300,7 @@ effect := "challenge" if {
 # Reads repeat and may be kept for a moment; a write is decided each time (T9).
 default valid_until := null
 
-valid_until := min({input.now + 60} | {edges[name] | some name in (needs & met)}) if {
+valid_until := input.now + 60 if {
 	valid_input
 	risk in {"read", "probe"}
 }

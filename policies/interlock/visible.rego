@@ -22,7 +22,7 @@ reachable := {"read", "probe", "record", "change", "disruptive"} if {
 	input.acting == true
 }
 
-reachable := {"read", "probe", "record"} - step_up_risks if {
+reachable := {"read", "probe", "record"} if {
 	input.kind == "client"
 	is_boolean(input.acting)
 }

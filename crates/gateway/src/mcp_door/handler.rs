@@ -224,7 +224,7 @@ impl CallHandler for ViewHandler {
         };
         let (server, tool) = (request.server.clone(), request.tool.clone());
         let gateway = &self.gateway;
-        let work = gateway.step_up.call(gateway, cx, request, abilities, &answers);
+        let work = Box::pin(gateway.step_up.call(gateway, cx, request, abilities, &answers));
         match reporting(&progress, &name, work).await {
             Ok(answer) => self.answered(cx, (&server, &tool), abilities, answer).await,
             Err(Stopped::Asks(asking)) => CallReply::InputRequired(asking),
