@@ -118,7 +118,8 @@ impl ViewHandler {
             }
         };
         let request = self.request(inner.name.clone(), inner.arguments, references);
-        let visible = self.visible(cx).await?;
+        // Where it cannot be asked what is visible, the pipeline refuses, on record.
+        let visible = self.visible(cx).await.unwrap_or_default();
         let found = visible.iter().find(|t| t.server.name == request.server && t.name() == request.tool);
         if let Some(tool) = found
             && ByName::of(tool) != door
@@ -140,7 +141,9 @@ impl ViewHandler {
         answer: Answer,
     ) -> CallReply {
         let Some(follow_up) = &answer.follow_up else { return text::reply(answer.structured, None) };
-        if abilities.tasks {
+        let next = self.next(cx, server, follow_up).await;
+        // Nobody gets a task that could not be asked about at this endpoint.
+        if abilities.tasks && next.is_some() {
             match self.pipeline.begin_task(cx, server, tool, &answer, follow_up).await {
                 Ok(task) => return CallReply::Task(Box::new(tasks::wire(task))),
                 // What was begun goes on all the same, and the next call finds it.
@@ -152,7 +155,6 @@ impl ViewHandler {
                 ),
             }
         }
-        let next = self.next(cx, server, follow_up).await;
         text::reply(answer.structured, next)
     }
 
