@@ -12,26 +12,25 @@ mod logout;
 pub mod mcp_door;
 mod metadata;
 mod operations;
+mod options;
 pub mod pages;
 mod problem;
 pub mod rest;
 mod serve;
 
-use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use platform::SharedClock;
 use platform::audit::AuditLog;
 use platform::audit_refusals::RefusalCounter;
-use platform::resource::BaseUrl;
 use platform::revocation::LogoutTokens;
 use platform::telemetry::Metrics;
 use platform::tokens::{SignIn, TokenVerifier};
 use tool_runtime::Pipeline;
 
-pub use self::serve::tls::{ClientCertificates, SOON, Tls, TlsFiles};
+pub use self::options::Options;
+pub use self::serve::tls::{ClientCertificates, Tls, TlsFiles};
 pub use self::serve::{ConnectionLimits, Serving, serve};
 
 /// What the gateway is made of.
@@ -57,45 +56,6 @@ pub struct Parts {
     pub fixtures: Vec<(String, Arc<dyn mcp::CallHandler>)>,
     /// Settings.
     pub options: Options,
-}
-
-/// Settings of the doors.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Public base URL.
-    pub base: BaseUrl,
-    /// `Host` values under which the platform answers, `host` or `host:port`, lower case.
-    pub hosts: Vec<String>,
-    /// Browser origins that may call MCP and REST.
-    pub origins: Vec<String>,
-    /// Networks whose `X-Forwarded-For` counts (T2).
-    pub trusted_proxies: Vec<ipnet::IpNet>,
-    /// Most bytes of a request body.
-    pub max_body: usize,
-    /// Requests under way at once.
-    pub max_concurrent: usize,
-    /// Requests of one source under way at once.
-    pub max_concurrent_per_source: usize,
-    /// Requests of one principal under way at once.
-    pub max_concurrent_per_principal: usize,
-    /// Requests without a valid token per source and minute, before a failure is told to wait.
-    pub failures_per_source_per_minute: u32,
-    /// How long a body may take whatever its rate.
-    pub body_grace: Duration,
-    /// Bytes per second with which a body comes after that.
-    pub body_bytes_per_s: u64,
-    /// Longest time for a request.
-    pub request_timeout: Duration,
-    /// Whether `/metrics` is served without a token.
-    pub open_metrics: bool,
-    /// Version of the product.
-    pub version: &'static str,
-}
-
-impl Options {
-    fn trusts(&self, address: IpAddr) -> bool {
-        self.trusted_proxies.iter().any(|net| net.contains(&address))
-    }
 }
 
 /// What every handler and layer shares.

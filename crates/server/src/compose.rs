@@ -1,15 +1,15 @@
 //! How the parts meet: one function from a configuration and a bound address to everything that answers.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use audit_log::{AuditLogFile, AuditOptions};
 use axum::Router;
 use facade::{Facade, FacadeOptions};
 use gateway::mcp_door::Endpoints;
-use gateway::{ConnectionLimits, Tls, TlsFiles};
+use gateway::{Options, Serving};
 use issuer::{Issuer, IssuerOptions};
 use own_tools::OwnTools;
 use platform::audit::{AuditEntry, AuditLog, Outcome};
@@ -31,7 +31,6 @@ use store_sqlite::SqliteStore;
 use tokens_oidc::{BackChannelLogout, IssuerEntry, OidcProvider, OidcSignIn, RevocationFloors, Verifier};
 use tool_runtime::pipeline::{Limits, Parts};
 use tool_runtime::{Catalogue, Instance, Pipeline, Visibility};
-use url::Url;
 
 use crate::offline::local_file;
 use crate::{connectors, keys};
@@ -66,12 +65,8 @@ pub struct Composed {
     pub secrets: Arc<dyn SecretStore>,
     /// Counts refusals; its task has to run.
     pub refusals: Arc<RefusalCounter>,
-    /// Numbers.
-    pub metrics: Arc<Metrics>,
-    /// What a connection may do.
-    pub limits: ConnectionLimits,
-    /// TLS, where it ends here.
-    pub tls: Option<Arc<Tls>>,
+    /// How connections are served.
+    pub serving: Serving,
     /// The built-in issuer, where the configuration has one.
     pub issuer: Option<Issuer>,
     /// Time of day.
@@ -173,11 +168,14 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         facades = facades.merge(facade.router());
     }
 
-    let options = options(config, base, address)?;
-    let limits = ConnectionLimits::configured(&config.limits, options.trusted_proxies.clone());
-    let tls = TlsFiles::configured(&config.platform)?
-        .map(|files| Tls::load(files, Arc::clone(&clock), Arc::clone(&metrics)).map(Arc::new))
-        .transpose()?;
+    let options = Options::configured(config, address, crate::VERSION)?;
+    let serving = Serving::configured(
+        config,
+        options.trusted_proxies.clone(),
+        &clock,
+        Arc::clone(&metrics),
+        Arc::clone(&refusals),
+    )?;
     let parts = gateway::Parts {
         pipeline: Arc::clone(&pipeline),
         tokens,
@@ -192,7 +190,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     };
     let more = builtin.as_ref().map(issuer_routes).unwrap_or_default().merge(facades);
     let (router, endpoints) = gateway::router(parts, more);
-    Ok(Composed { router, endpoints, pipeline, audit, secrets, refusals, metrics, limits, tls, issuer: builtin, clock })
+    Ok(Composed { router, endpoints, pipeline, audit, secrets, refusals, serving, issuer: builtin, clock })
 }
 
 async fn open_audit(config: &Config, secrets: &dyn SecretStore, clock: &SharedClock) -> Result<Arc<AuditLogFile>> {
@@ -294,42 +292,4 @@ fn issuer_routes(issuer: &Issuer) -> Router {
         .nest("/issuer", issuer.router())
         .route("/.well-known/oauth-authorization-server/issuer", document.clone())
         .route("/.well-known/openid-configuration/issuer", document)
-}
-
-fn options(config: &Config, base: BaseUrl, address: SocketAddr) -> Result<gateway::Options> {
-    let platform = &config.platform;
-    let mut trusted_proxies = Vec::new();
-    for text in &platform.trusted_proxies {
-        let net = text.parse().or_else(|_| text.parse::<IpAddr>().map(ipnet::IpNet::from));
-        trusted_proxies.push(net.map_err(|_| {
-            Error::new(ErrorKind::InvalidInput, "config_invalid", format!("`{text}` is no address or network."))
-        })?);
-    }
-    let authority = |url: &Url| {
-        let host = url.host_str().unwrap_or_default().to_owned();
-        url.port().map_or(host.clone(), |port| format!("{host}:{port}"))
-    };
-    let mut hosts = vec![authority(&platform.url), address.to_string()];
-    if address.ip().is_loopback() {
-        hosts.push(format!("localhost:{}", address.port()));
-    }
-    hosts.extend(platform.allowed_hosts.iter().cloned());
-    let mut origins = vec![platform.url.origin().ascii_serialization()];
-    origins.extend(platform.allowed_origins.iter().cloned());
-    Ok(gateway::Options {
-        base,
-        hosts,
-        origins,
-        trusted_proxies,
-        max_body: config.limits.max_body,
-        max_concurrent: config.limits.max_concurrent,
-        max_concurrent_per_source: config.limits.max_concurrent_per_source,
-        max_concurrent_per_principal: config.limits.max_concurrent_per_principal,
-        failures_per_source_per_minute: config.limits.failures_per_source_per_minute,
-        body_grace: Duration::from_secs(10),
-        body_bytes_per_s: config.limits.body_bytes_per_s,
-        request_timeout: Duration::from_secs(config.limits.request_timeout_s),
-        open_metrics: config.telemetry.open_metrics,
-        version: crate::VERSION,
-    })
 }

@@ -1,6 +1,6 @@
 //! What production refuses (rule T30), each refusal with its own code; and T24's rule about replicas.
 
-use gateway::{SOON, TlsFiles};
+use gateway::TlsFiles;
 use platform::config::{Config, TlsMode};
 use platform::policy::Profile;
 use platform::{Error, ErrorKind, Result};
@@ -76,38 +76,10 @@ pub fn no_fixtures() -> Error {
     )
 }
 
-/// What an operator should know of the listener's certificate. Errors: `tls_files_missing`, `tls_files_unusable`.
-pub fn certificate(config: &Config, now: i64) -> Result<Certificate> {
-    let Some(files) = TlsFiles::configured(&config.platform)? else { return Ok(Certificate::None) };
-    let left = files.not_after()?.saturating_sub(now);
-    let days = left.div_euclid(86_400);
-    Ok(match left {
-        ..=0 => Certificate::Expired { days: -days },
-        _ if left < i64::try_from(SOON.as_secs()).unwrap_or(i64::MAX) => Certificate::Soon { days },
-        _ => Certificate::Good { days },
-    })
-}
-
-/// How a certificate stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Certificate {
-    /// TLS does not end here.
-    None,
-    /// Expired so many days ago.
-    Expired {
-        /// Days.
-        days: i64,
-    },
-    /// Expires within two weeks.
-    Soon {
-        /// Days.
-        days: i64,
-    },
-    /// Valid for so many days.
-    Good {
-        /// Days.
-        days: i64,
-    },
+/// When the listener's certificate ends, seconds since the epoch; nothing where TLS does not end here. Errors:
+/// `tls_files_missing`, `tls_files_unusable`.
+pub fn certificate_end(config: &Config) -> Result<Option<i64>> {
+    TlsFiles::configured(&config.platform)?.map(|files| files.not_after()).transpose()
 }
 
 #[cfg(test)]
