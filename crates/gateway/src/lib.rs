@@ -3,7 +3,8 @@
 //! call the pipeline, and map.
 //!
 //! The gateway knows no connector, no backend and no issuer; `server` hands it the parts. Where to go next: [`edge`]
-//! for the layers, [`mcp_door`] and [`rest`] for the two ways to a tool, [`pages`] for people.
+//! for the layers, [`mcp_door`] and [`rest`] for the two ways to a tool, [`pages`] for people, `step_up` for callers that
+//! can do better than read a link.
 
 pub mod edge;
 #[doc(hidden)]
@@ -16,7 +17,9 @@ mod options;
 pub mod pages;
 mod problem;
 pub mod rest;
+mod revoking;
 mod serve;
+mod step_up;
 
 use std::sync::Arc;
 
@@ -24,12 +27,15 @@ use axum::Router;
 use platform::SharedClock;
 use platform::audit::AuditLog;
 use platform::audit_refusals::RefusalCounter;
-use platform::revocation::LogoutTokens;
+use platform::revocation::{LogoutTokens, Revocations};
+use platform::seal::Sealer;
 use platform::telemetry::Metrics;
 use platform::tokens::{SignIn, TokenVerifier};
 use tool_runtime::Pipeline;
 
 pub use self::options::Options;
+pub use self::pages::BrowserSessions;
+pub use self::revoking::Revoking;
 pub use self::serve::tls::{ClientCertificates, Tls, TlsFiles};
 pub use self::serve::{ConnectionLimits, Serving, serve};
 
@@ -43,6 +49,12 @@ pub struct Parts {
     pub logout: Arc<dyn LogoutTokens>,
     /// Sign-in of the pages.
     pub sign_in: Arc<dyn SignIn>,
+    /// Browser sessions of the pages.
+    pub sessions: BrowserSessions,
+    /// Where a person's sign-out everywhere goes: [`Revoking`].
+    pub revocations: Arc<dyn Revocations>,
+    /// Seals what MCP clients carry between two rounds of one call.
+    pub request_state: Arc<Sealer>,
     /// Audit, for what is not a tool call.
     pub audit: Arc<dyn AuditLog>,
     /// What is refused before a principal is known (T25).
@@ -62,6 +74,7 @@ pub struct Parts {
 pub(crate) struct Gateway {
     pub(crate) parts: Parts,
     pub(crate) sign_ins: pages::PendingSignIns,
+    pub(crate) step_up: step_up::StepUp,
     pub(crate) principals: edge::Turns,
 }
 
@@ -69,8 +82,9 @@ pub(crate) struct Gateway {
 /// authentication (the built-in issuer).
 pub fn router(parts: Parts, more: Router) -> (Router, mcp_door::Endpoints) {
     let sign_ins = pages::PendingSignIns::default();
+    let step_up = step_up::StepUp::new(&parts.options, Arc::clone(&parts.request_state));
     let principals = edge::Turns::new(parts.options.max_concurrent_per_principal, "your account");
-    let gateway = Arc::new(Gateway { parts, sign_ins, principals });
+    let gateway = Arc::new(Gateway { parts, sign_ins, step_up, principals });
     let (mcp, endpoints) = mcp_door::router(&gateway);
     let doors = Router::new()
         .merge(mcp)

@@ -1,5 +1,6 @@
 //! Settings of the doors: under which names they answer, whom they believe, and what they take at once.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -36,6 +37,10 @@ pub struct Options {
     pub body_bytes_per_s: u64,
     /// Longest time for a request.
     pub request_timeout: Duration,
+    /// Clients that answer a step-up challenge by HTTP (RFC 9470); everybody else gets a link.
+    pub step_up_challenge_clients: Vec<String>,
+    /// `acr` values that mean more than one factor, by issuer: what a challenge asks for.
+    pub step_up_acr: BTreeMap<String, Vec<String>>,
     /// Whether `/metrics` is served without a token.
     pub open_metrics: bool,
     /// Version of the product.
@@ -64,6 +69,9 @@ impl Options {
         hosts.extend(platform.allowed_hosts.iter().cloned());
         let mut origins = vec![platform.url.origin().ascii_serialization()];
         origins.extend(platform.allowed_origins.iter().cloned());
+        let by_issuer = config.issuer.iter();
+        let step_up_acr =
+            by_issuer.map(|i| (i.url.as_str().trim_end_matches('/').to_owned(), i.mfa_acr.clone())).collect();
         Ok(Self {
             base: BaseUrl::new(&platform.url),
             hosts,
@@ -77,6 +85,8 @@ impl Options {
             body_grace: Duration::from_secs(10),
             body_bytes_per_s: limits.body_bytes_per_s,
             request_timeout: Duration::from_secs(limits.request_timeout_s),
+            step_up_challenge_clients: platform.step_up_challenge_clients.clone(),
+            step_up_acr,
             open_metrics: config.telemetry.open_metrics,
             version,
         })

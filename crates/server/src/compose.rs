@@ -9,21 +9,22 @@ use audit_log::{AuditLogFile, AuditOptions};
 use axum::Router;
 use facade::{Facade, FacadeOptions};
 use gateway::mcp_door::Endpoints;
-use gateway::{Options, Serving};
+use gateway::{BrowserSessions, Options, Revoking, Serving};
 use issuer::{Issuer, IssuerOptions};
 use own_tools::OwnTools;
 use platform::audit::{AuditEntry, AuditLog, Outcome};
 use platform::audit_refusals::RefusalCounter;
 use platform::config::{Config, ServerConfig};
-use platform::http::OutboundObserver;
+use platform::http::{AddressRule, ForeignClient, ForeignOptions, OutboundObserver};
 use platform::policy::{PolicyEngine, Profile};
 use platform::resource::BaseUrl;
+use platform::revocation::Revocations;
 use platform::seal::{Sealer, derive_key};
 use platform::secret::SecretKey;
 use platform::secrets::SecretStore;
 use platform::store::{Op, Store};
 use platform::telemetry::Metrics;
-use platform::{Error, ErrorKind, Result, SharedClock};
+use platform::{Error, ErrorKind, Json, Result, SharedClock};
 use policy_rego::{PassedGate, RegoEngine};
 use secrets_local::LocalSecrets;
 use shared_local::LocalShared;
@@ -49,6 +50,8 @@ pub struct Given<'a> {
     pub with_echo: bool,
     /// Servers outside the road; production has none (T13, T30).
     pub fixtures: Vec<(String, Arc<dyn mcp::CallHandler>)>,
+    /// Loopback addresses from which documents of clients may come too: a lab's own; nothing in production (T13).
+    pub documents_from: Vec<SocketAddr>,
 }
 
 /// Everything that answers.
@@ -92,7 +95,7 @@ pub fn open_stores(given: &Given<'_>) -> Result<Stores> {
 
 /// Puts everything together over open stores.
 pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
-    let Given { config, master, clock, address, with_echo, fixtures } = given;
+    let Given { config, master, clock, address, with_echo, fixtures, documents_from } = given;
     let Stores { store, secrets } = stores;
     let base = BaseUrl::new(&config.platform.url);
     let metrics = Metrics::new();
@@ -130,16 +133,29 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     // One for the verifier and for everything that ends tokens.
     let floors = Arc::new(RevocationFloors::open(Arc::clone(&store), Arc::clone(&clock)).await?);
     let builtin = match config.issuer.iter().find(|i| i.builtin) {
-        Some(builtin) => Some(Issuer::open(IssuerOptions {
-            url: builtin.url.clone(),
-            platform: base.clone(),
-            clock: Arc::clone(&clock),
-            store: Arc::clone(&store),
-            audit: audit.clone(),
-            refusals: Arc::clone(&refusals),
-            signing_key: keys::issuer(secrets.as_ref()).await?,
-            sealing_key: derive_key(master, "issuer")?,
-        })?),
+        Some(builtin) => {
+            let issuer = Issuer::open(IssuerOptions {
+                url: builtin.url.clone(),
+                platform: base.clone(),
+                clock: Arc::clone(&clock),
+                store: Arc::clone(&store),
+                audit: audit.clone(),
+                refusals: Arc::clone(&refusals),
+                keys: keys::issuer(&secrets, clock.epoch_seconds()).await?,
+                sealing_key: derive_key(master, "issuer")?,
+                revocations: floors.clone(),
+                foreign: foreign(&documents_from, &observer)?,
+                observer: Some(Arc::clone(&observer)),
+                open_registration: builtin.open_registration,
+            })?;
+            let named = config.pages.issuer.trim_end_matches('/');
+            let pages = match Some(&config.pages).filter(|_| named == builtin.url.as_str().trim_end_matches('/')) {
+                Some(p) => Some((p.client_id.as_str(), keys::pages_client(secrets.as_ref(), &p.secret).await?)),
+                None => None,
+            };
+            issuer.register_own_clients(pages).await?;
+            Some(issuer)
+        }
         None => None,
     };
     let mut entries = Vec::new();
@@ -148,7 +164,10 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     }
     let own_clients = tokens_oidc::own_clients(config, &entries);
     let tokens = Arc::new(Verifier::new(entries, base.clone(), Arc::clone(&clock), Arc::clone(&floors))?);
-    let logout = BackChannelLogout::new(&tokens, own_clients, floors, Arc::clone(&store), Arc::clone(&clock));
+    let sessions = BrowserSessions::new(Arc::clone(&store), Arc::clone(&clock));
+    let revocations: Arc<dyn Revocations> = Arc::new(Revoking::new(floors, sessions.clone(), Arc::clone(&pipeline)));
+    let logout =
+        BackChannelLogout::new(&tokens, own_clients, Arc::clone(&revocations), Arc::clone(&store), Arc::clone(&clock));
     let sign_in = OidcSignIn::configured(config, secrets.as_ref(), &observer, Arc::clone(&clock)).await?;
 
     let mut facades = Router::new();
@@ -181,6 +200,9 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         tokens,
         logout: Arc::new(logout),
         sign_in: Arc::new(sign_in),
+        sessions,
+        revocations,
+        request_state: Arc::new(Sealer::derive(master, "state that MCP clients carry")?),
         audit: audit.clone(),
         refusals: Arc::clone(&refusals),
         metrics: Arc::clone(&metrics),
@@ -191,6 +213,15 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let more = builtin.as_ref().map(issuer_routes).unwrap_or_default().merge(facades);
     let (router, endpoints) = gateway::router(parts, more);
     Ok(Composed { router, endpoints, pipeline, audit, secrets, refusals, serving, issuer: builtin, clock })
+}
+
+/// The client for URLs that somebody else wrote (T13).
+fn foreign(loopback: &[SocketAddr], observer: &Arc<dyn OutboundObserver>) -> Result<ForeignClient> {
+    let rule = loopback.iter().fold(AddressRule::public_only(), |rule, address| rule.with_loopback(*address));
+    let mut options = ForeignOptions::new(rule);
+    options.max_body = 16 << 10;
+    options.observer = Some(Arc::clone(observer));
+    ForeignClient::new(options)
 }
 
 async fn open_audit(config: &Config, secrets: &dyn SecretStore, clock: &SharedClock) -> Result<Arc<AuditLogFile>> {
@@ -283,13 +314,16 @@ fn instances(
 
 /// Below `/issuer`, and its metadata where RFC 8414 inserts the well-known part.
 fn issuer_routes(issuer: &Issuer) -> Router {
-    let metadata = issuer.metadata_json();
-    let document = axum::routing::get(move || {
-        let metadata = metadata.clone();
-        async move { axum::Json(metadata) }
-    });
+    let document = |json: Json| {
+        axum::routing::get(move || {
+            let json = json.clone();
+            async move { axum::Json(json) }
+        })
+    };
+    let metadata = document(issuer.metadata_json());
     Router::new()
         .nest("/issuer", issuer.router())
-        .route("/.well-known/oauth-authorization-server/issuer", document.clone())
-        .route("/.well-known/openid-configuration/issuer", document)
+        .route("/.well-known/oauth-authorization-server/issuer", metadata.clone())
+        .route("/.well-known/openid-configuration/issuer", metadata)
+        .route("/.well-known/oauth-protected-resource/issuer/admin", document(issuer.administration_json()))
 }

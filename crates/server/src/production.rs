@@ -60,6 +60,12 @@ pub fn refusals(config: &Config) -> Vec<Error> {
             "More than one replica needs a shared store; SQLite serves one process (T24).".to_owned(),
         );
     }
+    if config.issuer.iter().any(|issuer| issuer.open_registration) {
+        refuse(
+            "open_registration",
+            "Clients register themselves in labs only. Remove `open_registration`; an administrator registers clients with `interlock client create`.".to_owned(),
+        );
+    }
     if config.issuer.is_empty() {
         refuse("issuer_missing", "No [[issuer]] is configured, so nobody could sign in.".to_owned());
     }
@@ -127,6 +133,9 @@ mod tests {
         ] {
             assert_eq!(codes(&config(toml, folder.path())?), [code], "{toml}");
         }
+        let mut open = config("", folder.path())?;
+        open.issuer.iter_mut().for_each(|issuer| issuer.open_registration = true);
+        assert_eq!(codes(&open), ["open_registration"]);
         let own = "[platform]\nurl = \"https://x.example\"\nlisten = \"0.0.0.0:443\"\ntls = \"own\"\n\
                    tls_key = \"k\"\ntls_certificate = \"c\"";
         assert_eq!(codes(&config(own, folder.path())?), Vec::<String>::new(), "TLS of our own is served anywhere");

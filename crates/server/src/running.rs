@@ -27,6 +27,10 @@ pub(crate) async fn run(
         let (refusals, stop) = (Arc::clone(&composed.refusals), stop.clone());
         async move { refusals.run(stop).await }
     });
+    let telling = composed.issuer.clone().map(|issuer| {
+        let stop = stop.clone();
+        tokio::spawn(async move { issuer.run(stop).await })
+    });
     let serving = tokio::spawn(gateway::serve(listener, composed.router.clone(), how));
     composed.audit.append(AuditEntry::event(composed.clock.now(), "platform.started", Outcome::Success)).await?;
     let started = ready(&composed).await;
@@ -46,6 +50,9 @@ pub(crate) async fn run(
     });
     if drained.await.is_err() {
         tracing::warn!("writes were still under way at the end; the next start settles them as unknown");
+    }
+    if let Some(telling) = telling {
+        telling.await.map_err(Error::internal)?;
     }
     counting.await.map_err(Error::internal)??;
     composed.audit.append(AuditEntry::event(composed.clock.now(), "platform.stopped", Outcome::Success)).await?;

@@ -25,6 +25,7 @@ use super::aggregate::{self, ByName};
 use super::waiting::reporting;
 use super::{describe, tasks, text, view};
 use crate::Gateway;
+use crate::step_up::Stopped;
 
 /// Descriptions of the tools that a view reaches, by (server, tool), for one catalogue revision; what a caller sees is
 /// picked out of them.
@@ -37,6 +38,7 @@ struct Described {
 pub(super) struct ViewHandler {
     pub(super) resource: Resource,
     pub(super) pipeline: Arc<Pipeline>,
+    gateway: Arc<Gateway>,
     version: &'static str,
     described: ArcSwapOption<Described>,
 }
@@ -48,9 +50,9 @@ struct Asked {
 }
 
 impl ViewHandler {
-    pub(super) fn new(resource: Resource, gateway: &Gateway) -> Self {
+    pub(super) fn new(resource: Resource, gateway: &Arc<Gateway>) -> Self {
         let (pipeline, version) = (Arc::clone(&gateway.parts.pipeline), gateway.parts.options.version);
-        Self { resource, pipeline, version, described: ArcSwapOption::empty() }
+        Self { resource, pipeline, gateway: Arc::clone(gateway), version, described: ArcSwapOption::empty() }
     }
 
     pub(super) fn catalogue(&self) -> Arc<Catalogue> {
@@ -171,8 +173,8 @@ impl ViewHandler {
         Some(NextCall { tool: name, arguments })
     }
 
-    /// The reply to a call that was not carried out. A caller that declared more than tools could be offered another way
-    /// here; everybody else gets the refusal as a result (T11).
+    /// The reply to a call that was not carried out: the refusal as a result (T11). What a caller that declared more is
+    /// offered instead stands in [`crate::step_up`].
     fn refused(name: String, by_name: Option<ByName>, error: Error) -> CallReply {
         match (error.code(), by_name) {
             ("tool_unknown", None) => CallReply::UnknownTool(name),
@@ -212,7 +214,7 @@ impl CallHandler for ViewHandler {
     }
 
     async fn call_tool(&self, cx: &Arc<CallContext>, call: ToolCall) -> CallReply {
-        let ToolCall { name, arguments, references, abilities, progress, .. } = call;
+        let ToolCall { name, arguments, references, abilities, answers, progress, .. } = call;
         let Asked { request, by_name } = match self.asked(cx, name.clone(), arguments, references).await {
             Ok(asked) => asked,
             Err(refusal) => {
@@ -221,9 +223,13 @@ impl CallHandler for ViewHandler {
             }
         };
         let (server, tool) = (request.server.clone(), request.tool.clone());
-        match reporting(&progress, &name, self.pipeline.call(Arc::clone(cx), request)).await {
+        let gateway = &self.gateway;
+        let work = Box::pin(gateway.step_up.call(gateway, cx, request, abilities, &answers));
+        match reporting(&progress, &name, work).await {
             Ok(answer) => self.answered(cx, (&server, &tool), abilities, answer).await,
-            Err(error) => Self::refused(name, by_name, error),
+            Err(Stopped::Asks(asking)) => CallReply::InputRequired(asking),
+            Err(Stopped::BadRequest(error)) => CallReply::BadRequest(error),
+            Err(Stopped::Refused(error)) => Self::refused(name, by_name, error),
         }
     }
 

@@ -37,6 +37,7 @@ use crate::Gateway;
 use crate::edge::{Door, authenticate};
 use crate::operations::not_found;
 use crate::problem::Problem;
+use crate::step_up;
 
 const READS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
 const BY_BOTH: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, OPTIONS");
@@ -166,9 +167,9 @@ async fn visible(gateway: &Gateway, cx: &CallContext, server: &str, tool: &str) 
 async fn answered(gateway: &Gateway, cx: Arc<CallContext>, called: &Called<'_>, arguments: platform::Json) -> Response {
     let (server, tool) = (called.server.to_owned(), called.tool.to_owned());
     let request = CallRequest { server, tool, arguments, references: CallReferences::default() };
-    match gateway.parts.pipeline.call(cx, request).await {
+    match gateway.parts.pipeline.call(Arc::clone(&cx), request).await {
         Ok(answer) => answer::success(called, answer),
-        Err(error) => Problem::from(error).logged().into_response(),
+        Err(error) => step_up::of_refusal(gateway, &cx, error).into_response(),
     }
 }
 
