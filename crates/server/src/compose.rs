@@ -130,8 +130,11 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         limits: Limits::configured(&config.limits),
     });
 
-    // One for the verifier and for everything that ends tokens.
+    // One for the verifier and for everything that ends tokens, which ends the sessions that rest on them too.
     let floors = Arc::new(RevocationFloors::open(Arc::clone(&store), Arc::clone(&clock)).await?);
+    let sessions = BrowserSessions::new(Arc::clone(&store), Arc::clone(&clock));
+    let revocations: Arc<dyn Revocations> =
+        Arc::new(Revoking::new(floors.clone(), sessions.clone(), Arc::clone(&pipeline)));
     let builtin = match config.issuer.iter().find(|i| i.builtin) {
         Some(builtin) => {
             let issuer = Issuer::open(IssuerOptions {
@@ -143,7 +146,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
                 refusals: Arc::clone(&refusals),
                 keys: keys::issuer(&secrets, clock.epoch_seconds()).await?,
                 sealing_key: derive_key(master, "issuer")?,
-                revocations: floors.clone(),
+                revocations: Arc::clone(&revocations),
                 foreign: foreign(&documents_from, &observer)?,
                 observer: Some(Arc::clone(&observer)),
                 open_registration: builtin.open_registration,
@@ -163,9 +166,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         entries.push(IssuerEntry::configured(issuer, secrets.as_ref(), &observer).await?);
     }
     let own_clients = tokens_oidc::own_clients(config, &entries);
-    let tokens = Arc::new(Verifier::new(entries, base.clone(), Arc::clone(&clock), Arc::clone(&floors))?);
-    let sessions = BrowserSessions::new(Arc::clone(&store), Arc::clone(&clock));
-    let revocations: Arc<dyn Revocations> = Arc::new(Revoking::new(floors, sessions.clone(), Arc::clone(&pipeline)));
+    let tokens = Arc::new(Verifier::new(entries, base.clone(), Arc::clone(&clock), floors)?);
     let logout =
         BackChannelLogout::new(&tokens, own_clients, Arc::clone(&revocations), Arc::clone(&store), Arc::clone(&clock));
     let sign_in = OidcSignIn::configured(config, secrets.as_ref(), &observer, Arc::clone(&clock)).await?;
