@@ -1,4 +1,4 @@
-//! The workspace's own tasks: `cargo xtask lab`, `test`, `tidy`, `docs`, `bench`.
+//! The workspace's own tasks: `cargo xtask lab`, `test`, `tidy`, `docs`, `bench`, `fuzz`, `flood`.
 //!
 //! Where to go next: [`lab`] for what a newcomer meets first, [`test`] for the parts of the suite, [`tidy`] for the rules
 //! of the house.
@@ -6,6 +6,8 @@
 mod bench;
 mod clients;
 mod docs;
+mod flood;
+mod fuzz;
 mod lab;
 mod machine;
 mod terminal;
@@ -36,6 +38,10 @@ enum Task {
     Docs(docs::Arguments),
     /// Measure the hot path in a release build.
     Bench(bench::Arguments),
+    /// Fuzz every parser at the doors.
+    Fuzz(fuzz::Arguments),
+    /// Send bad input to every door for a minute, and write down what it answered.
+    Flood(flood::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -45,6 +51,8 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(),
         Task::Docs(arguments) => docs::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
+        Task::Flood(arguments) => flood::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -9,6 +9,8 @@
 mod claims;
 mod compact;
 mod entry;
+#[doc(hidden)]
+pub mod fuzzing;
 mod issuer;
 mod keys;
 mod principal;

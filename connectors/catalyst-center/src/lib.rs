@@ -2,12 +2,13 @@
 //!
 #![doc = include_str!("../README.md")]
 //!
-//! Where to go next: [`tools`] for what is offered, `client` for login, renewal and paging, `error` for what the
+//! Where to go next: [`tools`] for what is offered, `offers` for what goes with them, `client` for login, renewal and paging, `error` for what the
 //! vendor's failures mean.
 
 mod client;
 mod error;
 mod model;
+mod offers;
 pub mod tools;
 
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use platform::http::TargetClient;
 use platform::policy::TargetFacts;
 use platform::{Error, SharedClock};
 use tool_runtime::connector::{CredentialKind, target_unknown};
-use tool_runtime::{Connector, Tool, ToolCx};
+use tool_runtime::{CompletionSpec, Connector, PromptSpec, ResourceSpec, Tool, ToolCx, Toolset};
 
 use crate::client::Api;
 
@@ -51,6 +52,22 @@ impl Connector for CatalystCenter {
 
     fn tools(&self) -> Vec<Arc<dyn Tool>> {
         tools::all(&self.api)
+    }
+
+    fn toolsets(&self) -> &'static [Toolset] {
+        offers::TOOLSETS
+    }
+
+    fn resources(&self) -> &'static [ResourceSpec] {
+        offers::RESOURCES
+    }
+
+    fn prompts(&self) -> &'static [PromptSpec] {
+        offers::PROMPTS
+    }
+
+    fn completions(&self) -> &'static [CompletionSpec] {
+        offers::COMPLETIONS
     }
 
     async fn look_up(&self, cx: &ToolCx, kind: &str, id: &str) -> Result<TargetFacts, Error> {

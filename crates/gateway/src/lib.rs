@@ -6,6 +6,8 @@
 //! for the layers, [`mcp_door`] and [`rest`] for the two ways to a tool, [`pages`] for people.
 
 pub mod edge;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod mcp_door;
 mod metadata;
 mod operations;
@@ -27,7 +29,8 @@ use platform::telemetry::Metrics;
 use platform::tokens::{SignIn, TokenVerifier};
 use tool_runtime::Pipeline;
 
-pub use self::serve::{Serving, serve};
+pub use self::serve::tls::{ClientCertificates, SOON, Tls, TlsFiles};
+pub use self::serve::{ConnectionLimits, Serving, serve};
 
 /// What the gateway is made of.
 pub struct Parts {
@@ -64,6 +67,16 @@ pub struct Options {
     pub max_body: usize,
     /// Requests under way at once.
     pub max_concurrent: usize,
+    /// Requests of one source under way at once.
+    pub max_concurrent_per_source: usize,
+    /// Requests of one principal under way at once.
+    pub max_concurrent_per_principal: usize,
+    /// Requests without a valid token per source and minute, before a failure is told to wait.
+    pub failures_per_source_per_minute: u32,
+    /// How long a body may take whatever its rate.
+    pub body_grace: Duration,
+    /// Bytes per second with which a body comes after that.
+    pub body_bytes_per_s: u64,
     /// Longest time for a request.
     pub request_timeout: Duration,
     /// Whether `/metrics` is served without a token.
@@ -82,13 +95,15 @@ impl Options {
 pub(crate) struct Gateway {
     pub(crate) parts: Parts,
     pub(crate) sign_ins: pages::PendingSignIns,
+    pub(crate) principals: edge::Turns,
 }
 
 /// The whole router: every door behind the edge's list. `more` is served behind the outer layers too, but brings its own
 /// authentication (the built-in issuer).
 pub fn router(parts: Parts, more: Router) -> (Router, mcp_door::Endpoints) {
     let sign_ins = pages::PendingSignIns::default();
-    let gateway = Arc::new(Gateway { parts, sign_ins });
+    let principals = edge::Turns::new(parts.options.max_concurrent_per_principal, "your account");
+    let gateway = Arc::new(Gateway { parts, sign_ins, principals });
     let (mcp, endpoints) = mcp_door::router(&gateway);
     let doors = Router::new()
         .merge(mcp)

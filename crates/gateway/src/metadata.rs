@@ -11,8 +11,8 @@ use platform::resource::{BaseUrl, Resource};
 use platform::{Error, ErrorKind};
 use serde_json::json;
 
-use crate::Gateway;
 use crate::problem::Problem;
+use crate::{Gateway, mcp_door};
 
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
@@ -33,14 +33,13 @@ async fn platform_document(State(gateway): State<Arc<Gateway>>) -> Response {
 }
 
 async fn resource_document(State(gateway): State<Arc<Gateway>>, Path(path): Path<String>) -> Response {
-    let resource = match path.split('/').collect::<Vec<_>>().as_slice() {
-        ["api", "v1"] => Some(Resource::Rest),
-        ["pages"] => Some(Resource::Pages),
-        ["mcp", server] => {
+    let resource = match path.as_str() {
+        "api/v1" => Some(Resource::Rest),
+        "pages" => Some(Resource::Pages),
+        path => {
             let catalogue = gateway.parts.pipeline.visibility().catalogue();
-            catalogue.server(server).map(|s| Resource::McpServer(s.facts.name.clone()))
+            mcp_door::endpoints(&catalogue).into_iter().find(|r| r.path().strip_prefix('/') == Some(path))
         }
-        _ => None,
     };
     match resource {
         Some(resource) => document(&gateway, &resource),
@@ -55,13 +54,9 @@ async fn resource_document(State(gateway): State<Arc<Gateway>>, Path(path): Path
 
 fn document(gateway: &Gateway, resource: &Resource) -> Response {
     let parts = &gateway.parts;
-    let name = match resource {
-        Resource::McpServer(name) => format!("Interlock: {name}"),
-        _ => "Interlock".to_owned(),
-    };
     Json(json!({
         "resource": resource.identifier(&parts.options.base),
-        "resource_name": name,
+        "resource_name": mcp_door::title(resource),
         "authorization_servers": parts.tokens.issuers(),
         "scopes_supported": parts.tokens.required_scopes(),
         "bearer_methods_supported": ["header"],

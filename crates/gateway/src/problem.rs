@@ -35,6 +35,11 @@ impl From<Error> for Problem {
 }
 
 impl Problem {
+    /// The code.
+    pub(crate) fn code(&self) -> &str {
+        self.error.code()
+    }
+
     /// Adds a header.
     pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
@@ -52,13 +57,9 @@ impl Problem {
         self.status = Some(status);
         self
     }
-}
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        if let Some(detail) = self.error.detail().filter(|_| !self.logged) {
-            tracing::warn!(error.code = self.error.code(), error.message = detail, "request refused");
-        }
+    /// Status and body, where the rest of a response is not axum's.
+    pub(crate) fn document(&self) -> (StatusCode, Vec<u8>) {
         let status = self.status.or_else(|| StatusCode::from_u16(self.error.http_status()).ok());
         let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let document = Document {
@@ -68,8 +69,16 @@ impl IntoResponse for Problem {
             detail: self.error.message(),
             refusal: self.error.refusal(),
         };
-        let body = serde_json::to_vec(&document).unwrap_or_default();
-        let mut response = (status, body).into_response();
+        (status, serde_json::to_vec(&document).unwrap_or_default())
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        if let Some(detail) = self.error.detail().filter(|_| !self.logged) {
+            tracing::warn!(error.code = self.error.code(), error.message = detail, "request refused");
+        }
+        let mut response = self.document().into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -26,6 +26,8 @@ mod browser;
 mod claims;
 mod clients;
 mod codes;
+#[doc(hidden)]
+pub mod fuzzing;
 mod issuer;
 mod keys;
 mod metadata;

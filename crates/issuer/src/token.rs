@@ -139,7 +139,7 @@ async fn authenticate(state: &State, headers: &HeaderMap, form: &mut Parameters)
 }
 
 /// Id and secret of HTTP Basic, form-decoded as RFC 6749 section 2.3.1 has it.
-fn basic(header: &str) -> Option<(String, Secret)> {
+pub(crate) fn basic(header: &str) -> Option<(String, Secret)> {
     let (scheme, encoded) = header.split_once(' ')?;
     let decoded = scheme.eq_ignore_ascii_case("basic").then(|| STANDARD.decode(encoded.trim()).ok()).flatten()?;
     let text = zeroize::Zeroizing::new(String::from_utf8(decoded).ok()?);

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use platform::Json;
+use rmcp::model::ClientCapabilities;
 use serde_json::Map;
 
 /// Client capabilities of one request. Nothing is ever remembered from an earlier one.
@@ -22,6 +23,21 @@ pub struct ClientAbilities {
     pub roots: bool,
     /// The extension `io.modelcontextprotocol/tasks`.
     pub tasks: bool,
+}
+
+impl ClientAbilities {
+    /// What `_meta["io.modelcontextprotocol/clientCapabilities"]` says.
+    pub(crate) fn of(capabilities: &ClientCapabilities) -> Self {
+        let elicitation = capabilities.elicitation.as_ref();
+        Self {
+            // Without a mode it is the one that existed first.
+            elicit_form: elicitation.is_some_and(|e| e.form.is_some() || e.url.is_none()),
+            elicit_url: elicitation.is_some_and(|e| e.url.is_some()),
+            sampling: capabilities.sampling.is_some(),
+            roots: capabilities.roots.is_some(),
+            tasks: capabilities.supports_tasks(),
+        }
+    }
 }
 
 /// One thing that a call asks of its caller.

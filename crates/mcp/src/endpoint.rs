@@ -37,17 +37,20 @@ pub struct EndpointOptions {
     pub max_body: usize,
     /// How long a client may keep a list of tools (`ttlMs`, revision 2026-07-28).
     pub list_ttl: Duration,
+    /// How long one `subscriptions/listen` lasts; then the caller comes back with a token that is checked again.
+    pub longest_stream: Duration,
     /// Whether plain calls go around rmcp. Off only to compare the two ways.
     pub fast_calls: bool,
 }
 
 impl Default for EndpointOptions {
-    /// All revisions, 1 MiB, 60 s.
+    /// All revisions, 1 MiB, lists for 60 s, streams for 5 minutes.
     fn default() -> Self {
         Self {
             revisions: Revision::ALL.to_vec(),
             max_body: 1024 * 1024,
             list_ttl: Duration::from_secs(60),
+            longest_stream: Duration::from_secs(300),
             fast_calls: true,
         }
     }
@@ -86,14 +89,21 @@ impl Endpoint {
         }
     }
 
+    /// Ends the open streams, each with its result. Call it when the shutdown begins: a listener that waits for its
+    /// connections would wait for them.
+    pub fn end_streams(&self) {
+        self.shared.stopping.cancel();
+    }
+
     /// Waits until the calls under way have ended, also those whose callers hung up. Call it after the listener stopped.
     pub async fn drain(&self) {
+        self.end_streams();
         self.shared.tracker.close();
         self.shared.tracker.wait().await;
     }
 
     async fn try_serve(&self, mut request: Request<Body>) -> Result<Response<Body>, Fault> {
-        screen::head(&mut request)?;
+        let streams = screen::head(&mut request)?;
         let (mut parts, body) = request.into_parts();
         let cx = match parts.extensions.get::<Arc<CallContext>>() {
             Some(cx) => Arc::clone(cx),
@@ -107,9 +117,13 @@ impl Endpoint {
         let message = screen::message(&body)?;
         let served = &self.shared.options.revisions;
         screen::version(&parts.headers, &message, served).map_err(|f| f.with_id(message.id.clone()))?;
+        screen::stream(&parts.headers, &message, streams.is_some()).map_err(|f| f.with_id(message.id.clone()))?;
+        if let Some(accepted) = streams {
+            parts.extensions.insert(accepted);
+        }
         let id = message.id.clone();
         if self.shared.options.fast_calls
-            && let Some(fast) = fast_call::plain(&parts.headers, message, served)
+            && let Some(fast) = fast_call::plain(&self.shared, &parts.headers, message)
         {
             return fast_call::answer(&self.shared, cx, fast).await;
         }

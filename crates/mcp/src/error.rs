@@ -82,6 +82,12 @@ impl Fault {
         Self::new(StatusCode::BAD_REQUEST, -32602, code, message)
     }
 
+    /// A method that the revision of the request does not have: -32601 with HTTP 200, as older requests expect it.
+    pub(crate) fn unknown_method() -> Self {
+        let message = "Method not found: the revision of this request does not have it.";
+        Self::new(StatusCode::OK, -32601, "unknown_method", message)
+    }
+
     /// Headers contradict each other or the body: -32020.
     pub(crate) fn header_mismatch(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, -32020, "header_mismatch", message)
@@ -106,6 +112,11 @@ impl Fault {
             "internal_error",
             "Interlock failed while handling this request; the operator's log has the details.",
         )
+    }
+
+    /// The stable code.
+    pub(crate) fn code(&self) -> &'static str {
+        self.code
     }
 
     #[must_use]

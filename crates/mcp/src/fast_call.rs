@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use http::{HeaderMap, Response, StatusCode};
-use platform::context::CallReferences;
 use platform::{CallContext, Json};
-use rmcp::model::{ClientCapabilities, NumberOrString};
+use rmcp::model::{ClientCapabilities, ErrorCode, NumberOrString};
 use serde::Deserialize as _;
 use serde_json::Map;
 
+use crate::asking::ClientAbilities;
 use crate::bridge::{REFERENCES_KEY, Shared, references};
 use crate::error::{Fault, raw_json};
 use crate::handler::ToolCall;
@@ -30,7 +30,7 @@ pub(crate) struct FastCall {
 }
 
 /// The call in `message`, if it is a plain one.
-pub(crate) fn plain(headers: &HeaderMap, message: Message<'_>, served: &[Revision]) -> Option<FastCall> {
+pub(crate) fn plain(shared: &Shared, headers: &HeaderMap, message: Message<'_>) -> Option<FastCall> {
     if message.method != "tools/call" {
         return None;
     }
@@ -47,25 +47,39 @@ pub(crate) fn plain(headers: &HeaderMap, message: Message<'_>, served: &[Revisio
         Some(Json::Object(meta)) => meta,
         Some(_) => return None,
     };
-    // `inputResponses`, `requestState`, `task`: not plain.
-    if !params.is_empty() {
+    // `inputResponses`, `requestState`, `task`; a caller that wants progress or logs; arguments that headers repeat: not
+    // plain.
+    if !params.is_empty()
+        || meta.contains_key("progressToken")
+        || shared.extras.logging
+        || shared.handler.header_schema(&name).is_some()
+    {
         return None;
     }
-    let era = era(headers, &meta, &name, served)?;
-    let references: CallReferences = references(meta.get(REFERENCES_KEY)).ok()?;
-    Some(FastCall { id, era, call: ToolCall::plain(name, arguments, references) })
+    let era = era(headers, &meta, &name, &shared.options.revisions)?;
+    let mut call = ToolCall::plain(name, arguments, references(meta.get(REFERENCES_KEY)).ok()?);
+    if era == Era::Modern {
+        let declared = ClientCapabilities::deserialize(meta.get(CAPABILITIES_KEY)?).ok()?;
+        call.abilities = ClientAbilities::of(&declared);
+    }
+    Some(FastCall { id, era, call })
 }
 
 /// Runs it and writes the reply.
 pub(crate) async fn answer(shared: &Shared, cx: Arc<CallContext>, fast: FastCall) -> Result<Response<Body>, Fault> {
     let FastCall { id, era, call } = fast;
+    let abilities = call.abilities;
     let reply = shared.run(era, Arc::clone(&cx), call).await;
-    let body = match outcome(reply, &cx) {
-        Ok(outcome) => outcome.into_bytes(&id, era, &shared.meta_json),
-        Err(error) => error_bytes(&id, &error),
+    let (status, body) = match outcome(reply, &cx, era, abilities) {
+        Ok(replied) => (StatusCode::OK, replied.into_bytes(&id, era, &shared.meta, &shared.meta_json)),
+        // As rmcp does it: the one error of a call that is an HTTP error, too.
+        Err(error) if error.code == ErrorCode::MISSING_REQUIRED_CLIENT_CAPABILITY => {
+            (StatusCode::BAD_REQUEST, error_bytes(&id, &error))
+        }
+        Err(error) => (StatusCode::OK, error_bytes(&id, &error)),
     };
     match body {
-        Ok(body) => Ok(raw_json(StatusCode::OK, body)),
+        Ok(body) => Ok(raw_json(status, body)),
         Err(error) => {
             tracing::error!(%error, "a reply could not be written");
             Err(Fault::unwritable().with_id(Some(id)))
@@ -92,7 +106,7 @@ fn era(headers: &HeaderMap, meta: &Map<String, Json>, name: &str, served: &[Revi
                 && sole(headers, "mcp-method")? == Some("tools/call")
                 && sole(headers, "mcp-name")? == Some(name)
                 && !name.starts_with("=?base64?")
-                && meta.get(CAPABILITIES_KEY).is_some_and(|c| ClientCapabilities::deserialize(c).is_ok());
+                && meta.contains_key(CAPABILITIES_KEY);
             agrees.then_some(Era::Modern)
         }
     }

@@ -12,10 +12,11 @@ use platform::{CallContext, Error, ErrorKind, Json};
 use serde_json::Map;
 
 use crate::asking::{Answers, ClientAbilities, InputRequired};
+use crate::changes::Changes;
 use crate::content::Content;
+use crate::logging::Log;
 use crate::offers::{
-    Completion, CompletionQuestion, Page, Prompt, PromptDescription, ResourceDescription, ResourceRead,
-    ResourceTemplate,
+    Completion, CompletionQuestion, Page, Prompt, PromptDescription, ResourceDescription, ResourceRead, ResourceTemplate,
 };
 use crate::progress::Progress;
 use crate::task::Task;
@@ -56,7 +57,7 @@ pub struct ToolDescription {
     /// What the model reads.
     pub description: String,
     /// JSON Schema 2020-12 of the arguments, `type: object`: the very schema that is enforced, since several clients
-    /// check it before they send. Without `x-mcp-header` annotations: the endpoint does not check `Mcp-Param-*`.
+    /// check it before they send. With `x-mcp-header` annotations only where [`CallHandler::header_schema`] names it.
     pub input_schema: Arc<Map<String, Json>>,
     /// Schema of a success; the endpoint publishes it as [`crate::published_output_schema`].
     pub output_schema: Option<Arc<Map<String, Json>>>,
@@ -79,6 +80,8 @@ pub struct ToolCall {
     pub answers: Answers,
     /// Where to tell how far the call is; goes nowhere when the caller did not ask.
     pub progress: Progress,
+    /// Where to log for the caller; goes nowhere unless [`Extras::logging`] and the caller asked.
+    pub log: Log,
 }
 
 impl ToolCall {
@@ -91,6 +94,7 @@ impl ToolCall {
             abilities: ClientAbilities::default(),
             answers: Answers::default(),
             progress: Progress::default(),
+            log: Log::default(),
         }
     }
 }
@@ -129,6 +133,8 @@ pub enum CallReply {
     InputRequired(InputRequired),
     /// The work goes on; only for callers that declared tasks.
     Task(Box<Task>),
+    /// Only a task could answer, and the caller did not declare tasks: JSON-RPC -32021.
+    NeedsTasks,
     /// Refused or failed, also for invalid arguments: HTTP 200 with `isError` (rule T11).
     Refused(Error),
     /// No such tool for this caller: JSON-RPC -32602.
@@ -150,6 +156,37 @@ pub struct Offers {
     pub tasks: bool,
 }
 
+/// What a server offers for conformance only; nothing of the product does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Extras {
+    /// Log messages to callers. An older caller's level is taken and not remembered, since there is no session.
+    pub logging: bool,
+    /// Tells when a single resource changed ([`crate::Change::Resource`]).
+    pub resource_updates: bool,
+}
+
+/// One `prompts/get`.
+#[derive(Debug, Clone)]
+pub struct PromptCall {
+    /// The requested name; not yet known to exist.
+    pub name: String,
+    /// The arguments, unchecked.
+    pub arguments: BTreeMap<String, String>,
+    /// What the caller declared on this request.
+    pub abilities: ClientAbilities,
+    /// What a repeat after [`PromptReply::InputRequired`] brings.
+    pub answers: Answers,
+}
+
+/// What a prompt answers.
+#[derive(Debug)]
+pub enum PromptReply {
+    /// The prompt.
+    Prompt(Prompt),
+    /// The caller has to answer first.
+    InputRequired(InputRequired),
+}
+
 /// What stands behind an endpoint. One per server instance, shared by all requests. Everything beside tools has a default
 /// that offers nothing.
 #[async_trait]
@@ -160,6 +197,22 @@ pub trait CallHandler: Send + Sync + 'static {
     /// What it offers beside tools. Read once, when the endpoint is built.
     fn offers(&self) -> Offers {
         Offers::default()
+    }
+
+    /// What it offers for conformance. Read once, when the endpoint is built.
+    fn extras(&self) -> Extras {
+        Extras::default()
+    }
+
+    /// Where it tells that a list changed; a server that has it lets callers listen. Read once.
+    fn changes(&self) -> Option<Changes> {
+        None
+    }
+
+    /// The input schema of a tool with `x-mcp-header` annotations: its callers of revision 2026-07-28 repeat those
+    /// arguments in `Mcp-Param-*`, and the endpoint refuses a difference with -32020. Never for a secret.
+    fn header_schema(&self, _tool: &str) -> Option<Arc<Map<String, Json>>> {
+        None
     }
 
     /// The tools that this caller may see, in a deterministic order.
@@ -201,6 +254,11 @@ pub trait CallHandler: Send + Sync + 'static {
         _arguments: BTreeMap<String, String>,
     ) -> Result<Prompt, Error> {
         Err(not_offered("prompt_unknown", "There is no such prompt."))
+    }
+
+    /// A prompt that may ask its caller first; what does not ask is [`CallHandler::get_prompt`].
+    async fn fill_prompt(&self, cx: &Arc<CallContext>, call: PromptCall) -> Result<PromptReply, Error> {
+        self.get_prompt(cx, call.name, call.arguments).await.map(PromptReply::Prompt)
     }
 
     /// Proposes values for an argument.

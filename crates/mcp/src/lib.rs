@@ -13,11 +13,15 @@
 
 pub mod asking;
 mod bridge;
+pub mod changes;
 pub mod content;
 mod endpoint;
 pub mod error;
 mod fast_call;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod handler;
+pub mod logging;
 pub mod offers;
 pub mod progress;
 pub mod refusal;
@@ -26,7 +30,12 @@ mod revision;
 mod screen;
 pub mod task;
 
+pub use changes::{Change, Changes};
 pub use endpoint::{Endpoint, EndpointOptions, LOG_DIRECTIVE, endpoint};
-pub use handler::{CallHandler, CallReply, Offers, ServerDescription, ToolAnnotations, ToolCall, ToolDescription};
+pub use handler::{
+    CallHandler, CallReply, Extras, Offers, PromptCall, PromptReply, ServerDescription, ToolAnnotations, ToolCall,
+    ToolDescription,
+};
 pub use refusal::{published_output_schema, refusal_schema};
 pub use revision::Revision;
+pub use screen::{Malformed, parse_message};

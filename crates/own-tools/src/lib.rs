@@ -1,8 +1,9 @@
-//! The tools of the built-in server `interlock`: who am I, what can I use, why was I refused. They are registered like a
+//! The tools of the built-in server `interlock`: who am I, what can I use and how, why was I refused. They are registered like a
 //! connector's, and reached by the same road.
 //!
 //! `echo` exists for the lab and the bench only: the cheapest call that goes through everything.
 
+mod describe_tool;
 mod echo;
 mod explain_refusal;
 mod search_tools;
@@ -25,7 +26,12 @@ pub struct OwnTools {
 impl OwnTools {
     /// `with_echo`: in the lab and the bench only.
     pub fn new(visibility: Arc<Visibility>, audit: Arc<dyn AuditLog>, clock: SharedClock, with_echo: bool) -> Self {
-        let mut tools = vec![whoami::tool(clock), search_tools::tool(visibility), explain_refusal::tool(audit)];
+        let mut tools = vec![
+            whoami::tool(clock),
+            search_tools::tool(Arc::clone(&visibility)),
+            describe_tool::tool(visibility),
+            explain_refusal::tool(audit),
+        ];
         if with_echo {
             tools.push(echo::tool());
         }
@@ -40,7 +46,7 @@ impl Connector for OwnTools {
     }
 
     fn instructions(&self) -> &'static str {
-        "The platform itself. Call `search_tools` to find tools on all servers, `whoami` to see your groups and how you \
+        "The platform itself. Call `search_tools` to find tools on all servers, `describe_tool` for the arguments of one, `whoami` to see your groups and how you \
          signed in, and `explain_refusal` with the x-request-id or code of a refusal to learn why and what to do next."
     }
 

@@ -38,6 +38,8 @@ struct Found {
 
 #[derive(Serialize, JsonSchema)]
 struct Match {
+    /// Name at the aggregate endpoint `/mcp`: what `describe_tool` and the `call_…` tools take.
+    name: String,
     /// Server instance: connect to `/mcp/<server>`.
     server: String,
     /// Tool name there.
@@ -70,16 +72,19 @@ pub(super) fn tool(visibility: Arc<Visibility>) -> Arc<dyn Tool> {
                     let seen = visible.contains(&(server.facts.name.clone(), spec.name.to_owned()));
                     let score = score(&words, spec);
                     if seen && (words.is_empty() || score > 0) {
-                        scored.push((score, server.facts.name.clone(), tool));
+                        scored.push((score, server, tool));
                     }
                 }
             }
-            scored.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)).then_with(|| a.2.name().cmp(b.2.name())));
+            scored.sort_by(|a, b| {
+                b.0.cmp(&a.0).then_with(|| (&a.1.facts.name, a.2.name()).cmp(&(&b.1.facts.name, b.2.name())))
+            });
             let total = scored.len();
             let tools = scored.into_iter().take(args.limit).map(|(_, server, tool)| {
                 let spec = tool.tool.spec();
                 Match {
-                    server,
+                    name: server.aggregate_name(spec.name),
+                    server: server.facts.name.clone(),
                     tool: spec.name.to_owned(),
                     title: spec.title.to_owned(),
                     description: spec.description.to_owned(),

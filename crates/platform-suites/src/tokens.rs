@@ -67,7 +67,9 @@ pub fn person(subject: &str, groups: &[&str]) -> Principal {
 impl TokenVerifier for StaticTokens {
     async fn verify(&self, token: &str, resource: &Resource) -> Result<Arc<Principal>, TokenRefusal> {
         let known = self.known.get(token).ok_or(TokenRefusal::Signature)?;
-        if known.resources.as_ref().is_some_and(|resources| !resources.contains(resource)) {
+        let wider = resource.wider();
+        let good = |r: &Resource| r == resource || Some(r) == wider.as_ref();
+        if known.resources.as_ref().is_some_and(|resources| !resources.iter().any(good)) {
             return Err(TokenRefusal::Audience);
         }
         Ok(Arc::clone(&known.principal))

@@ -8,6 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use audit_log::{AuditLogFile, AuditOptions};
 use axum::Router;
 use gateway::mcp_door::Endpoints;
+use gateway::{ConnectionLimits, Tls, TlsFiles};
 use issuer::{Issuer, IssuerOptions};
 use own_tools::OwnTools;
 use platform::audit::{AuditEntry, AuditLog, Outcome};
@@ -62,6 +63,12 @@ pub struct Composed {
     pub secrets: Arc<dyn SecretStore>,
     /// Counts refusals; its task has to run.
     pub refusals: Arc<RefusalCounter>,
+    /// Numbers.
+    pub metrics: Arc<Metrics>,
+    /// What a connection may do.
+    pub limits: ConnectionLimits,
+    /// TLS, where it ends here.
+    pub tls: Option<Arc<Tls>>,
     /// The built-in issuer, where the configuration has one.
     pub issuer: Option<Issuer>,
     /// Time of day.
@@ -140,18 +147,23 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let tokens = Arc::new(Verifier::new(entries, base.clone(), Arc::clone(&clock), floors)?);
     let sign_in = sign_in(config, &observer, secrets.as_ref(), &clock).await?;
 
+    let options = options(config, base, address)?;
+    let limits = ConnectionLimits::configured(&config.limits, options.trusted_proxies.clone());
+    let tls = TlsFiles::configured(&config.platform)?
+        .map(|files| Tls::load(files, Arc::clone(&clock), Arc::clone(&metrics)).map(Arc::new))
+        .transpose()?;
     let parts = gateway::Parts {
         pipeline: Arc::clone(&pipeline),
         tokens,
         sign_in: Arc::new(sign_in),
         audit: audit.clone(),
         refusals: Arc::clone(&refusals),
-        metrics,
+        metrics: Arc::clone(&metrics),
         clock: Arc::clone(&clock),
-        options: options(config, base, address)?,
+        options,
     };
     let (router, endpoints) = gateway::router(parts, builtin.as_ref().map(issuer_routes).unwrap_or_default());
-    Ok(Composed { router, endpoints, pipeline, audit, secrets, refusals, issuer: builtin, clock })
+    Ok(Composed { router, endpoints, pipeline, audit, secrets, refusals, metrics, limits, tls, issuer: builtin, clock })
 }
 
 struct CountTargets(Arc<Metrics>);
@@ -375,6 +387,11 @@ fn options(config: &Config, base: BaseUrl, address: SocketAddr) -> Result<gatewa
         trusted_proxies,
         max_body: config.limits.max_body,
         max_concurrent: config.limits.max_concurrent,
+        max_concurrent_per_source: config.limits.max_concurrent_per_source,
+        max_concurrent_per_principal: config.limits.max_concurrent_per_principal,
+        failures_per_source_per_minute: config.limits.failures_per_source_per_minute,
+        body_grace: Duration::from_secs(10),
+        body_bytes_per_s: config.limits.body_bytes_per_s,
         request_timeout: Duration::from_secs(config.limits.request_timeout_s),
         open_metrics: config.telemetry.open_metrics,
         version: crate::VERSION,

@@ -15,7 +15,7 @@ mod production;
 mod running;
 mod serve;
 
-pub use self::production::refusals as production_refusals;
+pub use self::production::{Certificate, certificate, refusals as production_refusals};
 pub use self::serve::serve;
 
 /// Version of the product.

@@ -2,7 +2,8 @@
 
 use platform::config::{Config, TlsMode};
 use platform::policy::Profile;
-use platform::{Error, ErrorKind};
+use gateway::{SOON, TlsFiles};
+use platform::{Error, ErrorKind, Result};
 
 use crate::lab_state;
 
@@ -39,7 +40,9 @@ pub fn refusals(config: &Config) -> Vec<Error> {
     if !loopback && platform.tls == TlsMode::None {
         refuse(
             "plain_http",
-            "Plain HTTP is served on loopback only. Set `platform.tls = \"at-proxy\"` and name the proxies.".to_owned(),
+            "Plain HTTP is served on loopback only. Set `platform.tls = \"own\"` and name certificate and key, or \
+             `platform.tls = \"at-proxy\"` and name the proxies."
+                .to_owned(),
         );
     }
     if platform.tls == TlsMode::AtProxy && platform.trusted_proxies.is_empty() {
@@ -48,8 +51,8 @@ pub fn refusals(config: &Config) -> Vec<Error> {
             "With `platform.tls = \"at-proxy\"` the proxies must be named in `platform.trusted_proxies`.".to_owned(),
         );
     }
-    if platform.tls == TlsMode::AtProxy && platform.url.scheme() != "https" {
-        refuse("public_url_not_https", "Behind a TLS proxy, `platform.url` must begin with https.".to_owned());
+    if platform.tls != TlsMode::None && platform.url.scheme() != "https" {
+        refuse("public_url_not_https", "Where TLS is spoken, `platform.url` must begin with https.".to_owned());
     }
     if config.cluster.replicas > 1 {
         refuse(
@@ -60,7 +63,42 @@ pub fn refusals(config: &Config) -> Vec<Error> {
     if config.issuer.is_empty() {
         refuse("issuer_missing", "No [[issuer]] is configured, so nobody could sign in.".to_owned());
     }
+    refusals.extend(TlsFiles::configured(platform).err());
     refusals
+}
+
+/// What an operator should know of the listener's certificate. Errors: `tls_files_missing`, `tls_files_unusable`.
+pub fn certificate(config: &Config, now: i64) -> Result<Certificate> {
+    let Some(files) = TlsFiles::configured(&config.platform)? else { return Ok(Certificate::None) };
+    let left = files.not_after()?.saturating_sub(now);
+    let days = left.div_euclid(86_400);
+    Ok(match left {
+        ..=0 => Certificate::Expired { days: -days },
+        _ if left < i64::try_from(SOON.as_secs()).unwrap_or(i64::MAX) => Certificate::Soon { days },
+        _ => Certificate::Good { days },
+    })
+}
+
+/// How a certificate stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Certificate {
+    /// TLS does not end here.
+    None,
+    /// Expired so many days ago.
+    Expired {
+        /// Days.
+        days: i64,
+    },
+    /// Expires within two weeks.
+    Soon {
+        /// Days.
+        days: i64,
+    },
+    /// Valid for so many days.
+    Good {
+        /// Days.
+        days: i64,
+    },
 }
 
 #[cfg(test)]
@@ -94,10 +132,23 @@ mod tests {
             ("[platform]\nlisten = \"0.0.0.0:80\"", "plain_http"),
             ("[platform]\nurl = \"https://x.example\"\ntls = \"at-proxy\"", "trusted_proxies_missing"),
             ("[platform]\ntls = \"at-proxy\"\ntrusted_proxies = [\"10.0.0.1\"]", "public_url_not_https"),
+            ("[platform]\nurl = \"https://x.example\"\ntls = \"own\"\ntls_key = \"k\"", "tls_files_missing"),
+            (
+                "[platform]\nurl = \"https://x.example\"\ntls = \"own\"\ntls_key = \"k\"\ntls_certificate = \"c\"\n\
+                 client_certificates = \"required\"",
+                "tls_files_missing",
+            ),
+            (
+                "[platform]\nlisten = \"0.0.0.0:443\"\ntls = \"own\"\ntls_key = \"k\"\ntls_certificate = \"c\"",
+                "public_url_not_https",
+            ),
             ("[cluster]\nreplicas = 2", "embedded_backends_not_shared"),
         ] {
             assert_eq!(codes(&config(toml, folder.path())?), [code], "{toml}");
         }
+        let own = "[platform]\nurl = \"https://x.example\"\nlisten = \"0.0.0.0:443\"\ntls = \"own\"\n\
+                   tls_key = \"k\"\ntls_certificate = \"c\"";
+        assert_eq!(codes(&config(own, folder.path())?), Vec::<String>::new(), "TLS of our own is served anywhere");
         lab_state::mark(folder.path())?;
         assert_eq!(codes(&config("", folder.path())?), ["lab_state_folder"]);
         Ok(())

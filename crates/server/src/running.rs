@@ -26,8 +26,31 @@ pub(crate) async fn run(
         let (refusals, stop) = (Arc::clone(&composed.refusals), stop.clone());
         async move { refusals.run(stop).await }
     });
-    let serving =
-        tokio::spawn(gateway::serve(listener, composed.router.clone(), gateway::Serving { stop: stop.clone(), drain }));
+    let mut hang_up = signal(SignalKind::hangup()).map_err(Error::internal)?;
+    let watching = composed.tls.clone().map(|tls| {
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            let by_signal = async {
+                while hang_up.recv().await.is_some() {
+                    // Told where it is read; the certificates in use stay if the new ones cannot be used.
+                    drop(tls.reload());
+                }
+            };
+            tokio::select! {
+                () = tls.watch(stop) => {}
+                () = by_signal => {}
+            }
+        })
+    });
+    let how = gateway::Serving {
+        stop: stop.clone(),
+        drain,
+        limits: composed.limits.clone(),
+        metrics: Arc::clone(&composed.metrics),
+        refusals: Arc::clone(&composed.refusals),
+        tls: composed.tls.clone(),
+    };
+    let serving = tokio::spawn(gateway::serve(listener, composed.router.clone(), how));
     composed.audit.append(AuditEntry::event(composed.clock.now(), "platform.started", Outcome::Success)).await?;
     let started = ready(&composed).await;
     if started.is_ok() {
@@ -39,6 +62,9 @@ pub(crate) async fn run(
     }
     stop.cancel();
     serving.await.map_err(Error::internal)?;
+    if let Some(watching) = watching {
+        watching.await.map_err(Error::internal)?;
+    }
     let drained = tokio::time::timeout(drain, async {
         composed.endpoints.drain().await;
         composed.pipeline.drain().await;

@@ -11,10 +11,17 @@ use platform::{Error, Json, canonical};
 use serde_json::json;
 
 use crate::connector::Connector;
+use crate::offers;
 use crate::tool::Tool;
 
 /// The reserved argument of write tools (T12).
 pub const REFERENCES_ARGUMENT: &str = "_interlock";
+
+/// The server of the platform's own tools; at the aggregate endpoint they have their plain names.
+pub const OWN_SERVER: &str = "interlock";
+
+/// Longest name of a tool or prompt at the aggregate endpoint.
+const MAX_AGGREGATE_NAME: usize = 64;
 
 /// One server instance to register.
 pub struct Instance {
@@ -45,6 +52,21 @@ impl Server {
     pub fn tool(&self, name: &str) -> Option<&Arc<RegisteredTool>> {
         self.tools().find(|t| t.tool.spec().name == name)
     }
+
+    /// Listed tools and ports, by name.
+    pub fn tools_and_ports(&self) -> impl Iterator<Item = &Arc<RegisteredTool>> {
+        self.tools.iter()
+    }
+
+    /// A listed tool or a port.
+    pub fn tool_or_port(&self, name: &str) -> Option<&Arc<RegisteredTool>> {
+        self.tools.iter().find(|t| t.tool.spec().name == name)
+    }
+
+    /// What one of its tools or prompts is called at the aggregate endpoint: `catalyst_center__list_devices`.
+    pub fn aggregate_name(&self, name: &str) -> String {
+        aggregate_name(&self.facts.name, name)
+    }
 }
 
 /// A registered tool.
@@ -57,6 +79,8 @@ pub struct RegisteredTool {
     pub connector: Arc<dyn Connector>,
     /// The operator's risk class.
     pub risk: Risk,
+    /// The toolsets that it is in.
+    pub toolsets: Vec<&'static str>,
     /// Published input schema, and the enforced one; writes have the reserved argument in it.
     pub published_input: Arc<Json>,
     /// Published output schema of a result.
@@ -87,6 +111,8 @@ impl RegisteredTool {
 #[derive(Default)]
 pub struct Catalogue {
     servers: BTreeMap<String, Server>,
+    /// Listed tools by their name at the aggregate endpoint.
+    aggregate: BTreeMap<String, Arc<RegisteredTool>>,
     revision: String,
 }
 
@@ -107,7 +133,20 @@ impl Catalogue {
             .map(|t| (t.entry(), &t.published_input, &t.published_output))
             .collect();
         let revision = canonical::digest_hex(&described)?;
-        Ok(Self { servers, revision })
+        let mut aggregate = BTreeMap::new();
+        for tool in servers.values().flat_map(Server::tools) {
+            let name = aggregate_name(&tool.server.name, tool.name());
+            if name.len() > MAX_AGGREGATE_NAME {
+                return Err(defect(
+                    &name,
+                    format!("is longer than {MAX_AGGREGATE_NAME}: give the server a shorter name"),
+                ));
+            }
+            if aggregate.insert(name.clone(), Arc::clone(tool)).is_some() {
+                return Err(defect(&name, "two tools have this name at the aggregate endpoint"));
+            }
+        }
+        Ok(Self { servers, aggregate, revision })
     }
 
     /// Changes when anything about any tool changes.
@@ -125,9 +164,14 @@ impl Catalogue {
         self.servers.values()
     }
 
-    /// Every listed tool, by server and name.
+    /// A listed tool by its name at the aggregate endpoint.
+    pub fn by_aggregate_name(&self, name: &str) -> Option<&Arc<RegisteredTool>> {
+        self.aggregate.get(name)
+    }
+
+    /// Every tool, ports too, by server and name.
     pub fn entries(&self) -> Vec<CatalogueEntry> {
-        self.servers().flat_map(|s| s.tools().map(|t| t.entry())).collect()
+        self.servers().flat_map(|s| s.tools.iter().map(|t| t.entry())).collect()
     }
 }
 
@@ -135,17 +179,30 @@ fn defect(what: &str, why: impl std::fmt::Display) -> Error {
     Error::internal(format!("catalogue: {what}: {why}"))
 }
 
+/// The name of a server, a connector or a toolset: `[a-z][a-z0-9-]{0,39}`.
+pub(crate) fn is_label(text: &str) -> bool {
+    text.len() <= 40
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+/// The name of a tool or a prompt: `[a-z0-9_]{1,40}`.
+pub(crate) fn is_tool_name(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 40
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
+fn aggregate_name(server: &str, name: &str) -> String {
+    if server == OWN_SERVER { name.to_owned() } else { format!("{}__{name}", server.replace('-', "_")) }
+}
+
 fn register(instance: Instance, risks: &RiskTable) -> Result<Server, Error> {
-    let label = |s: &str| {
-        !s.is_empty()
-            && s.len() <= 40
-            && s.starts_with(|c: char| c.is_ascii_lowercase())
-            && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-    };
     let connector = instance.connector;
-    if !label(&instance.name) || !label(connector.name()) {
+    if !is_label(&instance.name) || !is_label(connector.name()) {
         return Err(defect(&instance.name, "names are [a-z][a-z0-9-]{0,39}"));
     }
+    offers::check(connector.as_ref()).map_err(|e| defect(&instance.name, e))?;
     let facts =
         ServerFacts { name: instance.name, connector: connector.name().to_owned(), environment: instance.environment };
     let mut seen = BTreeSet::new();
@@ -158,7 +215,14 @@ fn register(instance: Instance, risks: &RiskTable) -> Result<Server, Error> {
         tools.push(Arc::new(registered));
     }
     tools.sort_by_key(|t| t.name());
-    Ok(Server { facts, connector, tools })
+    let server = Server { facts, connector, tools };
+    let reading = server.connector.resources().iter().map(|r| r.tool);
+    for name in reading.chain(server.connector.completions().iter().map(|c| c.tool)) {
+        if server.tool_or_port(name).is_none_or(|tool| tool.risk.is_write()) {
+            return Err(defect(name, "is read as a resource or for a completion, and writes by the operator's table"));
+        }
+    }
+    Ok(server)
 }
 
 fn register_tool(
@@ -168,10 +232,7 @@ fn register_tool(
     risks: &RiskTable,
 ) -> Result<RegisteredTool, Error> {
     let spec = tool.spec();
-    let named = !spec.name.is_empty()
-        && spec.name.len() <= 40
-        && spec.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-    if !named {
+    if !is_tool_name(spec.name) {
         return Err(defect(spec.name, "tool names are [a-z0-9_]{1,40}"));
     }
     let risk = risks.risk(connector.name(), spec.name);
@@ -188,6 +249,7 @@ fn register_tool(
         server: server.clone(),
         connector: Arc::clone(connector),
         risk,
+        toolsets: connector.toolsets().iter().filter(|s| s.tools.contains(&spec.name)).map(|s| s.name).collect(),
         published_input: Arc::new(published),
         published_output: Arc::new(spec.output.clone()),
         input,
@@ -216,7 +278,8 @@ fn compile(schema: &Json) -> Result<Validator, String> {
         .map_err(|e| e.to_string())
 }
 
-fn references_schema() -> Json {
+/// What is published of [`REFERENCES_ARGUMENT`].
+pub fn references_schema() -> Json {
     json!({
         "type": "object",
         "description": "References of this call; leave out unless a refusal or an operator told you to set it.",

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use platform::policy::TargetFacts;
 use platform::{Error, ErrorKind, Secret};
 
+use crate::offers::{CompletionSpec, PromptSpec, ResourceSpec, Toolset};
 use crate::tool::{Tool, ToolCx};
 
 /// What sort of credential a connector uses, and so what a lease promises (T29).
@@ -75,7 +76,7 @@ pub trait Connector: Send + Sync + 'static {
     /// The connector's name, `[a-z0-9-]{1,40}`; the policy's `input.resource`.
     fn name(&self) -> &'static str;
 
-    /// One or two sentences for `server/discover` and `initialize`.
+    /// A few sentences for `server/discover` and `initialize`; at most 1,000 bytes.
     fn instructions(&self) -> &'static str;
 
     /// What its credential is.
@@ -83,6 +84,26 @@ pub trait Connector: Send + Sync + 'static {
 
     /// Its tools, in a fixed order.
     fn tools(&self) -> Vec<Arc<dyn Tool>>;
+
+    /// Named sets of its tools.
+    fn toolsets(&self) -> &'static [Toolset] {
+        &[]
+    }
+
+    /// What its tools can read, as resources.
+    fn resources(&self) -> &'static [ResourceSpec] {
+        &[]
+    }
+
+    /// Prompts for people.
+    fn prompts(&self) -> &'static [PromptSpec] {
+        &[]
+    }
+
+    /// How arguments of its prompts and resources are completed.
+    fn completions(&self) -> &'static [CompletionSpec] {
+        &[]
+    }
 
     /// Facts about a target, from the target system itself (`source: live`), or `target_unknown`
     /// ([`ErrorKind::NotFound`]). The pipeline keeps the answer for 60 seconds.

@@ -2,19 +2,24 @@
 //! one road every call takes: [`pipeline`].
 //!
 //! The runtime never knows which connectors exist; `server` hands them in. Where to go next: [`tool`] and [`connector`]
-//! to write a connector, [`combinators`] for lists, single objects and vendor tasks, `pipeline/mod.rs` to read the road.
+//! to write a connector, [`combinators`] for lists, single objects and vendor tasks, [`offers`] for what goes with tools,
+//! `pipeline/mod.rs` to read the road.
 
 pub mod catalogue;
 pub mod combinators;
 pub mod connector;
 pub mod elevation;
+pub mod offers;
 pub mod pipeline;
+mod reach;
 mod targets;
 pub mod tool;
 pub mod visibility;
 
 pub use catalogue::{Catalogue, Instance};
 pub use connector::{Connector, Lease};
+pub use offers::{CompletionSpec, PromptArgument, PromptSpec, ResourceSpec, Toolset};
 pub use pipeline::{Answer, CallRequest, IntentJournal, Pipeline};
+pub use reach::reaches;
 pub use tool::{FollowUp, SideEffect, TargetArgument, Tool, ToolCx, ToolOutput, ToolSpec};
 pub use visibility::Visibility;

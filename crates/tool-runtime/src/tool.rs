@@ -228,6 +228,43 @@ where
     }
 }
 
+/// A tool whose work may go on after its reply.
+struct FollowingTool<F, A, R> {
+    spec: ToolSpec,
+    function: F,
+    types: std::marker::PhantomData<fn(A) -> R>,
+}
+
+/// Makes a tool of a function that answers with its result and, while the work goes on, with the call that follows it.
+pub fn following<A, R, F, Fut>(spec: ToolSpec, function: F) -> Arc<dyn Tool>
+where
+    A: DeserializeOwned + Send + 'static,
+    R: Serialize + Send + 'static,
+    F: Fn(ToolCx, A) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<(R, Option<FollowUp>), Error>> + Send + 'static,
+{
+    Arc::new(FollowingTool { spec, function, types: std::marker::PhantomData })
+}
+
+#[async_trait]
+impl<F, A, R, Fut> Tool for FollowingTool<F, A, R>
+where
+    A: DeserializeOwned + Send + 'static,
+    R: Serialize + Send + 'static,
+    F: Fn(ToolCx, A) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<(R, Option<FollowUp>), Error>> + Send + 'static,
+{
+    fn spec(&self) -> &ToolSpec {
+        &self.spec
+    }
+
+    async fn call(&self, cx: ToolCx, arguments: Json) -> Result<ToolOutput, Error> {
+        let arguments = parse_arguments(arguments)?;
+        let (result, follow_up) = (self.function)(cx, arguments).await?;
+        Ok(ToolOutput { follow_up, ..ToolOutput::of(&result)? })
+    }
+}
+
 /// Arguments of a tool as its type; what the schema lets through and the type does not is the caller's mistake too.
 pub fn parse_arguments<A: DeserializeOwned>(arguments: Json) -> Result<A, Error> {
     serde_json::from_value(arguments).map_err(|_| {

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use platform::policy::{PolicyEngine, VisibilityInput};
 use platform::principal::PrincipalKind;
+use platform::resource::Resource;
 use platform::{Error, Principal};
 
-use crate::catalogue::{Catalogue, RegisteredTool};
+use crate::catalogue::{Catalogue, RegisteredTool, Server};
+use crate::reach::reaches;
 
 #[derive(PartialEq, Eq, Hash)]
 struct Key {
@@ -75,10 +77,31 @@ impl Visibility {
 
     /// The tools of one server this caller may see, by name; empty for an unknown server.
     pub async fn tools(&self, principal: &Principal, server: &str) -> Result<Vec<Arc<RegisteredTool>>, Error> {
+        self.reachable(principal, &Resource::McpServer(server.to_owned())).await
+    }
+
+    /// The listed tools that this caller may see at the endpoint of `resource`, by server and name.
+    pub async fn reachable(
+        &self,
+        principal: &Principal,
+        resource: &Resource,
+    ) -> Result<Vec<Arc<RegisteredTool>>, Error> {
+        let mut tools = self.reachable_with_ports(principal, resource).await?;
+        tools.retain(|t| t.tool.spec().listed);
+        Ok(tools)
+    }
+
+    /// The same, and the ports behind resources and completions.
+    pub async fn reachable_with_ports(
+        &self,
+        principal: &Principal,
+        resource: &Resource,
+    ) -> Result<Vec<Arc<RegisteredTool>>, Error> {
         let visible = self.visible(principal).await?;
+        let shown = |t: &&Arc<RegisteredTool>| {
+            reaches(resource, t) && visible.contains(&(t.server.name.clone(), t.name().to_owned()))
+        };
         let catalogue = self.catalogue();
-        let Some(server) = catalogue.server(server) else { return Ok(Vec::new()) };
-        let shown = |t: &&Arc<RegisteredTool>| visible.contains(&(t.server.name.clone(), t.name().to_owned()));
-        Ok(server.tools().filter(shown).cloned().collect())
+        Ok(catalogue.servers().flat_map(Server::tools_and_ports).filter(shown).cloned().collect())
     }
 }

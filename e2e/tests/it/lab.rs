@@ -74,6 +74,13 @@ impl Lab {
         i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).unwrap()
     }
 
+    /// Resident memory of the program, bytes.
+    pub(crate) fn resident(&self) -> u64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("the program has ended");
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+    }
+
     /// The state folder.
     pub(crate) fn state(&self) -> PathBuf {
         self.folder.path().join("state")

@@ -20,6 +20,7 @@ fn arguments(tool: &str, device: &str) -> Json {
         "get_deployment" => json!({"deployment_id": nobody}),
         "echo" => json!({"message": "hello"}),
         "search_tools" => json!({"query": "device"}),
+        "describe_tool" => json!({"tool": "whoami"}),
         _ => json!({}),
     }
 }

@@ -78,6 +78,16 @@ fn codes(text: &str) -> Vec<String> {
         let second = text[at + start.len()..].split_once(',').map(|(_, rest)| rest);
         found.extend(second.filter(|_| !other_type).and_then(literal));
     }
+    // The MCP door's own faults: the code is the first argument, and the second where HTTP's status comes first.
+    for (at, start) in text.match_indices("Fault::") {
+        let call = &text[at + start.len()..];
+        let Some((name, arguments)) = call.split_once('(') else { continue };
+        match name {
+            "unreadable" | "invalid_request" | "invalid_params" => found.extend(literal(arguments)),
+            "http" => found.extend(arguments.split_once(',').and_then(|(_, rest)| literal(rest))),
+            _ => {}
+        }
+    }
     for (at, start) in text.match_indices("fn code(&self") {
         let body = body(&text[at + start.len()..]);
         found.extend(body.match_indices('"').filter_map(|(quote, _)| literal(&body[quote..])));
@@ -135,6 +145,13 @@ mod tests {
             TokenError::new(status, "oauth_error");
             Self::new(ErrorKind::InvalidInput, "policy_refused", message);
             Error::new(kind_of(status), "target_refused", message);
+            Fault::unreadable("empty_body", "…");
+            Fault::http(
+                StatusCode::NOT_ACCEPTABLE,
+                "not_acceptable",
+                "…",
+            );
+            Fault::new(status, "from_elsewhere");
             fn code(request: Request) -> &'static str { "handler" }
             Error::new(kind, code, message);
             fn code(&self) -> &'static str { match self { Self::A => "wrong_audience", Self::B { .. } => "token_expired" } }
@@ -145,6 +162,8 @@ mod tests {
             "reference_conflict",
             "policy_refused",
             "target_refused",
+            "empty_body",
+            "not_acceptable",
             "wrong_audience",
             "token_expired",
         ];

@@ -91,7 +91,7 @@ fn shares(by_crate: &BTreeMap<&str, usize>) -> Vec<Finding> {
 }
 
 fn outside_the_product(path: &str) -> bool {
-    ["xtask/", "bench/", "e2e/"].iter().any(|d| path.starts_with(d))
+    ["xtask/", "bench/", "e2e/", "fuzz/"].iter().any(|d| path.starts_with(d))
 }
 
 /// The crate's folder: `crates/platform/src/x.rs` -> `crates/platform`, `xtask/src/x.rs` -> `xtask`.

@@ -12,11 +12,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use tool_runtime::combinators::{Poll, poll_until};
-use tool_runtime::tool::parse_arguments;
+use tool_runtime::tool::{following, parse_arguments};
 use tool_runtime::{FollowUp, SideEffect, Tool, ToolCx, ToolOutput, ToolSpec};
 
 use super::devices::DEVICE;
-use super::single;
 use super::templates::deployable;
 use crate::client::{Api, Enveloped, segment};
 
@@ -131,10 +130,7 @@ impl Tool for Deploy {
         seen.deployment_id = Some(handle.clone());
         let running = matches!(seen.status, Status::InProgress);
         let mut output = ToolOutput::of(&seen)?;
-        output.follow_up = running.then(|| FollowUp {
-            tool: "get_deployment".into(),
-            arguments: json!({"deployment_id": handle, "wait_s": 20}),
-        });
+        output.follow_up = running.then(|| follow_up(&handle));
         Ok(output)
     }
 }
@@ -322,15 +318,30 @@ pub(super) fn get_deployment(api: &Arc<Api>) -> Arc<dyn Tool> {
     )
     .timeout(Duration::from_secs(40))
     .example(json!({"deployment_id": "…", "wait_s": 20}));
-    single(api, spec, |api, cx, args: GetDeployment| async move {
-        let until = (Instant::now() + Duration::from_secs(args.wait_s)).min(cx.deadline);
-        if let Some(task_id) = args.deployment_id.strip_prefix("task:") {
-            let (id, mut seen) = follow(&api, &cx, task_id, until).await?;
-            seen.deployment_id = Some(id.unwrap_or(args.deployment_id));
-            return Ok(seen);
+    let api = Arc::clone(api);
+    following(spec, move |cx, args: GetDeployment| {
+        let api = Arc::clone(&api);
+        async move {
+            let seen = get(&api, &cx, &args).await?;
+            let handle = seen.deployment_id.as_deref().unwrap_or(&args.deployment_id);
+            let follow_up = matches!(seen.status, Status::InProgress).then(|| follow_up(handle));
+            Ok((seen, follow_up))
         }
-        let (Poll::Ready(seen) | Poll::Pending(seen)) =
-            poll_until(until, || status(&api, &cx, &args.deployment_id)).await?;
-        Ok(seen)
     })
+}
+
+async fn get(api: &Api, cx: &ToolCx, args: &GetDeployment) -> Result<Deployment, Error> {
+    let until = (Instant::now() + Duration::from_secs(args.wait_s)).min(cx.deadline);
+    if let Some(task_id) = args.deployment_id.strip_prefix("task:") {
+        let (id, mut seen) = follow(api, cx, task_id, until).await?;
+        seen.deployment_id = Some(id.unwrap_or_else(|| args.deployment_id.clone()));
+        return Ok(seen);
+    }
+    let (Poll::Ready(seen) | Poll::Pending(seen)) = poll_until(until, || status(api, cx, &args.deployment_id)).await?;
+    Ok(seen)
+}
+
+/// The call that tells how a deployment goes on.
+fn follow_up(handle: &str) -> FollowUp {
+    FollowUp { tool: "get_deployment".into(), arguments: json!({"deployment_id": handle, "wait_s": 20}) }
 }

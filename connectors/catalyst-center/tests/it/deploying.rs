@@ -1,12 +1,14 @@
 //! Deployments: what they do to a device, how they are followed, and what is durable before they are (T20).
 #![cfg(test)]
 
+use std::sync::Arc;
+
 use catalyst_center_simulator::Pace;
 use platform::{ErrorKind, Json};
 use serde_json::json;
 use world::{Fault, Reachability};
 
-use crate::lab::{Lab, QUICK};
+use crate::lab::{Lab, NAME, QUICK, call_context};
 use crate::road::Road;
 
 const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
@@ -72,15 +74,23 @@ async fn the_same_again_is_a_success_that_sends_nothing() {
 
 #[tokio::test]
 async fn a_slow_deployment_is_in_progress_with_the_call_that_follows_it_to_its_end() {
-    let lab = Lab::with(Pace { start_ms: 10, least_ms: 5_500, most_ms: 5_501 }, |_| {}).await;
+    let lab = Lab::with(Pace { start_ms: 10, least_ms: 9_000, most_ms: 9_001 }, |_| {}).await;
     let road = Road::over(&lab).await;
     let answer = road.call("deploy_template", vlan(&lab).await, None).await.unwrap();
     assert_eq!(answer.structured["status"], "in_progress");
-    let follow = answer.follow_up.unwrap();
+    let follow = answer.follow_up.clone().unwrap();
     assert_eq!(follow.tool, "get_deployment");
     assert_eq!(follow.arguments["deployment_id"], answer.structured["deployment_id"]);
+    let now = json!({"deployment_id": answer.structured["deployment_id"], "wait_s": 0});
+    let running = road.call(&follow.tool, now, None).await.unwrap();
+    assert_eq!((&running.structured["status"], running.follow_up.as_ref()), (&json!("in_progress"), Some(&follow)));
+    // The same work as a task (T22): what the last answer does not say again is known from the first.
+    let cx = Arc::new(call_context());
+    let task = road.pipeline.begin_task(&cx, NAME, "deploy_template", &answer, &follow).await.unwrap();
     let ended = road.call(&follow.tool, follow.arguments, None).await.unwrap();
-    assert_eq!(ended.structured["status"], "success");
+    assert_eq!((&ended.structured["status"], ended.follow_up), (&json!("success"), None));
+    let ended = road.pipeline.task(&cx, &task.id).await.unwrap().ended.unwrap().unwrap().structured;
+    assert_eq!((&ended["status"], &ended["device_id"]), (&json!("success"), &answer.structured["device_id"]));
 }
 
 #[tokio::test]

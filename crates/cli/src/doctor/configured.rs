@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use platform::Error;
+use platform::clock::SystemClock;
 use platform::config::Config;
+use platform::{Clock as _, Error};
+use server::Certificate;
 use server::offline::{policy, secrets};
 
 use super::{Findings, machine, running, sign_in};
@@ -33,11 +35,28 @@ pub(super) async fn examine(file: &Path, findings: &mut Findings) {
         machine::disk("disk", state, findings);
     }
     machine::private("secrets.master_key_file", &config.secrets.master_key_file, 0o400, findings);
+    certificate(&config, findings);
     let is_running = listen(&config, findings).await;
     issuers(&config, is_running, findings).await;
     policy_activates(&config, findings);
     credentials(&config, findings).await;
     targets(&config, findings).await;
+}
+
+/// The listener's own certificate: usable, and for how long.
+fn certificate(config: &Config, findings: &mut Findings) {
+    let check = "platform.tls_certificate";
+    let fix = "put the new chain and key in place of the files; the running platform reads them within seconds";
+    match server::certificate(config, SystemClock.epoch_seconds()) {
+        Ok(Certificate::None) => {}
+        Ok(Certificate::Good { days }) => findings.ok(check, format!("is valid for {days} days")),
+        Ok(Certificate::Soon { days }) => findings.wrong(check, format!("expires in {days} days"), fix),
+        Ok(Certificate::Expired { days }) => findings.wrong(check, format!("expired {days} days ago"), fix),
+        Err(error) => findings.failed(check, &error.into(), "the sentence names the file"),
+    }
+    if let Some(key) = &config.platform.tls_key {
+        machine::private("platform.tls_key", key, 0o400, findings);
+    }
 }
 
 /// The port is free, or it is we who have it.

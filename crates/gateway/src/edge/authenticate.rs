@@ -47,6 +47,7 @@ pub(crate) async fn authenticate(State(door): State<Door>, mut request: Request,
         Ok(references) => references,
         Err(refusal) => return Problem::from(refusal).into_response(),
     };
+    let turn = door.gateway.principals.take((&principal.issuer, &principal.subject));
     let cx = CallContext {
         request_id: identified.request_id,
         client_request_id: identified.client_request_id,
@@ -61,7 +62,13 @@ pub(crate) async fn authenticate(State(door): State<Door>, mut request: Request,
     request.extensions_mut().insert(Arc::new(cx));
     // The token has done its work; nothing behind this line can pass it on.
     request.headers_mut().remove(header::AUTHORIZATION);
-    next.run(request).await
+    match turn {
+        Ok(_turn) => next.run(request).await,
+        Err(refusal) => {
+            door.gateway.parts.metrics.edge_refused("too_many_at_once");
+            Problem::from(refusal).into_response()
+        }
+    }
 }
 
 async fn recognise(door: &Door, headers: &HeaderMap) -> Result<Arc<Principal>, Refused> {
@@ -145,11 +152,12 @@ fn www_authenticate(door: &Door, error: Option<&str>) -> String {
 }
 
 /// `Interlock-Change` and `Idempotency-Key` (T12). The latter may be quoted, as its draft standard has it.
-fn references(headers: &HeaderMap) -> Result<CallReferences, Error> {
+pub(crate) fn references(headers: &HeaderMap) -> Result<CallReferences, Error> {
     let one = |name: &'static str| -> Result<Option<String>, Error> {
         let mut values = headers.get_all(name).iter();
         let Some(value) = values.next() else { return Ok(None) };
-        let text = value.to_str().ok().filter(|_| values.next().is_none());
+        // `to_str` lets tabs pass.
+        let text = value.to_str().ok().filter(|t| values.next().is_none() && !t.contains('\t'));
         let text = text.map(|t| t.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(t).to_owned());
         text.map(Some).ok_or_else(|| {
             Error::new(

@@ -33,7 +33,7 @@ pub(super) async fn identify(State(gateway): State<Arc<Gateway>>, mut request: R
         request_id: RequestId::mint(),
         client_request_id: printable(headers, &REQUEST_ID),
         trace: TraceContext::from_headers(text(headers, "traceparent"), text(headers, "tracestate")),
-        source: source(&gateway, peer, headers),
+        source: source(peer, headers, |address| gateway.parts.options.trusts(address)),
     };
     let protocol = match request.uri().path() {
         path if path.starts_with("/mcp") => Protocol::Mcp,
@@ -62,12 +62,11 @@ fn printable(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 
 /// The caller's address: the peer, or, behind trusted proxies, the last address in `X-Forwarded-For` that is not one of
 /// them (T2).
-fn source(gateway: &Gateway, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-    let options = &gateway.parts.options;
-    if !options.trusts(peer) {
+pub(crate) fn source(peer: IpAddr, headers: &HeaderMap, trusts: impl Fn(IpAddr) -> bool) -> IpAddr {
+    if !trusts(peer) {
         return peer;
     }
     let forwarded = headers.get_all("x-forwarded-for").iter().filter_map(|v| v.to_str().ok());
     let hops: Vec<IpAddr> = forwarded.flat_map(|v| v.split(',')).filter_map(|hop| hop.trim().parse().ok()).collect();
-    hops.into_iter().rev().find(|hop| !options.trusts(*hop)).unwrap_or(peer)
+    hops.into_iter().rev().find(|hop| !trusts(*hop)).unwrap_or(peer)
 }

@@ -1,11 +1,17 @@
 //! The edge: the layers around every request, outermost first, and [`authenticate`], which a door puts on itself because
 //! the resource (T1) is the door's.
 //!
-//! request id and trace · catch panics · shed load · time limit · body limit · host and origin · (door) authenticate
+//! request id and trace · catch panics · shed load · share of a source · failures · URL · time limit · steady body · body
+//! limit · host and origin · (door) authenticate · share of a principal
+//!
+//! What a connection may do before it is a request is the listener's ([`crate::serve()`]).
 
 mod authenticate;
+mod failures;
 mod identify;
 mod origin;
+mod steady;
+mod turns;
 
 use std::sync::Arc;
 
@@ -18,21 +24,41 @@ use platform::{Error, ErrorKind};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 
-pub(crate) use self::authenticate::{Door, authenticate};
-pub(crate) use self::identify::Identified;
+pub(crate) use self::authenticate::{Door, authenticate, references};
+use self::failures::Failures;
+pub(crate) use self::identify::{Identified, source};
+pub(crate) use self::turns::Turns;
 use crate::Gateway;
 use crate::problem::Problem;
+use crate::serve::{bucket, words};
+
+/// Longest path and query. Arguments of a GET are short, and everything else has a body.
+const MAX_URL: usize = 8_192;
+
+/// What the layers share.
+struct Limits {
+    gateway: Arc<Gateway>,
+    permits: tokio::sync::Semaphore,
+    sources: Turns,
+    failures: Failures,
+}
 
 /// Puts the list around the doors. Read from the bottom: the last layer added is the first that a request meets.
 pub(crate) fn around(gateway: &Arc<Gateway>, doors: Router) -> Router {
     let options = &gateway.parts.options;
-    let permits = Arc::new(tokio::sync::Semaphore::new(options.max_concurrent));
-    let metrics = Arc::clone(&gateway.parts.metrics);
+    let limits = Arc::new(Limits {
+        gateway: Arc::clone(gateway),
+        permits: tokio::sync::Semaphore::new(options.max_concurrent),
+        sources: Turns::new(options.max_concurrent_per_source, "your address"),
+        failures: Failures::new(options.failures_per_source_per_minute),
+    });
     let timeout = options.request_timeout;
+    let (per_second, grace) = (options.body_bytes_per_s, options.body_grace);
     doors
         .layer(from_fn_with_state(Arc::clone(gateway), origin::check))
         .layer(RequestBodyLimitLayer::new(options.max_body))
         .layer(map_response(in_our_words))
+        .layer(from_fn(move |request: Request, next: Next| steady::steady(per_second, grace, request, next)))
         .layer(from_fn(move |request: Request, next: Next| async move {
             tokio::time::timeout(timeout, next.run(request)).await.unwrap_or_else(|_| {
                 Problem::from(Error::new(
@@ -44,8 +70,8 @@ pub(crate) fn around(gateway: &Arc<Gateway>, doors: Router) -> Router {
             })
         }))
         .layer(from_fn(move |request: Request, next: Next| {
-            let (permits, metrics) = (Arc::clone(&permits), Arc::clone(&metrics));
-            async move { shed(permits, metrics, request, next).await }
+            let limits = Arc::clone(&limits);
+            async move { limits.let_in(request, next).await }
         }))
         .layer(CatchPanicLayer::custom(|_panic| Problem::from(Error::internal("a handler panicked")).into_response()))
         .layer(from_fn_with_state(Arc::clone(gateway), identify::identify))
@@ -65,18 +91,38 @@ async fn in_our_words(response: Response) -> Response {
     .into_response()
 }
 
-async fn shed(
-    permits: Arc<tokio::sync::Semaphore>,
-    metrics: Arc<platform::telemetry::Metrics>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let Ok(_permit) = permits.try_acquire() else {
-        metrics.load_shed();
-        let refusal =
-            Error::new(ErrorKind::Unavailable, "overloaded", "Too many requests are under way. Repeat shortly.")
-                .with_retry_after(std::time::Duration::from_secs(1));
-        return Problem::from(refusal).into_response();
-    };
-    next.run(request).await
+impl Limits {
+    /// Room in the process, the share of a source, the length of the URL; and how often its tokens fail.
+    async fn let_in(&self, request: Request, next: Next) -> Response {
+        let parts = &self.gateway.parts;
+        let Ok(_permit) = self.permits.try_acquire() else {
+            parts.metrics.load_shed();
+            let refusal =
+                Error::new(ErrorKind::Unavailable, "overloaded", "Too many requests are under way. Repeat shortly.")
+                    .with_retry_after(std::time::Duration::from_secs(1));
+            return Problem::from(refusal).into_response();
+        };
+        let Some(source) = request.extensions().get::<Identified>().map(|i| i.source) else {
+            return Problem::from(Error::internal("the edge did not identify the request")).into_response();
+        };
+        let refuse = |code: &'static str| {
+            parts.metrics.edge_refused(code);
+            parts.refusals.count(source, code);
+        };
+        let _turn = match self.sources.take(bucket(source)) {
+            Ok(turn) => turn,
+            Err(refusal) => {
+                refuse("too_many_at_once");
+                return Problem::from(refusal).into_response();
+            }
+        };
+        if request.uri().path_and_query().is_some_and(|url| url.as_str().len() > MAX_URL) {
+            refuse("url_too_long");
+            return words::url_too_long().into_response();
+        }
+        self.failures.judge(source, next.run(request).await).unwrap_or_else(|replaced| {
+            parts.metrics.edge_refused("too_many_failures");
+            replaced
+        })
+    }
 }

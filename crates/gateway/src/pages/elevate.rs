@@ -24,6 +24,13 @@ use crate::edge::Identified;
 /// The cookie that binds a sign-in to the browser that began it.
 const COOKIE: &str = "interlock_signin";
 
+/// The binding that a browser brought.
+pub(crate) fn cookie(headers: &HeaderMap) -> Option<String> {
+    let values = headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok());
+    let mut cookies = values.flat_map(Cookie::split_parse).filter_map(std::result::Result::ok);
+    cookies.find(|c| c.name() == COOKIE).map(|c| c.value().to_owned())
+}
+
 pub(super) async fn show(State(gateway): State<Arc<Gateway>>, Path(id): Path<String>) -> Response {
     match gateway.parts.pipeline.elevations().find(&id).await {
         Ok(request) => layout::step_up(&id, &request),
@@ -129,14 +136,8 @@ async fn redeem(
         )
     };
     let pending = callback.state.as_ref().and_then(|state| gateway.sign_ins.0.remove(state)).ok_or_else(expired)?;
-    let browser = headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|v| v.to_str().ok())
-        .flat_map(Cookie::split_parse)
-        .filter_map(std::result::Result::ok)
-        .find(|c| c.name() == COOKIE);
-    let same = browser.is_some_and(|c| bool::from(c.value().as_bytes().ct_eq(pending.browser.as_bytes())));
+    let browser = cookie(headers);
+    let same = browser.is_some_and(|c| bool::from(c.as_bytes().ct_eq(pending.browser.as_bytes())));
     if !same {
         return Err(expired());
     }

@@ -4,7 +4,7 @@
 //! `GET /elevate/{id}` shows what was refused · `GET /elevate/{id}/start` sends to the issuer · `GET /signin/callback`
 //! comes back, verifies, grants.
 
-mod elevate;
+pub(crate) mod elevate;
 pub(crate) mod layout;
 
 use std::sync::Arc;

@@ -28,7 +28,12 @@ pub(super) async fn arguments(request: Request) -> Result<Json, Problem> {
         let error = Error::new(ErrorKind::Malformed, "content_type_unsupported", "Send the body as application/json.");
         return Err(Problem::from(error).with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
     }
-    let read = serde_json::from_slice::<StrictJson>(&bytes);
+    read(&bytes)
+}
+
+/// The arguments in the bytes of a body.
+pub(crate) fn read(bytes: &[u8]) -> Result<Json, Problem> {
+    let read = serde_json::from_slice::<StrictJson>(bytes);
     let StrictJson(value) =
         read.map_err(|e| malformed(format!("The body is not JSON that can be read in one way ({e}).")))?;
     // Serde reads a struct out of a list too: `[]` would pass as a call without arguments.
@@ -49,7 +54,7 @@ fn malformed(message: String) -> Problem {
 
 /// Query values as arguments: whole numbers, numbers and booleans where the schema asks for them, lists where a name is
 /// repeated or the schema asks for one. What does not fit stays text, and the schema says so.
-pub(super) fn from_query(query: &str, schema: Option<&Json>) -> Json {
+pub(crate) fn from_query(query: &str, schema: Option<&Json>) -> Json {
     let mut arguments = Map::new();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         let wanted =

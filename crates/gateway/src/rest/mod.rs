@@ -6,7 +6,7 @@
 //!
 //! Refusals are problem documents (`problem.rs`).
 
-mod body;
+pub(crate) mod body;
 
 use std::sync::Arc;
 

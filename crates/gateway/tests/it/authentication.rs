@@ -70,7 +70,8 @@ async fn t1_a_token_for_another_resource_does_not_cross() {
 async fn t1_every_resource_publishes_its_own_document() {
     let server = Server::start().await;
     let base = format!("http://{}", server.address);
-    for path in ["", "/api/v1", "/pages", "/mcp/lab-1"] {
+    let views = ["/mcp", "/mcp/lab-1", "/mcp/lab-1/readonly", "/mcp/lab-1/x/notes"];
+    for path in ["", "/api/v1", "/pages"].into_iter().chain(views) {
         let reply = server.get(&format!("/.well-known/oauth-protected-resource{path}"), &[]).await;
         assert_eq!(reply.status, 200, "{path}");
         let document = reply.json();
@@ -78,7 +79,7 @@ async fn t1_every_resource_publishes_its_own_document() {
         assert_eq!(document["authorization_servers"], json!([ISSUER]));
         assert_eq!(document["bearer_methods_supported"], json!(["header"]));
     }
-    for path in ["/mcp/nonesuch", "/mcp", "/api", "/mcp/lab-1/x"] {
+    for path in ["/mcp/nonesuch", "/mcp/", "/api", "/mcp/lab-1/x", "/mcp/lab-1/x/nonesuch", "/mcp/lab-1/x/notes/y"] {
         let reply = server.get(&format!("/.well-known/oauth-protected-resource{path}"), &[]).await;
         assert_eq!(reply.problem(), (404, "resource_unknown".into()), "{path}");
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gateway::{Options, Parts, Serving, mcp_door::Endpoints};
+use gateway::{ConnectionLimits, Options, Parts, Serving, mcp_door::Endpoints};
 use platform::audit::AuditLog;
 use platform::audit_refusals::RefusalCounter;
 use platform::clock::AdjustableClock;
@@ -26,7 +26,8 @@ use tokio_util::sync::CancellationToken;
 use tool_runtime::connector::{CredentialKind, target_unknown};
 use tool_runtime::pipeline::Limits;
 use tool_runtime::{
-    Catalogue, Connector, FollowUp, Instance, Pipeline, SideEffect, Tool, ToolCx, ToolOutput, ToolSpec, Visibility,
+    Catalogue, CompletionSpec, Connector, FollowUp, Instance, Pipeline, PromptArgument, PromptSpec, ResourceSpec,
+    SideEffect, Tool, ToolCx, ToolOutput, ToolSpec, Toolset, Visibility,
 };
 
 /// What the slow tool tells a test.
@@ -35,6 +36,18 @@ pub(crate) struct Signals {
     pub(crate) started: Notify,
     pub(crate) go_on: Notify,
 }
+
+/// All of them; `find_words` is a port, and policy hides `hidden_write`.
+const TOOLS: [&str; 8] = [
+    "read_thing",
+    "slow_thing",
+    "start_thing",
+    "fail_thing",
+    "find_words",
+    "add_note",
+    "reload_device",
+    "hidden_write",
+];
 
 struct Target(Arc<Signals>);
 
@@ -47,13 +60,13 @@ fn spec(name: &'static str) -> ToolSpec {
         description: "A tool of the tests.",
         input: json!({"type": "object", "properties": {
             "text": {"type": "string"}, "count": {"type": "integer"}, "deep": {"type": "boolean"},
-            "tags": {"type": "array", "items": {"type": "string"}}, "kind": {}}}),
+            "tags": {"type": "array", "items": {"type": "string"}}, "kind": {}, "wait_s": {"type": "integer"}}}),
         output: json!({"type": "object", "properties": {"said": {"type": "object"}}, "required": ["said"]}),
         effect: SideEffect::Idempotent,
         targets: &[],
         cache_for: None,
         timeout: Duration::from_secs(30),
-        listed: true,
+        listed: name != "find_words",
         example: None,
     }
 }
@@ -74,6 +87,11 @@ impl Tool for Scripted {
             "start_thing" => {
                 let arguments = json!({"text": "a b&c", "count": 3});
                 follow_up = Some(FollowUp { tool: "read_thing".into(), arguments });
+            }
+            "find_words" => {
+                let row = |n: usize| json!({"word": format!("word-{n:03}"), "n": n});
+                let rows: Vec<Json> = (0..150).map(row).chain([json!({"word": "other", "n": "x"})]).collect();
+                return Ok(ToolOutput { structured: json!({"said": {"rows": rows}}), follow_up: None });
             }
             "fail_thing" => {
                 let kind = serde_json::from_value(arguments["kind"].clone()).map_err(Error::internal)?;
@@ -105,9 +123,68 @@ impl Connector for Target {
     }
 
     fn tools(&self) -> Vec<Arc<dyn Tool>> {
-        ["read_thing", "slow_thing", "start_thing", "fail_thing", "add_note", "reload_device", "hidden_write"]
-            .map(|name| Arc::new(Scripted(spec(name), Arc::clone(&self.0))) as Arc<dyn Tool>)
-            .into()
+        TOOLS.map(|name| Arc::new(Scripted(spec(name), Arc::clone(&self.0))) as Arc<dyn Tool>).into()
+    }
+
+    fn toolsets(&self) -> &'static [Toolset] {
+        &[
+            Toolset { name: "notes", title: "Notes", tools: &["add_note", "read_thing"] },
+            Toolset { name: "starting", title: "Starting", tools: &["start_thing", "hidden_write"] },
+        ]
+    }
+
+    fn resources(&self) -> &'static [ResourceSpec] {
+        const THING: ResourceSpec = ResourceSpec {
+            path: "thing",
+            name: "thing",
+            title: "The thing",
+            description: "The thing as it is.",
+            mime_type: "application/json",
+            tool: "read_thing",
+            text: None,
+            completions: &[],
+        };
+        &[
+            THING,
+            ResourceSpec {
+                path: "texts/{text}",
+                name: "text",
+                mime_type: "text/plain",
+                text: Some("/said/text"),
+                completions: &[("text", "word")],
+                ..THING
+            },
+            ResourceSpec { path: "broken", name: "broken", tool: "fail_thing", ..THING },
+            ResourceSpec { path: "words", name: "words", tool: "find_words", ..THING },
+        ]
+    }
+
+    fn prompts(&self) -> &'static [PromptSpec] {
+        const EXPLAIN: PromptSpec = PromptSpec {
+            name: "explain_thing",
+            title: "Explain a thing",
+            description: "Explains a thing.",
+            arguments: &[
+                PromptArgument { name: "text", description: "Which.", required: true, completion: Some("word") },
+                PromptArgument { name: "mood", description: "How.", required: false, completion: None },
+            ],
+            text: "Call {tool:read_thing} with {text}.\nBe {mood}.\nStop.",
+            links: &["texts/{text}"],
+        };
+        const HIDDEN: PromptSpec =
+            PromptSpec { name: "never_seen", text: "Call {tool:hidden_write}.", arguments: &[], links: &[], ..EXPLAIN };
+        &[EXPLAIN, HIDDEN]
+    }
+
+    fn completions(&self) -> &'static [CompletionSpec] {
+        &[CompletionSpec {
+            name: "word",
+            tool: "find_words",
+            arguments: |_| json!({}),
+            rows: "/said/rows",
+            value: "word",
+            compared: &["word"],
+        }]
     }
 
     async fn look_up(&self, _: &ToolCx, kind: &str, id: &str) -> Result<TargetFacts, Error> {
@@ -138,6 +215,7 @@ impl SignIn for FakeSignIn {
 
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) audit: Arc<MemoryAudit>,
     pub(crate) refusals: Arc<RefusalCounter>,
     pub(crate) signals: Arc<Signals>,
@@ -168,17 +246,21 @@ fn policy() -> StaticPolicy {
 }
 
 fn risks() -> RiskTable {
-    let read = ["read_thing", "slow_thing", "start_thing", "fail_thing"].map(|t| ("lab-target", t, Risk::Read));
+    let read =
+        ["read_thing", "slow_thing", "start_thing", "fail_thing", "find_words"].map(|t| ("lab-target", t, Risk::Read));
     let record = ["add_note", "hidden_write"].map(|t| ("lab-target", t, Risk::Record));
     RiskTable::from_rows(read.into_iter().chain(record))
 }
 
-/// `alice` is let in everywhere, `rest-only` at REST, `robot` without more ado.
+/// `alice` and `mallory` are let in everywhere, the others where their names say.
 fn tokens() -> StaticTokens {
     StaticTokens::default()
         .with("alice", person("alice", &["netops"]))
         .with("mallory", person("mallory", &["netops"]))
         .with_at("rest-only", person("alice", &["netops"]), &[Resource::Rest])
+        .with_at("lab-1-only", person("alice", &["netops"]), &[Resource::McpServer("lab-1".into())])
+        .with_at("lab-1-reads", person("alice", &["netops"]), &[Resource::McpReadonly("lab-1".into())])
+        .with_at("all-servers", person("alice", &["netops"]), &[Resource::Mcp])
 }
 
 impl Server {
@@ -187,6 +269,21 @@ impl Server {
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut Options), limits: Limits) -> Self {
+        Self::serving(1, change, limits, |_| {}).await
+    }
+
+    /// With the instances `lab-1`, `lab-2`, … of the one connector.
+    pub(crate) async fn with_instances(count: usize, change: impl FnOnce(&mut Options), limits: Limits) -> Self {
+        Self::serving(count, change, limits, |_| {}).await
+    }
+
+    /// With that many instances, and a listener of its own.
+    pub(crate) async fn serving(
+        count: usize,
+        change: impl FnOnce(&mut Options),
+        limits: Limits,
+        how: impl FnOnce(&mut Serving),
+    ) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let base = BaseUrl::new(&url::Url::parse(&format!("http://{address}")).unwrap());
@@ -200,8 +297,11 @@ impl Server {
         let policy = Arc::new(policy());
         let visibility = Arc::new(Visibility::new(Arc::clone(&policy) as _));
         let connector: Arc<dyn Connector> = Arc::new(Target(Arc::clone(&signals)));
-        let instance = Instance { name: "lab-1".into(), environment: "test".into(), connector };
-        visibility.publish(Catalogue::build(vec![instance], &risks()).unwrap());
+        let instance = |n| {
+            let connector = Arc::clone(&connector);
+            Instance { name: format!("lab-{n}"), environment: "test".into(), connector }
+        };
+        visibility.publish(Catalogue::build((1..=count).map(instance).collect(), &risks()).unwrap());
         let pipeline = Pipeline::new(tool_runtime::pipeline::Parts {
             visibility,
             policy,
@@ -222,6 +322,11 @@ impl Server {
             trusted_proxies: Vec::new(),
             max_body: 4_096,
             max_concurrent: 64,
+            max_concurrent_per_source: 64,
+            max_concurrent_per_principal: 64,
+            failures_per_source_per_minute: 1_000,
+            body_grace: Duration::from_secs(10),
+            body_bytes_per_s: 1_024,
             request_timeout: Duration::from_secs(60),
             open_metrics: false,
             version: "1.2.3",
@@ -233,15 +338,23 @@ impl Server {
             sign_in: Arc::new(FakeSignIn(Arc::clone(&clock))),
             audit: log,
             refusals: Arc::clone(&refusals),
-            metrics,
+            metrics: Arc::clone(&metrics),
             clock: shared_clock,
             options,
         };
         let (router, endpoints) = gateway::router(parts, axum::Router::new());
         let stop = CancellationToken::new();
-        let how = Serving { stop: stop.clone(), drain: Duration::from_secs(60) };
-        let serving = tokio::spawn(gateway::serve(listener, router, how));
-        Self { address, audit, refusals, signals, clock, stop, serving, endpoints }
+        let mut serving = Serving {
+            stop: stop.clone(),
+            drain: Duration::from_secs(60),
+            limits: ConnectionLimits::default(),
+            metrics: Arc::clone(&metrics),
+            refusals: Arc::clone(&refusals),
+            tls: None,
+        };
+        how(&mut serving);
+        let serving = tokio::spawn(gateway::serve(listener, router, serving));
+        Self { address, metrics, audit, refusals, signals, clock, stop, serving, endpoints }
     }
 
     /// Sends a request head and a body, each header as it is given, and reads the reply.
@@ -299,6 +412,11 @@ impl Server {
     }
 }
 
+/// A bound for a failing test only; a passing one never waits.
+pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), what).await.expect("it never happened")
+}
+
 pub(crate) const ALICE: &str = "authorization: Bearer alice";
 
 pub(crate) fn tool_path(tool: &str) -> String {
@@ -314,7 +432,7 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    fn parse(bytes: &[u8]) -> Self {
+    pub(crate) fn parse(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes);
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no reply: {text:?}"));
         let mut lines = head.lines();

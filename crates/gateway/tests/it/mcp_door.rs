@@ -6,11 +6,28 @@ use serde_json::json;
 use crate::fixture::{ALICE, Server};
 
 async fn rpc(server: &Server, token: &str, method: &str, params: Json) -> Json {
+    rpc_at(server, "/mcp/lab-1", token, method, params).await
+}
+
+/// One request of 2025-11-25 at an endpoint.
+pub(crate) async fn rpc_at(server: &Server, path: &str, token: &str, method: &str, params: Json) -> Json {
     let body = json!({"jsonrpc": "2.0", "id": 7, "method": method, "params": params});
     let headers = [token, "accept: application/json, text/event-stream", "mcp-protocol-version: 2025-11-25"];
-    let reply = server.post("/mcp/lab-1", &headers, &body).await;
+    let reply = server.post(path, &headers, &body).await;
     assert_eq!(reply.status, 200, "{reply:?}");
     reply.json()
+}
+
+/// A call of a tool at an endpoint, as alice.
+pub(crate) async fn call_at(server: &Server, path: &str, tool: &str, arguments: Json) -> Json {
+    rpc_at(server, path, ALICE, "tools/call", json!({"name": tool, "arguments": arguments})).await
+}
+
+/// The names that an endpoint lists to alice, in its order.
+pub(crate) async fn names_at(server: &Server, path: &str) -> Vec<String> {
+    let reply = rpc_at(server, path, ALICE, "tools/list", json!({})).await;
+    let tools = reply["result"]["tools"].as_array().unwrap_or_else(|| panic!("{reply}"));
+    tools.iter().map(|t| t["name"].as_str().unwrap().to_owned()).collect()
 }
 
 #[tokio::test]

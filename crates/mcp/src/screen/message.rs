@@ -51,6 +51,15 @@ pub(crate) fn message(body: &[u8]) -> Result<Message<'_>, Fault> {
     raw.check()
 }
 
+/// Why a body is no message: the stable code of the refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Malformed(pub &'static str);
+
+/// Reads one message as the endpoint does and says its method; for those who try the reading with all kinds of input.
+pub fn parse_message(body: &[u8]) -> Result<String, Malformed> {
+    message(body).map(|read| read.method.into_owned()).map_err(|fault| Malformed(fault.code()))
+}
+
 fn unreadable(error: &serde_json::Error, object: bool) -> Fault {
     // The library's own text may quote input, so only the position is passed on.
     let at = format!("line {} column {}", error.line(), error.column());
@@ -141,23 +150,39 @@ impl<'a> Raw<'a> {
     }
 }
 
-/// The types of the members that a call needs. rmcp would take such a call for an
+/// The types of the members that a method needs. rmcp would take such a request for an
 /// unknown method, and read over a cursor of the wrong type.
 fn wrong_shape(message: &Message<'_>) -> Option<Fault> {
     if message.params.get("_meta").is_some_and(|m| !m.is_object()) {
         return Some(Fault::invalid_params("invalid_params", "`params._meta` is an object."));
     }
-    if message.method == "tools/list" && message.params.get("cursor").is_some_and(|c| !c.is_string() && !c.is_null()) {
-        return Some(Fault::invalid_params("invalid_params", "`params.cursor` is a string."));
+    let wrong = |what| Some(Fault::invalid_params("invalid_params", what));
+    let member = |name: &str| message.params.get(name).filter(|v| !v.is_null());
+    let text = |name: &str| message.params.get(name).is_some_and(Json::is_string);
+    match message.method.as_ref() {
+        "tools/list" | "resources/list" | "resources/templates/list" | "prompts/list" => {
+            if member("cursor").is_some_and(|c| !c.is_string()) {
+                return wrong("`params.cursor` is a string.");
+            }
+        }
+        "tools/call" if !text("name") => return wrong("`params.name` is the name of a tool."),
+        "prompts/get" if !text("name") => return wrong("`params.name` is the name of a prompt."),
+        "resources/read" if !text("uri") => return wrong("`params.uri` is the address of a resource."),
+        "tasks/get" | "tasks/update" | "tasks/cancel" if !text("taskId") => {
+            return wrong("`params.taskId` is the id of a task.");
+        }
+        _ => {}
     }
-    if message.method != "tools/call" {
-        return None;
-    }
-    if !message.params.get("name").is_some_and(Json::is_string) {
-        return Some(Fault::invalid_params("invalid_params", "`params.name` is the name of a tool."));
-    }
-    if message.params.get("arguments").is_some_and(|a| !a.is_object() && !a.is_null()) {
-        return Some(Fault::invalid_params("invalid_params", "`params.arguments` is an object."));
+    if matches!(message.method.as_ref(), "tools/call" | "prompts/get" | "resources/read" | "tasks/update") {
+        if member("arguments").is_some_and(|a| !a.is_object()) {
+            return wrong("`params.arguments` is an object.");
+        }
+        if member("inputResponses").is_some_and(|a| !a.is_object()) {
+            return wrong("`params.inputResponses` is an object.");
+        }
+        if member("requestState").is_some_and(|a| !a.is_string()) {
+            return wrong("`params.requestState` is a string.");
+        }
     }
     None
 }

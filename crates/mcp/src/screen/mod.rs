@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 
 pub(crate) use self::message::{Message, message};
+pub use self::message::{Malformed, parse_message};
 use crate::error::Fault;
 use crate::revision::Revision;
 
@@ -20,8 +21,12 @@ pub(crate) const VERSION_HEADER: &str = "mcp-protocol-version";
 pub(crate) const VERSION_KEY: &str = "io.modelcontextprotocol/protocolVersion";
 pub(crate) const CAPABILITIES_KEY: &str = "io.modelcontextprotocol/clientCapabilities";
 
+/// The caller takes `text/event-stream`: it may be told something before the answer.
+#[derive(Clone, Copy)]
+pub(crate) struct AcceptsStream;
+
 /// The method and the media types; normalises `Accept`, since rmcp wants both types spelled out and people send `*/*`.
-pub(crate) fn head(request: &mut Request<Body>) -> Result<(), Fault> {
+pub(crate) fn head(request: &mut Request<Body>) -> Result<Option<AcceptsStream>, Fault> {
     if request.method() != Method::POST {
         return Err(Fault::http(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -37,15 +42,16 @@ pub(crate) fn head(request: &mut Request<Body>) -> Result<(), Fault> {
             "Send the message with `Content-Type: application/json`.",
         ));
     }
-    if !accepts_json(headers) {
+    if !accepts(headers, "application", "json") {
         return Err(Fault::http(
             StatusCode::NOT_ACCEPTABLE,
             "not_acceptable",
             "Send `Accept: application/json, text/event-stream`.",
         ));
     }
+    let streams = accepts(headers, "text", "event-stream").then_some(AcceptsStream);
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
-    Ok(())
+    Ok(streams)
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -55,7 +61,8 @@ fn is_json(headers: &HeaderMap) -> bool {
     text.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }
 
-fn accepts_json(headers: &HeaderMap) -> bool {
+/// RFC 9110 section 12.5.1, as far as a caller that wants one of two types needs it.
+fn accepts(headers: &HeaderMap, kind: &str, subtype: &str) -> bool {
     let mut ranges =
         headers.get_all(header::ACCEPT).iter().flat_map(|v| v.to_str().unwrap_or("").split(',')).peekable();
     if ranges.peek().is_none() {
@@ -63,12 +70,16 @@ fn accepts_json(headers: &HeaderMap) -> bool {
     }
     ranges.any(|range| {
         let mut parts = range.split(';').map(str::trim);
-        let essence = parts.next().unwrap_or("");
+        let (k, s) = parts.next().and_then(|essence| essence.split_once('/')).unwrap_or_default();
         let excluded = parts.any(|p| {
             let Some(weight) = p.strip_prefix("q=").or_else(|| p.strip_prefix("Q=")) else { return false };
             weight.parse::<f32>().is_ok_and(|q| q <= 0.0)
         });
-        let fits = ["application/json", "application/*", "*/*"].iter().any(|t| essence.eq_ignore_ascii_case(t));
+        let fits = match (k, s) {
+            ("*", "*") => true,
+            (k, "*") => k.eq_ignore_ascii_case(kind),
+            (k, s) => k.eq_ignore_ascii_case(kind) && s.eq_ignore_ascii_case(subtype),
+        };
         fits && !excluded
     })
 }
@@ -147,6 +158,27 @@ pub(crate) fn version(headers: &HeaderMap, message: &Message<'_>, served: &[Revi
         return Ok(());
     }
     Err(old_style(header, served))
+}
+
+/// What rmcp would judge too late: methods of 2026-07-28 that an older request does not know, and a stream for a caller
+/// that does not take one.
+pub(crate) fn stream(headers: &HeaderMap, message: &Message<'_>, accepted: bool) -> Result<(), Fault> {
+    let newer = matches!(
+        message.method.as_ref(),
+        "tasks/get" | "tasks/update" | "tasks/cancel" | "subscriptions/listen"
+    );
+    let version = headers.get(VERSION_HEADER).and_then(|v| v.to_str().ok()).and_then(Revision::parse);
+    if newer && message.meta(VERSION_KEY).is_none() && version.is_none_or(Revision::is_legacy) {
+        return Err(Fault::unknown_method());
+    }
+    if message.method == "subscriptions/listen" && !accepted {
+        return Err(Fault::http(
+            StatusCode::NOT_ACCEPTABLE,
+            "not_acceptable",
+            "This method answers with a stream; send `Accept: application/json, text/event-stream`.",
+        ));
+    }
+    Ok(())
 }
 
 fn old_style(version: &str, served: &[Revision]) -> Fault {

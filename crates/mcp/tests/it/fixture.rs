@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use mcp::{
-    CallHandler, CallReply, Endpoint, EndpointOptions, ServerDescription, ToolAnnotations, ToolCall, ToolDescription,
+    CallHandler, CallReply, Endpoint, EndpointOptions, Extras, ServerDescription, ToolAnnotations, ToolCall, ToolDescription,
 };
 use platform::context::{CallReferences, Protocol, RequestId, TraceContext};
 use platform::principal::{PrincipalKind, TokenFacts};
@@ -16,6 +16,8 @@ use platform::resource::Resource;
 use platform::{CallContext, Error, ErrorKind, Json, Principal};
 use serde_json::{Map, json};
 use tokio::sync::Notify;
+
+use crate::offering::Everything;
 
 /// What the slow tool tells a test.
 #[derive(Default)]
@@ -40,7 +42,7 @@ impl Drop for SignalDrop {
     }
 }
 
-fn object(value: Json) -> Arc<Map<String, Json>> {
+pub(crate) fn object(value: Json) -> Arc<Map<String, Json>> {
     Arc::new(value.as_object().cloned().unwrap())
 }
 
@@ -150,6 +152,8 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) endpoint: Endpoint,
     pub(crate) signals: Arc<Signals>,
+    /// The handler of `Server::everything`.
+    pub(crate) everything: Arc<Everything>,
     client: reqwest::Client,
 }
 
@@ -159,6 +163,7 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) content_type: String,
     pub(crate) allow: Option<String>,
+    pub(crate) buffering: Option<String>,
     pub(crate) text: String,
 }
 
@@ -170,6 +175,16 @@ impl Reply {
     pub(crate) fn result(&self) -> Json {
         assert_eq!(self.status, 200, "{self:?}");
         self.json().get("result").cloned().unwrap_or_else(|| panic!("no result: {self:?}"))
+    }
+
+    /// The messages of a stream; of a plain answer, that one.
+    pub(crate) fn messages(&self) -> Vec<Json> {
+        assert_eq!(self.status, 200, "{self:?}");
+        if self.content_type.starts_with("application/json") {
+            return vec![self.json()];
+        }
+        let data = self.text.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim);
+        data.filter(|d| !d.is_empty()).map(|d| serde_json::from_str(d).unwrap()).collect()
     }
 
     /// (HTTP status, JSON-RPC code, our code).
@@ -199,6 +214,21 @@ impl Server {
     pub(crate) async fn start_as(subject: &str, options: EndpointOptions) -> Self {
         let signals = Arc::new(Signals::default());
         let endpoint = mcp::endpoint(Arc::new(Tools(Arc::clone(&signals))), options);
+        Self::serve(subject, endpoint, signals, Arc::default()).await
+    }
+
+    /// A server that offers everything but the extras.
+    pub(crate) async fn everything(options: EndpointOptions) -> Self {
+        Self::everything_with(Extras::default(), options).await
+    }
+
+    pub(crate) async fn everything_with(extras: Extras, options: EndpointOptions) -> Self {
+        let everything = Arc::new(Everything { extras, ..Everything::default() });
+        let endpoint = mcp::endpoint(Arc::clone(&everything) as Arc<dyn CallHandler>, options);
+        Self::serve("alice", endpoint, Arc::default(), everything).await
+    }
+
+    async fn serve(subject: &str, endpoint: Endpoint, signals: Arc<Signals>, everything: Arc<Everything>) -> Self {
         let cx = context(subject);
         let edge = from_fn(move |mut request: Request, next: Next| {
             request.extensions_mut().insert(cx.clone());
@@ -212,7 +242,7 @@ impl Server {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, app).await });
-        Self { address, endpoint, signals, client: client() }
+        Self { address, endpoint, signals, everything, client: client() }
     }
 
     pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Reply {
@@ -223,9 +253,18 @@ impl Server {
         }
         let response = request.send().await.unwrap();
         let header = |name: &str| response.headers().get(name).map(|v| v.to_str().unwrap().to_owned());
-        let (status, content_type, allow) =
-            (response.status().as_u16(), header("content-type").unwrap_or_default(), header("allow"));
-        Reply { status, content_type, allow, text: response.text().await.unwrap() }
+        let (status, content_type) = (response.status().as_u16(), header("content-type").unwrap_or_default());
+        let (allow, buffering) = (header("allow"), header("x-accel-buffering"));
+        Reply { status, content_type, allow, buffering, text: response.text().await.unwrap() }
+    }
+
+    /// Opens a stream of changes, read message by message.
+    pub(crate) async fn listen(&self, wanted: &Json) -> Stream {
+        let body = modern("subscriptions/listen", json!({"notifications": wanted}));
+        let request = self.client.post(format!("http://{}/mcp", self.address)).body(body.to_string());
+        let headers = [JSON, ACCEPT, ("mcp-protocol-version", "2026-07-28"), ("mcp-method", "subscriptions/listen")];
+        let request = headers.into_iter().fold(request, |r, (name, value)| r.header(name, value));
+        Stream { response: request.send().await.unwrap(), read: String::new() }
     }
 
     pub(crate) async fn post(&self, headers: &[(&str, &str)], body: &Json) -> Reply {
@@ -242,12 +281,37 @@ impl Server {
     /// A call of revision 2026-07-28, with the headers that its body asks for.
     pub(crate) async fn modern(&self, body: &Json) -> Reply {
         let method = body["method"].as_str().unwrap().to_owned();
-        let name = body["params"]["name"].as_str().unwrap_or_default().to_owned();
+        let named = ["name", "uri", "taskId"].into_iter().find_map(|key| body["params"][key].as_str());
+        let name = named.unwrap_or_default().to_owned();
         let mut headers = vec![("mcp-protocol-version", "2026-07-28"), ("mcp-method", method.as_str())];
         if !name.is_empty() {
             headers.push(("mcp-name", name.as_str()));
         }
         self.post(&headers, body).await
+    }
+}
+
+/// An open stream of changes.
+pub(crate) struct Stream {
+    response: reqwest::Response,
+    read: String,
+}
+
+impl Stream {
+    /// The next message; `None` when the stream has ended.
+    pub(crate) async fn next(&mut self) -> Option<Json> {
+        loop {
+            while let Some((line, rest)) = self.read.split_once('\n') {
+                let (line, rest) = (line.trim_end().to_owned(), rest.to_owned());
+                self.read = rest;
+                let data = line.strip_prefix("data:").map(str::trim).filter(|d| !d.is_empty());
+                if let Some(data) = data {
+                    return Some(serde_json::from_str(data).unwrap());
+                }
+            }
+            let more = self.response.chunk().await.unwrap()?;
+            self.read.push_str(std::str::from_utf8(&more).unwrap());
+        }
     }
 }
 
@@ -264,4 +328,11 @@ pub(crate) fn modern(method: &str, mut params: Json) -> Json {
     params["_meta"]["io.modelcontextprotocol/protocolVersion"] = "2026-07-28".into();
     params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({});
     request(method, params)
+}
+
+/// The same, with these capabilities declared.
+pub(crate) fn declaring(method: &str, params: Json, abilities: &Json) -> Json {
+    let mut body = modern(method, params);
+    body["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"] = abilities.clone();
+    body
 }

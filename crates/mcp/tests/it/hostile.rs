@@ -16,6 +16,7 @@ fn table() -> Vec<(&'static str, Vec<u8>, i64, &'static str)> {
             r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"echo","arguments":{{"a":{inner}}}}}}}"#
         )
     };
+    let rpc = |method: &str, params: serde_json::Value| request(method, params).to_string().into_bytes();
     vec![
         ("empty", vec![], -32700, "empty_body"),
         ("blank", text(" \r\n\t"), -32700, "empty_body"),
@@ -90,6 +91,34 @@ fn table() -> Vec<(&'static str, Vec<u8>, i64, &'static str)> {
         (
             "meta as text",
             text(r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","_meta":"x"}}"#),
+            -32602,
+            "invalid_params",
+        ),
+        ("a list with a cursor of the wrong type", rpc("tools/list", json!({"cursor": 5})), -32602, "invalid_params"),
+        ("resources, the same", rpc("resources/list", json!({"cursor": {}})), -32602, "invalid_params"),
+        ("templates, the same", rpc("resources/templates/list", json!({"cursor": []})), -32602, "invalid_params"),
+        ("prompts, the same", rpc("prompts/list", json!({"cursor": false})), -32602, "invalid_params"),
+        ("a resource without an address", rpc("resources/read", json!({})), -32602, "invalid_params"),
+        ("a resource by number", rpc("resources/read", json!({"uri": 5})), -32602, "invalid_params"),
+        ("a prompt without a name", rpc("prompts/get", json!({"arguments": {}})), -32602, "invalid_params"),
+        ("a prompt with a list", rpc("prompts/get", json!({"name": "a", "arguments": []})), -32602, "invalid_params"),
+        ("a task without an id", rpc("tasks/get", json!({})), -32602, "invalid_params"),
+        ("a task by number", rpc("tasks/cancel", json!({"taskId": 1})), -32602, "invalid_params"),
+        (
+            "answers in a list",
+            rpc("tasks/update", json!({"taskId": "a", "inputResponses": []})),
+            -32602,
+            "invalid_params",
+        ),
+        (
+            "answers to a call in a text",
+            rpc("tools/call", json!({"name": "a", "inputResponses": "x"})),
+            -32602,
+            "invalid_params",
+        ),
+        (
+            "a state that is no text",
+            rpc("tools/call", json!({"name": "a", "requestState": {"a": 1}})),
             -32602,
             "invalid_params",
         ),
@@ -270,4 +299,67 @@ async fn twenty_mixed_requests_at_once_each_get_their_own_answer() {
         }
     };
     futures_util::future::join_all((0..20).map(one)).await;
+}
+
+/// What reaches a handler that offers everything: long, odd and hostile values, in both eras, never more than an answer.
+#[tokio::test]
+async fn odd_values_for_what_is_offered_beside_tools_are_answered_with_a_code() {
+    let server = Server::everything(EndpointOptions::default()).await;
+    let long = "x".repeat(100_000);
+    let completion = |of: serde_json::Value, value: serde_json::Value| {
+        json!({"ref": of, "argument": {"name": "a", "value": value}})
+    };
+    for (method, params, code) in [
+        ("resources/read", json!({"uri": ""}), "invalid_params"),
+        ("resources/read", json!({"uri": "no-scheme"}), "invalid_params"),
+        ("resources/read", json!({"uri": "://x"}), "invalid_params"),
+        ("resources/read", json!({"uri": "1test://x"}), "invalid_params"),
+        ("resources/read", json!({"uri": format!("test://{long}")}), "invalid_params"),
+        ("resources/read", json!({"uri": "test://a b"}), "invalid_params"),
+        ("resources/read", json!({"uri": "test://a\r\nx: y"}), "invalid_params"),
+        ("resources/read", json!({"uri": "test://r/../../etc/passwd"}), "mcp_resource_unknown"),
+        ("resources/read", json!({"uri": "file:///etc/passwd"}), "mcp_resource_unknown"),
+        ("resources/list", json!({"cursor": long}), "invalid_cursor"),
+        ("prompts/list", json!({"cursor": ""}), "unknown_cursor"),
+        ("prompts/get", json!({"name": long}), "prompt_unknown"),
+        ("prompts/get", json!({"name": "greet", "arguments": {"name": {"deep": []}}}), "invalid_params"),
+        ("completion/complete", json!({}), "invalid_params"),
+        ("completion/complete", completion(json!({"type": "ref/prompt"}), json!("a")), "invalid_params"),
+        ("completion/complete", completion(json!({"type": "ref/x", "name": "a"}), json!("a")), "invalid_params"),
+        ("completion/complete", completion(json!("ref/prompt"), json!("a")), "invalid_params"),
+        ("completion/complete", completion(json!({"type": "ref/prompt", "name": "a"}), json!(5)), "invalid_params"),
+    ] {
+        let older = server.legacy(&request(method, params.clone())).await;
+        assert_eq!(older.status, 200, "{method} {older:?}");
+        assert_eq!(older.error().2, code, "{method} {older:?}");
+        // A header that repeats the name holds neither nothing, nor a line break, nor more than a server reads.
+        let name = params["uri"].as_str().or_else(|| params["name"].as_str());
+        if name.is_some_and(|n| n.is_empty() || n.len() > 60_000 || n.contains('\r')) {
+            continue;
+        }
+        let newer = server.modern(&modern(method, params)).await;
+        assert_eq!(newer.error().2, code, "{method} {newer:?}");
+    }
+    for params in [json!({}), json!({"notifications": 5}), json!({"notifications": {"resourceSubscriptions": "x"}})] {
+        let reply = server.modern(&modern("subscriptions/listen", params)).await;
+        assert_eq!(reply.error().1, -32602, "{reply:?}");
+    }
+    for id in ["", "task-1\u{7f}", "../task-1", "TASK-1"] {
+        let able = json!({"extensions": {"io.modelcontextprotocol/tasks": {}}});
+        let body = crate::fixture::declaring("tasks/get", json!({"taskId": id}), &able);
+        let headers = [("mcp-protocol-version", "2026-07-28"), ("mcp-method", "tasks/get")];
+        let reply = server.post(&headers, &body).await;
+        assert_eq!((reply.error().0, reply.error().1), (400, -32020), "the header repeats the id: {id}");
+    }
+    assert_eq!(server.legacy(&request("ping", json!({}))).await.result(), json!({}));
+}
+
+/// The reading that the endpoint does, for those who try it with all kinds of input.
+#[test]
+fn the_public_reading_is_the_endpoints() {
+    for (what, body, _, code) in table() {
+        assert_eq!(mcp::parse_message(&body).map_err(|m| m.0), Err(code), "{what}");
+    }
+    let call = request("tools/call", json!({"name": "echo"})).to_string();
+    assert_eq!(mcp::parse_message(call.as_bytes()).as_deref(), Ok("tools/call"));
 }

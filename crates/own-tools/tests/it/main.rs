@@ -41,7 +41,8 @@ fn road(with_echo: bool) -> (Arc<Pipeline>, Arc<AdjustableClock>) {
     let visibility = Arc::new(Visibility::new(Arc::clone(&policy) as _));
     let tools = OwnTools::new(Arc::clone(&visibility), Arc::clone(&audit) as _, Arc::clone(&shared_clock), with_echo);
     let risks = RiskTable::from_rows(
-        ["whoami", "search_tools", "explain_refusal", "echo"].map(|tool| ("interlock", tool, Risk::Read)),
+        ["whoami", "search_tools", "describe_tool", "explain_refusal", "echo"]
+            .map(|tool| ("interlock", tool, Risk::Read)),
     );
     let instance = Instance { name: "interlock".into(), environment: "test".into(), connector: Arc::new(tools) };
     visibility.publish(Catalogue::build(vec![instance], &risks).unwrap());
@@ -114,11 +115,29 @@ async fn t10_search_finds_the_best_match_first_and_only_what_the_caller_may_see(
     assert_eq!(found["tools"][0]["tool"], "explain_refusal");
     assert_eq!(found["tools"][0]["risk"], "read");
     let all = call(&road, alice(), "search_tools", json!({"limit": 2})).await.1.unwrap();
-    assert_eq!((all["tools"].as_array().unwrap().len(), &all["total"]), (2, &json!(4)));
+    assert_eq!((all["tools"].as_array().unwrap().len(), &all["total"]), (2, &json!(5)));
     let nothing = call(&road, alice(), "search_tools", json!({"server": "nonesuch"})).await.1.unwrap();
     assert_eq!(nothing["total"], 0);
     let hidden = call(&road, person("bob", &["helpdesk"]), "search_tools", json!({})).await.1;
     assert_eq!(hidden.unwrap_err().code(), "tool_unknown");
+}
+
+#[tokio::test]
+async fn t10_a_tool_is_described_as_it_is_published_and_only_to_those_who_may_see_it() {
+    let (road, _) = road(true);
+    let seen = call(&road, alice(), "describe_tool", json!({"tool": "search_tools"})).await.1.unwrap();
+    let catalogue = road.visibility().catalogue();
+    let tool = catalogue.by_aggregate_name("search_tools").unwrap();
+    assert_eq!(seen["input_schema"], *tool.published_input);
+    assert_eq!(seen["output_schema"], *tool.published_output);
+    assert_eq!((&seen["server"], &seen["risk"]), (&json!("interlock"), &json!("read")));
+    assert_eq!(seen["call_with"], "call_read_tool");
+    for (who, tool) in [(person("bob", &["helpdesk"]), "search_tools"), (alice(), "interlock__whoami"), (alice(), "x")]
+    {
+        let refused = call(&road, who, "describe_tool", json!({ "tool": tool })).await.1.unwrap_err();
+        assert_eq!(refused.code(), "tool_unknown", "{tool}");
+        assert_eq!(refused.refusal().next.as_ref().unwrap().tool, "search_tools");
+    }
 }
 
 #[tokio::test]

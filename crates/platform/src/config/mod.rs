@@ -56,8 +56,16 @@ pub struct PlatformConfig {
     pub listen: SocketAddr,
     /// State folder; relative paths in backend URLs are below it.
     pub state: PathBuf,
-    /// `none` (plain HTTP, loopback only) or `at-proxy` (a trusted proxy terminates TLS).
+    /// `none` (plain HTTP, loopback only), `at-proxy` (a trusted proxy terminates TLS) or `own` (it ends here).
     pub tls: TlsMode,
+    /// With `tls = "own"`: PEM file with the certificate chain, our own first. Read again when it changes.
+    pub tls_certificate: Option<PathBuf>,
+    /// With `tls = "own"`: PEM file with its private key, mode 0400.
+    pub tls_key: Option<PathBuf>,
+    /// PEM file with the authorities of client certificates.
+    pub client_ca: Option<PathBuf>,
+    /// Whether clients show a certificate.
+    pub client_certificates: ClientCertificateMode,
     /// Addresses or networks whose `X-Forwarded-*` headers count (T2).
     #[serde(default)]
     pub trusted_proxies: Vec<String>,
@@ -79,6 +87,20 @@ pub enum TlsMode {
     None,
     /// At a proxy in front of us.
     AtProxy,
+    /// At our own listener.
+    Own,
+}
+
+/// Whether clients show a certificate in the TLS handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClientCertificateMode {
+    /// They are not asked.
+    Off,
+    /// They are asked; one that is shown must be valid.
+    Optional,
+    /// Without a valid one there is no connection.
+    Required,
 }
 
 /// `[telemetry]`
@@ -157,6 +179,22 @@ pub struct LimitsConfig {
     pub max_result: usize,
     /// Calls under way at once; more are shed with 503.
     pub max_concurrent: usize,
+    /// Requests of one source address under way at once; more are refused with 429.
+    pub max_concurrent_per_source: usize,
+    /// Requests of one principal under way at once; more are refused with 429.
+    pub max_concurrent_per_principal: usize,
+    /// Open connections at once.
+    pub max_connections: usize,
+    /// Open connections of one source address at once; trusted proxies have no such limit.
+    pub max_connections_per_source: usize,
+    /// Requests without a valid token per minute and source address; beyond it the answer is 429 instead of 401.
+    pub failures_per_source_per_minute: u32,
+    /// Seconds for a TLS handshake, and for the head of a request.
+    pub headers_timeout_s: u64,
+    /// Seconds that a connection may stay open without a request.
+    pub idle_timeout_s: u64,
+    /// Bytes per second that a request's body must come with, after its first ten seconds.
+    pub body_bytes_per_s: u64,
     /// Seconds after which a request is given up.
     pub request_timeout_s: u64,
 }

@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
@@ -79,6 +80,10 @@ pub struct Metrics {
     audit_append: Histogram,
     rate_limited: Counter,
     shed: Counter,
+    edge_refused: Handles<Counter, 1>,
+    connections: Gauge,
+    tls_reloads: Handles<Counter, 1>,
+    tls_not_after: Gauge,
 }
 
 impl fmt::Debug for Metrics {
@@ -118,6 +123,17 @@ impl Metrics {
         registry.register("interlock_rate_limited", "Calls refused by a rate limit", rate_limited.clone());
         let shed = Counter::default();
         registry.register("interlock_load_shed", "Requests refused because the process was full", shed.clone());
+        let edge_refused =
+            counted(&mut registry, "interlock_edge_refused", "Connections and requests refused by a limit, by code");
+        let connections = Gauge::default();
+        registry.register("interlock_connections", "Open connections", connections.clone());
+        let tls_reloads = counted(&mut registry, "interlock_tls_reloads", "Certificates read again, by result");
+        let tls_not_after = Gauge::default();
+        registry.register(
+            "interlock_tls_not_after_timestamp_seconds",
+            "When the listener's certificate ends; 0 without TLS of our own",
+            tls_not_after.clone(),
+        );
         registry.register(
             "interlock_build",
             "What is running",
@@ -138,6 +154,10 @@ impl Metrics {
             audit_append,
             rate_limited,
             shed,
+            edge_refused: Handles::new(edge_refused, Vec::new(), ["code"], 32),
+            connections,
+            tls_reloads: Handles::new(tls_reloads, Vec::new(), ["result"], 4),
+            tls_not_after,
         })
     }
 
@@ -232,6 +252,26 @@ impl Metrics {
     /// One request refused because the process was full.
     pub fn load_shed(&self) {
         self.shed.inc();
+    }
+
+    /// One connection or request refused by a limit of the edge.
+    pub fn edge_refused(&self, code: &str) {
+        self.edge_refused.with([code], bump);
+    }
+
+    /// How many connections are open.
+    pub fn connections(&self, open: usize) {
+        self.connections.set(i64::try_from(open).unwrap_or(i64::MAX));
+    }
+
+    /// The listener's certificates were read again.
+    pub fn tls_reload(&self, usable: bool) {
+        self.tls_reloads.with([if usable { "ok" } else { "refused" }], bump);
+    }
+
+    /// When the listener's certificate ends, seconds since the epoch.
+    pub fn tls_not_after(&self, seconds: i64) {
+        self.tls_not_after.set(seconds);
     }
 
     /// Everything as OpenMetrics text; serve it as [`OPENMETRICS_CONTENT_TYPE`].
@@ -331,6 +371,10 @@ mod tests {
         metrics.audit_append(MS);
         metrics.rate_limited();
         metrics.load_shed();
+        metrics.edge_refused("headers_too_slow");
+        metrics.connections(3);
+        metrics.tls_reload(false);
+        metrics.tls_not_after(1_800_000_000);
         let text = metrics.render();
         for line in [
             r#"interlock_stage_duration_seconds_count{stage="authorise"} 1"#,
@@ -344,6 +388,10 @@ mod tests {
             "interlock_audit_append_seconds_count 1",
             "interlock_rate_limited_total 1",
             "interlock_load_shed_total 1",
+            r#"interlock_edge_refused_total{code="headers_too_slow"} 1"#,
+            "interlock_connections 3",
+            r#"interlock_tls_reloads_total{result="refused"} 1"#,
+            "interlock_tls_not_after_timestamp_seconds 1800000000",
         ] {
             assert!(has(&text, line), "{line} in\n{text}");
         }

@@ -23,6 +23,7 @@ mod reserve;
 mod resolve;
 mod step_up;
 mod targets;
+mod tasks;
 mod validate;
 
 use std::sync::Arc;
@@ -41,6 +42,7 @@ use platform::{CallContext, Error, Json, SharedClock};
 use tokio_util::task::TaskTracker;
 
 pub use self::intent::IntentJournal;
+pub use self::tasks::{LongTask, TASK_S};
 
 use self::audit_guard::AuditGuard;
 use self::authorise::Authorised;
@@ -154,6 +156,15 @@ pub struct Pipeline {
     live: live::LiveCalls,
 }
 
+/// Which tools a call may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// What a caller can name.
+    Listed,
+    /// Also what only the platform names, for a resource or a completion.
+    Ports,
+}
+
 /// A call that may be performed, or one that is answered already.
 enum Admitted {
     Answered(Answer),
@@ -198,8 +209,33 @@ impl Pipeline {
 
     /// Calls a tool.
     pub async fn call(self: &Arc<Self>, cx: Arc<CallContext>, request: CallRequest) -> Result<Answer, Error> {
+        self.travel(cx, request, Reach::Listed).await
+    }
+
+    /// Calls the tool behind a resource, a completion or a task: the same road, and ports can be reached.
+    pub async fn call_port(self: &Arc<Self>, cx: Arc<CallContext>, request: CallRequest) -> Result<Answer, Error> {
+        self.travel(cx, request, Reach::Ports).await
+    }
+
+    /// Puts a call on record that its door refuses before the road begins, and hands back what the caller is told. It
+    /// counts against the caller's limits like any other.
+    pub async fn refuse(&self, cx: &CallContext, request: &CallRequest, refusal: Error) -> Error {
+        let guard = AuditGuard::open(self, cx, request);
+        let refusal = limit::coarse(self, cx).await.err().unwrap_or(refusal);
+        match guard.close(Err(refusal)).await {
+            Err(told) => told,
+            Ok(_) => Error::internal("a refusal closed as an answer"),
+        }
+    }
+
+    async fn travel(
+        self: &Arc<Self>,
+        cx: Arc<CallContext>,
+        request: CallRequest,
+        reach: Reach,
+    ) -> Result<Answer, Error> {
         let mut guard = AuditGuard::open(self, &cx, &request);
-        match self.admit(&cx, request, &mut guard).await {
+        match self.admit(&cx, request, reach, &mut guard).await {
             Err(refusal) => guard.close(Err(refusal)).await,
             Ok(Admitted::Answered(answer)) => guard.close(Ok(answer)).await,
             Ok(Admitted::Granted(granted)) if granted.call.tool.risk.is_write() => {
@@ -216,9 +252,10 @@ impl Pipeline {
         &self,
         cx: &Arc<CallContext>,
         request: CallRequest,
+        reach: Reach,
         guard: &mut AuditGuard,
     ) -> Result<Admitted, Error> {
-        let tool = guard.stage("resolve", resolve::resolve(self, cx, &request)).await?;
+        let tool = guard.stage("resolve", resolve::resolve(self, cx, &request, reach)).await?;
         guard.resolved(&tool);
         guard.stage("limit", limit::coarse(self, cx)).await?;
         let call = guard.lap("validate", || validate::validate(cx, tool, request))?;

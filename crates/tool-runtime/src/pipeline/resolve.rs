@@ -1,24 +1,33 @@
 //! Resolve: the tool behind (server, name). A tool that this caller could never use is as unknown as one that does not
-//! exist (T10), so that names cannot be probed.
+//! exist (T10), so that names cannot be probed; and so is one that the called endpoint does not reach (T1).
 
 use std::sync::Arc;
 
 use platform::{CallContext, Error, ErrorKind};
 
-use super::{CallRequest, Pipeline};
+use super::{CallRequest, Pipeline, Reach};
 use crate::catalogue::RegisteredTool;
+use crate::reach::reaches;
 
 pub(super) async fn resolve(
     road: &Pipeline,
     cx: &CallContext,
     request: &CallRequest,
+    reach: Reach,
 ) -> Result<Arc<RegisteredTool>, Error> {
     let visibility = &road.parts.visibility;
     let catalogue = visibility.catalogue();
-    let found = catalogue.server(&request.server).and_then(|s| s.tool(&request.tool));
+    let found = catalogue.server(&request.server).and_then(|server| match reach {
+        Reach::Listed => server.tool(&request.tool),
+        Reach::Ports => server.tool_or_port(&request.tool),
+    });
     let visible = visibility.visible(&cx.principal).await?;
     match found {
-        Some(tool) if visible.contains(&(tool.server.name.clone(), tool.name().to_owned())) => Ok(Arc::clone(tool)),
+        Some(tool)
+            if reaches(&cx.resource, tool) && visible.contains(&(tool.server.name.clone(), tool.name().to_owned())) =>
+        {
+            Ok(Arc::clone(tool))
+        }
         _ => Err(Error::new(
             ErrorKind::NotFound,
             "tool_unknown",

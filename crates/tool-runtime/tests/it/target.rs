@@ -67,7 +67,8 @@ fn input(required: &[&str]) -> Json {
             "count": {"type": "integer", "minimum": 1, "maximum": 9},
             "device": {"type": "string"},
             "devices": {"type": "array", "items": {"type": "string"}},
-            "tree": {}
+            "tree": {},
+            "wait_s": {"type": "integer"}
         },
         "required": required
     })

@@ -1,0 +1,34 @@
+//! Tools as they are published: the enforced schema, and hints from the operator's risk class (T6).
+
+use std::sync::Arc;
+
+use mcp::{ToolAnnotations, ToolDescription};
+use platform::Json;
+use platform::policy::Risk;
+use serde_json::Map;
+use tool_runtime::SideEffect;
+use tool_runtime::catalogue::RegisteredTool;
+
+/// A tool under the name that it has at an endpoint.
+pub(super) fn tool(tool: &RegisteredTool, name: String) -> ToolDescription {
+    let spec = tool.tool.spec();
+    ToolDescription {
+        name,
+        title: Some(spec.title.to_owned()),
+        description: spec.description.to_owned(),
+        input_schema: object(&tool.published_input),
+        output_schema: Some(object(&tool.published_output)),
+        annotations: ToolAnnotations {
+            // Derived from the operator's risk (T6), never from what a connector says of itself.
+            read_only: !tool.risk.is_write(),
+            destructive: matches!(tool.risk, Risk::Change | Risk::Disruptive | Risk::Control),
+            idempotent: spec.effect == SideEffect::Idempotent,
+            open_world: false,
+        },
+    }
+}
+
+/// A schema as the protocol carries it.
+pub(super) fn object(schema: &Json) -> Arc<Map<String, Json>> {
+    Arc::new(schema.as_object().cloned().unwrap_or_default())
+}
