@@ -27,6 +27,9 @@ risks := {"read", "probe", "record", "change", "disruptive", "control"}
 # What a person proves with a second factor, in every profile and for every group (T8).
 step_up_risks := {"change", "disruptive", "control"}
 
+# What userinfo mode never opens (T2): only `read` and `record` are left.
+beyond_userinfo := {"probe", "change", "disruptive", "control"}
+
 # T4: at most 15 minutes; a clock may run ahead by a minute, and no more.
 step_up_max_age_s := 900
 
@@ -142,6 +145,12 @@ denies contains "connector_mismatch" if {
 denies contains "needs_a_person" if {
 	risk in step_up_risks
 	not is_person
+}
+
+# A token that only the userinfo endpoint took proves neither its audience nor how somebody signed in (T2).
+denies contains "userinfo_only" if {
+	input.principal.proof == "userinfo"
+	risk in beyond_userinfo
 }
 
 # Governing the platform is a person's own act (T6, T8).

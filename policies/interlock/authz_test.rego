@@ -13,7 +13,7 @@ now := 1800000000
 
 alice := {
 	"issuer": "https://id.example", "subject": "alice", "person": "alice", "kind": "person", "client_id": "cli",
-	"acr": null, "amr": ["pwd"], "auth_time": 1799999000, "mfa": false, "act": [],
+	"acr": null, "amr": ["pwd"], "auth_time": 1799999000, "mfa": false, "act": [], "proof": "signature",
 }
 
 program := object.union(alice, {"subject": "ci", "person": "ci", "kind": "client", "auth_time": null})
@@ -244,6 +244,21 @@ test_t4_no_factor_name_is_mfa_by_itself if {
 	}
 }
 
+test_t2_userinfo_alone_opens_reads_and_records if {
+	by_userinfo := object.union(alice, {"proof": "userinfo"})
+	every group in four_groups {
+		every risk in ["probe", "change", "disruptive", "control"] {
+			c := object.union(call([group], "catalyst-center", risk), {
+				"principal": by_userinfo, "elevation": single_use, "change": two_approvers,
+			})
+			"deny:userinfo_only" in decide(c).reasons
+			decide(c).effect == "deny"
+		}
+	}
+	decide(object.union(call(["admin"], "catalyst-center", "read"), {"principal": by_userinfo})).allow
+	decide(object.union(call(["admin"], "servicenow", "record"), {"principal": by_userinfo})).allow
+}
+
 test_t4_auth_time_edges if {
 	decide(object.union(deploy, {"principal": object.union(fresh_token, {"auth_time": now - 899})})).allow
 	decide(object.union(deploy, {"principal": object.union(fresh_token, {"auth_time": now + 60})})).allow
@@ -409,6 +424,12 @@ test_t10_everyone_sees_interlock_reads if seen([], "person", false) == {"whoami"
 test_t10_admin_sees_all if seen(["admin"], "person", false) == {"list_devices", "deploy_template", "whoami", "rotate", "merge"}
 
 test_t10_an_agent_never_sees_control if seen(["admin"], "person", true) == {"list_devices", "deploy_template", "whoami", "merge"}
+
+test_t2_userinfo_alone_sees_reads_and_records if {
+	asked := {"groups": ["admin"], "kind": "person", "acting": false, "proof": "userinfo", "tools": catalogue}
+	pairs := authz.visible with input as asked
+	{pair[1] | some pair in pairs} == {"list_devices", "whoami", "merge"}
+}
 
 test_t10_a_program_never_sees_what_needs_a_person if {
 	seen(["admin"], "client", false) == {"list_devices", "whoami", "merge"}

@@ -9,23 +9,31 @@ default catalogue := []
 
 catalogue := input.tools if is_array(input.tools)
 
-# Risk classes that this sort of caller can reach at all.
-default possible := set()
+# Risk classes that this sort of caller can reach at all. Each rule stands behind those that it reads: the engine needs it.
+default reachable := set()
 
-possible := risks if {
+reachable := risks if {
 	input.kind == "person"
 	input.acting == false
 }
 
-possible := {"read", "probe", "record", "change", "disruptive"} if {
+reachable := {"read", "probe", "record", "change", "disruptive"} if {
 	input.kind == "person"
 	input.acting == true
 }
 
-possible := {"read", "probe", "record"} if {
+reachable := {"read", "probe", "record"} if {
 	input.kind == "client"
 	is_boolean(input.acting)
 }
+
+# T2: what userinfo mode never opens is not shown.
+withheld contains risk_class if {
+	input.proof == "userinfo"
+	some risk_class in beyond_userinfo
+}
+
+possible := reachable - withheld
 
 # Connectors and risk classes that the caller's grants open.
 opens contains [connector, risk_class] if {

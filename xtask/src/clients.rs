@@ -14,6 +14,8 @@
 //! driver = "python_mcp.py"      # beside the file; `.sh` runs in bash, `.py` in python3, `.mjs` in node
 //! arguments = ["{/simulators/catalyst-center/url}"] # as they are, or `{JSON pointer}` into the lab's ready line
 //! needs = ["curl"]              # programs that must be on the machine
+//! lab = ["--conformance"]       # handed to `interlock lab` when its lab is started
+//! minutes = 20                  # longest run; 5 when left out
 //! ```
 //!
 //! A driver runs with `INTERLOCK_READY` (file with the lab's ready line), `INTERLOCK_STATE` (its state folder, for
@@ -37,8 +39,8 @@ use crate::{terminal, workspace};
 /// Where clients and their versions are pinned.
 pub(crate) const PINNED_FILE: &str = "e2e/clients/versions.toml";
 
-/// Longest run of one client's script.
-const LONGEST_RUN: Duration = Duration::from_secs(300);
+/// Longest run of one client's script where it says nothing.
+const MINUTES: u64 = 5;
 
 /// The pinned file.
 #[derive(Debug, Default, Deserialize)]
@@ -70,6 +72,11 @@ pub(crate) struct Client {
     arguments: Vec<String>,
     #[serde(default)]
     needs: Vec<String>,
+    /// For `interlock lab`.
+    #[serde(default)]
+    pub(crate) lab: Vec<String>,
+    #[serde(default)]
+    minutes: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -299,11 +306,12 @@ impl Ready<'_> {
         let mut child = command.spawn().with_context(|| format!("{shown} does not start"))?;
         let reader = child.stdout.take().map(|out| std::thread::spawn(move || tally::count_lines(out)));
         let began = Instant::now();
+        let longest = Duration::from_secs(60 * self.client.minutes.unwrap_or(MINUTES));
         let success = loop {
             match child.try_wait()? {
                 Some(status) => break status.success(),
-                None if began.elapsed() > LONGEST_RUN => {
-                    terminal::say(format_args!("stopped after {}", terminal::took(LONGEST_RUN)));
+                None if began.elapsed() > longest => {
+                    terminal::say(format_args!("stopped after {}", terminal::took(longest)));
                     drop(child.kill());
                     drop(child.wait());
                     break false;
@@ -401,6 +409,8 @@ mod tests {
             driver: "driver.sh".to_owned(),
             arguments: vec![argument.to_owned()],
             needs: Vec::new(),
+            lab: Vec::new(),
+            minutes: None,
         };
         let ready = Ready { client: &client, interpreter: "bash".into(), driver, path: crate::machine::search_path() };
         let ready_file = folder.path().join("ready");

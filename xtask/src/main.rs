@@ -1,4 +1,4 @@
-//! The workspace's own tasks: `cargo xtask lab`, `test`, `tidy`, `docs`, `bench`, `fuzz`, `flood`.
+//! The workspace's own tasks: `cargo xtask lab`, `test`, `conformance`, `tidy`, `docs`, `bench`, `fuzz`, `flood`.
 //!
 //! Where to go next: [`lab`] for what a newcomer meets first, [`test`] for the parts of the suite, [`tidy`] for the rules
 //! of the house.
@@ -32,6 +32,8 @@ enum Task {
     Lab(lab::Arguments),
     /// Run the whole test suite, part by part.
     Test(test::Arguments),
+    /// Run the official MCP conformance suite against a lab, and print its results.
+    Conformance,
     /// Check the rules of the house: arrows, sizes, names, comments, features, pages.
     Tidy,
     /// Write the generated pages again.
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Lab(arguments) => lab::run(&arguments),
         Task::Test(arguments) => test::run(&arguments),
+        Task::Conformance => test::run_conformance(),
         Task::Tidy => tidy::run(),
         Task::Docs(arguments) => docs::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),

@@ -1,7 +1,9 @@
 //! Typed claims: a wrong type is an error, never an absence. The JSON underneath has each member once (`strict`).
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use platform::Json;
-use platform::tokens::TokenRefusal;
+use platform::tokens::{ClientCertificate, TokenRefusal};
 use serde::{Deserialize, Deserializer};
 use serde_json::Map;
 
@@ -21,6 +23,11 @@ impl Audience {
         }
     }
 
+    /// Nothing is named.
+    pub(crate) fn is_absent(&self) -> bool {
+        matches!(self, Self::Many(many) if many.is_empty())
+    }
+
     pub(crate) fn is_only(&self, wanted: &str) -> bool {
         match self {
             Self::One(one) => one == wanted,
@@ -37,6 +44,23 @@ pub(crate) struct Act {
     pub(crate) iss: Option<String>,
     #[serde(default, deserialize_with = "present")]
     pub(crate) act: Option<Box<Act>>,
+}
+
+/// What binds a token to a key of its sender: a client certificate (RFC 8705 section 3.1), and nothing else that we could
+/// check. Any other member makes it unreadable, and the token no token of ours.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Confirmation {
+    #[serde(rename = "x5t#S256")]
+    certificate: String,
+}
+
+impl Confirmation {
+    /// SHA-256 of the certificate's DER form.
+    pub(crate) fn certificate(&self) -> Result<ClientCertificate, TokenRefusal> {
+        let bytes = URL_SAFE_NO_PAD.decode(&self.certificate).map_err(|_| TokenRefusal::Claims)?;
+        bytes.try_into().map(ClientCertificate).map_err(|_| TokenRefusal::Claims)
+    }
 }
 
 /// The registered claims that we read; `null` is a wrong type.
@@ -60,15 +84,13 @@ pub(crate) struct Claims {
     #[serde(default, deserialize_with = "present")]
     pub(crate) scope: Option<String>,
     #[serde(default, deserialize_with = "present")]
-    pub(crate) acr: Option<String>,
-    #[serde(default)]
-    pub(crate) amr: Vec<String>,
-    #[serde(default, deserialize_with = "present")]
     pub(crate) jti: Option<String>,
     #[serde(default, deserialize_with = "present")]
     pub(crate) sid: Option<String>,
     #[serde(default, deserialize_with = "present")]
     pub(crate) act: Option<Act>,
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) cnf: Option<Confirmation>,
     #[serde(default, deserialize_with = "present")]
     pub(crate) preferred_username: Option<String>,
     #[serde(default, deserialize_with = "present")]
@@ -117,13 +139,13 @@ impl Claims {
     }
 }
 
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
 /// A NumericDate (RFC 7519 section 2), which may have a fraction; beyond the range of time it saturates and fails the
 /// check of time, not that of type.
-fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+pub(crate) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Number {

@@ -1,13 +1,23 @@
 //! What the operator says about one issuer: which of its tokens count, and how far. Nothing that a token says goes beyond
 //! its entry (T1, T2, T4).
 
+use std::collections::BTreeMap;
+
 use jsonwebtoken::Algorithm;
+use platform::Secret;
 use platform::error::{Error, ErrorKind};
 use platform::http::TargetClient;
 use serde_json::Value;
 use url::Url;
 
+use crate::claim_path::ClaimPath;
 use crate::compact::normal_kind;
+
+/// Longest life that an entry may allow a token, and most that a clock may differ, in seconds.
+const MAX_LIFETIME_S: i64 = 31 * 86_400;
+const MAX_SKEW_S: i64 = 300;
+/// No token is valid so long after it was issued.
+pub(crate) const LONGEST_LIFE_S: i64 = MAX_LIFETIME_S + 2 * MAX_SKEW_S;
 
 /// One trusted issuer. Build with [`IssuerEntry::new`] and change what differs.
 #[derive(Debug, Clone)]
@@ -17,31 +27,85 @@ pub struct IssuerEntry {
     /// The way to the issuer. Its base URL is where discovery, keys and token endpoint must be: the issuer's own URL, or
     /// the root of its host where the endpoints stand beside the issuer's path.
     pub target: TargetClient,
+    /// What this issuer's access tokens are, and how one is verified.
+    pub tokens: TokenKind,
     /// Acceptable `typ` of access tokens, without `application/`. `at+jwt` by default (RFC 9068).
     pub types: Vec<String>,
     /// Acceptable algorithms; only asymmetric ones are ever accepted.
     pub algorithms: Vec<Algorithm>,
     /// Scopes that a token must carry; none by default.
     pub required_scopes: Vec<String>,
-    /// Name of the claim with the groups: a list of strings. `groups` by default.
-    pub groups_claim: String,
-    /// Groups that are let through; all others are dropped. `None` (the default) lets none through.
+    /// The claim with the groups: a list of strings. `groups` by default.
+    pub groups_claim: ClaimPath,
+    /// Groups that are let through under their own name, as the issuer writes them. `None` (the default) lets none through.
     pub allowed_groups: Option<Vec<String>>,
-    /// Name of the immutable claim by which people are counted; `sub` by default. A person's token without it is refused.
-    pub person_claim: String,
+    /// Groups that are let through under another name: the issuer's name to ours. All others are dropped. A name stands
+    /// here or above, so that nobody becomes a member by founding a group that is called like ours.
+    pub group_names: BTreeMap<String, String>,
+    /// The immutable claim by which people are counted; `sub` by default. A person's token without it is refused.
+    pub person_claim: ClaimPath,
+    /// The claim with the name to show; absent, `preferred_username` or `name` are.
+    pub name_claim: Option<ClaimPath>,
+    /// The claim that [`MfaRule::acr`] is compared with, a text; `acr` by default.
+    pub acr_claim: ClaimPath,
+    /// The claim that [`MfaRule::amr`] is compared with, a list of texts; `amr` by default.
+    pub amr_claim: ClaimPath,
     /// What says that more than one factor was used.
     pub mfa: MfaRule,
     /// Whether a token for the public base URL is good at every resource below it.
     pub accepts_platform_audience: bool,
+    /// What this issuer puts into `aud` for the platform, where it does not know `resource` (RFC 8707): counts like the
+    /// public base URL, and with or without it.
+    pub platform_alias: Option<String>,
+    /// Name of the façade in front of this issuer: clients are sent there and not to the issuer itself.
+    pub facade: Option<String>,
     /// Longest `exp - iat` in seconds; a day by default.
     pub max_lifetime_s: i64,
     /// How far the issuer's clock may differ, in seconds; 30 by default.
     pub clock_skew_s: i64,
-    /// Clients whose tokens are accepted; `None` accepts all of this issuer's.
+    /// Clients whose tokens are accepted; `None` accepts all of this issuer's. An opaque token of a client that is named
+    /// here needs no audience.
     pub allowed_clients: Option<Vec<String>>,
     /// The claim by which this issuer marks tokens by client credentials, for example `gty = client-credentials`; it
     /// counts only when `auth_time` is absent. A token whose `sub` is its client is a client's in any case.
     pub client_marker: Option<ClaimMarker>,
+}
+
+/// How an issuer's access tokens are verified.
+#[derive(Debug, Clone)]
+pub enum TokenKind {
+    /// JWTs (RFC 9068), by the issuer's published keys.
+    Jwt,
+    /// The issuer is asked about each token (RFC 7662).
+    Introspection(ClientCredentials),
+    /// The issuer's userinfo endpoint is asked with the token itself. It proves no audience and no client, which is why
+    /// such a token never counts as stepped up and is good for `read` and `record` only (T2).
+    Userinfo {
+        /// The endpoint; absent, the discovery document says where it is.
+        endpoint: Option<Url>,
+        /// Introspection first, which proves audience, client and expiry. `None`: tokens of any client are accepted, which
+        /// the operator has to want explicitly.
+        introspection: Option<ClientCredentials>,
+    },
+}
+
+impl TokenKind {
+    pub(crate) fn is_jwt(&self) -> bool {
+        matches!(self, Self::Jwt)
+    }
+
+    pub(crate) fn is_userinfo_of_any_client(&self) -> bool {
+        matches!(self, Self::Userinfo { introspection: None, .. })
+    }
+}
+
+/// The platform's own client at an issuer (`client_secret_basic`).
+#[derive(Debug, Clone)]
+pub struct ClientCredentials {
+    /// Client id.
+    pub id: String,
+    /// Client secret.
+    pub secret: Secret,
 }
 
 /// A claim with one value.
@@ -63,6 +127,9 @@ pub struct MfaRule {
     pub amr: Vec<String>,
     /// Whether two values of `amr` of different kinds (known, owned, of the body; RFC 8176) are enough together.
     pub two_factors: bool,
+    /// Every sign-in of a person counts: for an issuer whose own policy always asks for a second factor and whose tokens
+    /// do not say so.
+    pub always: bool,
 }
 
 /// RFC 8176 values by what they prove: something known, owned, or of the body.
@@ -79,7 +146,8 @@ impl MfaRule {
     /// Whether this sign-in used more than one factor.
     pub(crate) fn holds(&self, acr: Option<&str>, amr: &[String]) -> bool {
         let kinds = || FACTORS.iter().filter(|kind| amr.iter().any(|value| kind.contains(&&**value))).count();
-        acr.is_some_and(|acr| self.acr.iter().any(|value| value == acr))
+        self.always
+            || acr.is_some_and(|acr| self.acr.iter().any(|value| value == acr))
             || amr.iter().any(|value| self.amr.contains(value))
             || (self.two_factors && kinds() >= 2)
     }
@@ -98,14 +166,21 @@ impl IssuerEntry {
         Self {
             issuer: issuer.into(),
             target,
+            tokens: TokenKind::Jwt,
             types: vec!["at+jwt".to_owned()],
             algorithms: vec![Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::ES384, Algorithm::EdDSA],
             required_scopes: Vec::new(),
-            groups_claim: "groups".to_owned(),
+            groups_claim: ClaimPath::member("groups"),
             allowed_groups: None,
-            person_claim: "sub".to_owned(),
+            group_names: BTreeMap::new(),
+            person_claim: ClaimPath::member("sub"),
+            name_claim: None,
+            acr_claim: ClaimPath::member("acr"),
+            amr_claim: ClaimPath::member("amr"),
             mfa: MfaRule::default(),
             accepts_platform_audience: false,
+            platform_alias: None,
+            facade: None,
             max_lifetime_s: 86_400,
             clock_skew_s: 30,
             allowed_clients: None,
@@ -132,10 +207,20 @@ impl IssuerEntry {
                 format!("Issuer {issuer} needs a token type and algorithms, and the algorithms must be asymmetric."),
             );
         }
-        if !(1..=31 * 86_400).contains(&self.max_lifetime_s) || !(0..=300).contains(&self.clock_skew_s) {
+        if !(1..=MAX_LIFETIME_S).contains(&self.max_lifetime_s) || !(0..=MAX_SKEW_S).contains(&self.clock_skew_s) {
             return bad(
                 "issuer_entry_invalid",
                 format!("Issuer {issuer}: a lifetime is 1 s to 31 days, a clock's difference at most 300 s."),
+            );
+        }
+        if self.platform_alias.as_deref() == Some("") {
+            return bad("issuer_entry_invalid", format!("Issuer {issuer}: an empty `audience` names nothing."));
+        }
+        let twice = |name: &&String| self.group_names.contains_key(*name);
+        if let Some(name) = self.allowed_groups.iter().flatten().find(twice) {
+            return bad(
+                "issuer_entry_invalid",
+                format!("Issuer {issuer}: the group `{name}` is let through twice, under its own name and another."),
             );
         }
         match self.mfa.single_factor() {
@@ -178,7 +263,7 @@ mod tests {
 
     #[test]
     fn t4_one_factor_alone_is_not_mfa() {
-        let rule = MfaRule { acr: amr(&["urn:mfa"]), amr: amr(&["mfa"]), two_factors: true };
+        let rule = MfaRule { acr: amr(&["urn:mfa"]), amr: amr(&["mfa"]), two_factors: true, always: false };
         for one in ["pwd", "otp", "hwk", "swk", "fpt", "sms"] {
             assert!(!rule.holds(None, &amr(&[one])), "{one}");
             assert!(!rule.holds(Some("urn:pwd"), &amr(&[one, one])), "{one} twice");

@@ -16,8 +16,9 @@ use crate::compact::Compact;
 use crate::entry::IssuerEntry;
 use crate::keys::KeySet;
 
-/// Age at which keys are fetched again, in seconds.
-const MAX_AGE_S: i64 = 900;
+/// Age at which keys are fetched again, in seconds: how long a key that its issuer withdrew can go on counting, unless a
+/// token of the new key comes first.
+const MAX_AGE_S: i64 = 60;
 /// Age beyond which keys are no longer believed while the issuer cannot be reached, in seconds.
 const MAX_STALE_S: i64 = 86_400;
 /// Least time between two fetches, in seconds.
@@ -36,6 +37,8 @@ pub(crate) struct Metadata {
     pub(crate) jwks_uri: Url,
     pub(crate) authorization_endpoint: Option<Url>,
     pub(crate) token_endpoint: Option<Url>,
+    pub(crate) introspection_endpoint: Option<Url>,
+    pub(crate) userinfo_endpoint: Option<Url>,
     #[serde(default)]
     pub(crate) authorization_response_iss_parameter_supported: bool,
 }
@@ -82,6 +85,27 @@ impl Issuer {
         }
     }
 
+    /// Whether a redirect is this issuer's answer: `issuer` is its `iss` parameter, `promised` whether there has to be one.
+    /// Another issuer's answer, or one that hides whose it is, ends the sign-in (RFC 9207 section 2.4). Error:
+    /// `sign_in_issuer_mismatch`.
+    pub(crate) fn check_answer_of(&self, promised: bool, issuer: Option<&str>) -> Result<(), Error> {
+        match issuer {
+            Some(issuer) if issuer == self.entry.issuer => Ok(()),
+            None if !promised => Ok(()),
+            other => Err(Error::new(
+                ErrorKind::Unauthenticated,
+                "sign_in_issuer_mismatch",
+                "This sign-in did not succeed; start it again.",
+            )
+            .with_detail(format!("the redirect's iss is {other:?}"))),
+        }
+    }
+
+    /// Whether the keys that are held now have `kid`: what was verified by a key that is gone is not verified any more.
+    pub(crate) fn holds(&self, kid: &str) -> bool {
+        matches!(self.held(), (Some(keys), age) if age < MAX_STALE_S && keys.get(kid).is_some())
+    }
+
     /// The key set that should have `kid`: fresh, or old while the issuer cannot be reached.
     async fn keys_with(&self, kid: &str) -> Result<Arc<KeySet>, TokenRefusal> {
         let has = |keys: &Arc<KeySet>| keys.get(kid).is_some();
@@ -123,7 +147,8 @@ impl Issuer {
         }
         let fetched = self.fetch_keys().await;
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        known.tried = Some(now);
+        // Its end counts: an issuer that hangs is left alone for as long as one that refuses.
+        known.tried = Some(self.clock.epoch_seconds());
         known.failed = fetched.is_err();
         match fetched {
             Ok(keys) => {

@@ -1,57 +1,141 @@
-//! Revocation floors (T3): for a subject, a session or one token, the moment at or before which everything issued is dead.
-//! Looked at on every call, cached or not. This is the pushed copy in memory; the store keeps the truth.
+//! Revocation floors (T3): for a subject, a session or one token, the moment at or before which everything issued is dead,
+//! and keys that are dead altogether. Looked at on every call, cached or not.
+//!
+//! The store keeps the truth, each floor with the number of the write that raised it; this copy in memory is filled at
+//! start and never knows less than the store, because one process has the store.
 
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
-use platform::revocation::{Revocations, Revoked};
-use platform::{Error, Principal};
+use platform::revocation::{Revocations, Revoked, RevokedCheck};
+use platform::store::{Collection, Conflict, Expect, Op, Query, Store, TransactError};
+use platform::{Error, Principal, SharedClock, canonical};
+use serde::{Deserialize, Serialize};
+
+use crate::entry::LONGEST_LIFE_S;
+
+const FLOORS: Collection = Collection { name: "revocation_floors", indexes: &[] };
+/// One record, whose revision numbers the writes.
+const SEQUENCE: Collection = Collection { name: "revocation_sequence", indexes: &[] };
+const SEQUENCE_ID: &str = "floors";
+/// Records of one page when the floors are read at start.
+const PAGE: usize = 1000;
+/// How often a write is tried again because another one was numbered first.
+const ATTEMPTS: u32 = 8;
+/// How often the copy in memory forgets what no living token can be older than, in seconds.
+const FORGET_EVERY_S: i64 = 3600;
+
+/// A floor as it is stored.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    issuer: String,
+    what: Revoked,
+    at: i64,
+    sequence: u64,
+}
 
 #[derive(Debug, Default)]
 struct Floors {
     subjects: HashMap<String, i64>,
+    sessionless: HashMap<String, i64>,
     sessions: HashMap<String, i64>,
     tokens: HashMap<String, i64>,
     keys: HashMap<String, i64>,
 }
 
+impl Floors {
+    fn place<'a>(&mut self, what: &'a Revoked) -> (&mut HashMap<String, i64>, &'a String) {
+        match what {
+            Revoked::Subject(id) => (&mut self.subjects, id),
+            Revoked::Sessionless(id) => (&mut self.sessionless, id),
+            Revoked::Session(id) => (&mut self.sessions, id),
+            Revoked::Token(id) => (&mut self.tokens, id),
+            Revoked::Key(id) => (&mut self.keys, id),
+        }
+    }
+}
+
 /// The floors of all issuers. Fed by logout, deprovisioning, events and operators.
-#[derive(Debug, Default)]
-pub struct RevocationFloors(RwLock<HashMap<String, Floors>>);
+pub struct RevocationFloors {
+    floors: RwLock<HashMap<String, Floors>>,
+    store: Arc<dyn Store>,
+    clock: SharedClock,
+    /// Held while a floor is written; when floors were last forgotten, epoch seconds.
+    writing: tokio::sync::Mutex<i64>,
+}
 
 impl RevocationFloors {
-    /// Raises the floor: what `issuer` issued for `what` at or before `at` (epoch seconds) is dead. A floor never sinks.
-    pub fn revoke(&self, issuer: &str, what: Revoked, at: i64) {
-        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let floors = all.entry(issuer.to_owned()).or_default();
-        let (map, id) = match what {
-            Revoked::Subject(id) => (&mut floors.subjects, id),
-            Revoked::Session(id) => (&mut floors.sessions, id),
-            Revoked::Token(id) => (&mut floors.tokens, id),
-            Revoked::Key(id) => (&mut floors.keys, id),
-        };
-        let floor = map.entry(id).or_insert(at);
+    /// The floors that `store` keeps. Error: the store's.
+    pub async fn open(store: Arc<dyn Store>, clock: SharedClock) -> Result<Self, Error> {
+        let now = clock.epoch_seconds();
+        let floors = Self { floors: RwLock::default(), store, clock, writing: tokio::sync::Mutex::new(now) };
+        let mut after: Option<String> = None;
+        loop {
+            let query = Query { collection: FLOORS, filter: None, after: after.as_deref(), limit: PAGE };
+            let page = floors.store.list(query).await?;
+            after = page.last().map(|record| record.id.clone());
+            let full = page.len() == PAGE;
+            for record in page {
+                // A floor that cannot be read must not be taken for no floor.
+                let stored: Stored = serde_json::from_value(record.body).map_err(Error::internal)?;
+                floors.raise(&stored.issuer, &stored.what, stored.at);
+            }
+            if !full {
+                return Ok(floors);
+            }
+        }
+    }
+
+    /// Raises the copy in memory and returns the floor that stands now. A floor never sinks.
+    fn raise(&self, issuer: &str, what: &Revoked, at: i64) -> i64 {
+        let mut all = self.floors.write().unwrap_or_else(PoisonError::into_inner);
+        let (map, id) = all.entry(issuer.to_owned()).or_default().place(what);
+        let floor = map.entry(id.clone()).or_insert(at);
         *floor = at.max(*floor);
+        *floor
     }
 
-    /// Whether this principal's token is dead.
-    pub fn is_revoked(&self, principal: &Principal) -> bool {
-        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(floors) = all.get(&principal.issuer) else { return false };
-        let token = &principal.token;
-        let below = |floor: Option<&i64>| floor.is_some_and(|at| token.issued_at <= *at);
-        below(floors.subjects.get(&principal.subject))
-            || token.session.as_ref().is_some_and(|id| below(floors.sessions.get(id)))
-            || token.id.as_ref().is_some_and(|id| below(floors.tokens.get(id)))
-            || token.key.as_ref().is_some_and(|id| below(floors.keys.get(id)))
+    /// Writes a floor under the next number.
+    async fn keep(&self, issuer: &str, what: &Revoked, at: i64) -> Result<(), Error> {
+        let id = canonical::digest_hex(&(issuer, what))?;
+        // A key's floor does not look at times: it lasts, however long the issuer goes on publishing the key.
+        let expires_at = (!matches!(what, Revoked::Key(_))).then(|| at.saturating_add(LONGEST_LIFE_S));
+        for _ in 0..ATTEMPTS {
+            let last = self.store.get(SEQUENCE, SEQUENCE_ID).await?.map_or(0, |record| record.revision);
+            let expect = if last == 0 { Expect::Absent } else { Expect::Revision(last) };
+            let sequence = last.saturating_add(1);
+            let stored = Stored { issuer: issuer.to_owned(), what: what.clone(), at, sequence };
+            let number = Op::Put {
+                collection: SEQUENCE,
+                id: SEQUENCE_ID.to_owned(),
+                expect,
+                body: serde_json::json!({}),
+                expires_at: None,
+            };
+            let floor = Op::Put {
+                collection: FLOORS,
+                id: id.clone(),
+                expect: Expect::Any,
+                body: serde_json::to_value(&stored).map_err(Error::internal)?,
+                expires_at,
+            };
+            match self.store.transact(vec![number, floor]).await {
+                Ok(_) => return Ok(()),
+                Err(TransactError::Conflict { conflict: Conflict::Revision { .. }, .. }) => {}
+                Err(TransactError::Store(error)) => return Err(error),
+                Err(other) => return Err(Error::internal(other)),
+            }
+        }
+        Err(Error::internal("another writer numbers every revocation first"))
     }
 
-    /// Forgets floors at or before `at` (epoch seconds): no token from before then can still be valid.
-    pub fn forget_before(&self, at: i64) {
-        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+    /// Forgets floors at or before `at` (epoch seconds): no token from before then can still be valid. Keys stay.
+    fn forget_before(&self, at: i64) {
+        let mut all = self.floors.write().unwrap_or_else(PoisonError::into_inner);
         for floors in all.values_mut() {
-            for map in [&mut floors.subjects, &mut floors.sessions, &mut floors.tokens, &mut floors.keys] {
+            let Floors { subjects, sessionless, sessions, tokens, keys: _ } = floors;
+            for map in [subjects, sessionless, sessions, tokens] {
                 map.retain(|_, floor| *floor > at);
             }
         }
@@ -61,7 +145,39 @@ impl RevocationFloors {
 #[async_trait]
 impl Revocations for RevocationFloors {
     async fn revoke(&self, issuer: &str, what: Revoked, at: i64) -> Result<(), Error> {
-        Self::revoke(self, issuer, what, at);
+        // Dead here at once, also when the write fails; then the caller hears of it and says nothing is revoked.
+        self.raise(issuer, &what, at);
+        let mut forgotten = self.writing.lock().await;
+        // Read again under the lock: of two floors for one thing, the higher one must be the last that is written.
+        let at = self.raise(issuer, &what, at);
+        self.keep(issuer, &what, at).await?;
+        let now = self.clock.epoch_seconds();
+        if now.saturating_sub(*forgotten) >= FORGET_EVERY_S {
+            *forgotten = now;
+            self.forget_before(now.saturating_sub(LONGEST_LIFE_S));
+        }
         Ok(())
+    }
+}
+
+impl RevokedCheck for RevocationFloors {
+    fn is_revoked(&self, principal: &Principal) -> bool {
+        let all = self.floors.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(floors) = all.get(&principal.issuer) else { return false };
+        let token = &principal.token;
+        let below = |floor: Option<&i64>| floor.is_some_and(|at| token.issued_at <= *at);
+        let session = token.session.as_ref();
+        below(floors.subjects.get(&principal.subject))
+            || session.is_some_and(|id| below(floors.sessions.get(id)))
+            || (session.is_none() && below(floors.sessionless.get(&principal.subject)))
+            || token.id.as_ref().is_some_and(|id| below(floors.tokens.get(id)))
+            // Whoever has a lost key writes any time into what he signs.
+            || token.key.as_ref().is_some_and(|id| floors.keys.contains_key(id))
+    }
+}
+
+impl std::fmt::Debug for RevocationFloors {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RevocationFloors").finish_non_exhaustive()
     }
 }

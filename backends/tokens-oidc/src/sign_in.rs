@@ -6,21 +6,21 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use aws_lc_rs::digest::{self, SHA256, SHA384, SHA512};
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::Method;
 use http::header::AUTHORIZATION;
-use http::{HeaderValue, Method};
 use platform::error::{Error, ErrorKind};
 use platform::http::Request;
-use platform::principal::{Principal, PrincipalKind};
+use platform::principal::{Principal, PrincipalKind, TokenProof};
 use platform::tokens::{SignIn, SignInRequest, SignedIn, TokenRefusal};
 use platform::{Json, Secret, SharedClock};
 use serde::Deserialize;
-use url::form_urlencoded::byte_serialize;
 
 use crate::claims::Claims;
 use crate::compact::Compact;
-use crate::entry::IssuerEntry;
+use crate::entry::{ClientCredentials, IssuerEntry};
 use crate::issuer::{Issuer, garbled, path_below};
+use crate::opaque::basic;
 use crate::principal::principal;
 
 /// How old a sign-in that we asked for anew may be when its code is redeemed, in seconds: the time a person needs to
@@ -32,8 +32,7 @@ const REDEEM_TIMEOUT: Duration = Duration::from_secs(10);
 /// Sign-in at one issuer.
 pub struct OidcSignIn {
     issuer: Issuer,
-    client_id: String,
-    client_secret: Secret,
+    client: ClientCredentials,
     scopes: Vec<String>,
     clock: SharedClock,
 }
@@ -55,8 +54,7 @@ impl OidcSignIn {
     ) -> Result<Self, Error> {
         Ok(Self {
             issuer: Issuer::new(entry, clock.clone())?,
-            client_id: client_id.into(),
-            client_secret,
+            client: ClientCredentials { id: client_id.into(), secret: client_secret },
             scopes: vec!["openid".to_owned(), "profile".to_owned()],
             clock,
         })
@@ -69,24 +67,11 @@ impl OidcSignIn {
         self
     }
 
-    fn check_issuer(&self, promised: bool, issuer: Option<&str>) -> Result<(), Error> {
-        // RFC 9207 section 2.4: another issuer's answer, or one that hides whose it is, ends the sign-in.
-        match issuer {
-            Some(issuer) if issuer == self.issuer.entry.issuer => Ok(()),
-            None if !promised => Ok(()),
-            other => Err(refused("sign_in_issuer_mismatch", format!("the redirect's iss is {other:?}"))),
-        }
-    }
-
     async fn exchange(&self, request: &SignInRequest, code: &str) -> Result<TokenResponse, Error> {
         let metadata = self.issuer.metadata().await?;
         let endpoint = metadata.token_endpoint.as_ref().ok_or_else(|| garbled("no token endpoint"))?;
         let target = &self.issuer.entry.target;
-        // RFC 6749 section 2.3.1: both parts are form-encoded before they are joined.
-        let encode = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
-        let pair = format!("{}:{}", encode(&self.client_id), encode(self.client_secret.expose()));
-        let mut basic = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(pair))).map_err(Error::internal)?;
-        basic.set_sensitive(true);
+        let basic = basic(&self.client)?;
         let deadline = Instant::now() + REDEEM_TIMEOUT;
         let sent =
             Request::new(Method::POST, path_below(target, endpoint)?, deadline).header(AUTHORIZATION, basic).form(&[
@@ -128,8 +113,8 @@ impl OidcSignIn {
         self.issuer.check_signature(&token).await?;
         let claims = Claims::read(&token.payload)?;
         let ours = match claims.azp.as_deref() {
-            Some(azp) => azp == self.client_id && claims.aud.names(&self.client_id),
-            None => claims.aud.is_only(&self.client_id),
+            Some(azp) => azp == self.client.id && claims.aud.names(&self.client.id),
+            None => claims.aud.is_only(&self.client.id),
         };
         if !ours {
             return Err(TokenRefusal::Audience);
@@ -145,7 +130,8 @@ impl OidcSignIn {
                 return Err(TokenRefusal::Claims);
             }
         }
-        let principal = principal(entry, claims, &token.payload, self.client_id.clone())?;
+        let proof = (TokenProof::Signature, Some(token.header.kid.clone()));
+        let principal = principal(entry, claims, &token.payload, self.client.id.clone(), proof)?;
         (principal.kind == PrincipalKind::Person).then_some(principal).ok_or(TokenRefusal::Claims)
     }
 }
@@ -184,7 +170,7 @@ impl SignIn for OidcSignIn {
             let mut query = url.query_pairs_mut();
             query
                 .append_pair("response_type", "code")
-                .append_pair("client_id", &self.client_id)
+                .append_pair("client_id", &self.client.id)
                 .append_pair("redirect_uri", &request.redirect_uri)
                 .append_pair("scope", &self.scopes.join(" "))
                 .append_pair("state", &request.state)
@@ -209,7 +195,7 @@ impl SignIn for OidcSignIn {
     /// `issuer_unavailable`, `issuer_garbled` and the codes of the outbound client.
     async fn redeem(&self, request: &SignInRequest, code: &str, issuer: Option<&str>) -> Result<SignedIn, Error> {
         let metadata = self.issuer.metadata().await?;
-        self.check_issuer(metadata.authorization_response_iss_parameter_supported, issuer)?;
+        self.issuer.check_answer_of(metadata.authorization_response_iss_parameter_supported, issuer)?;
         let response = self.exchange(request, code).await?;
         let principal = self.check_id_token(request, &response).await.map_err(|refusal| match refusal {
             TokenRefusal::IssuerUnavailable => unavailable(refusal),

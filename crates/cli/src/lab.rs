@@ -41,6 +41,9 @@ pub(crate) struct Lab {
     /// Policy profile: `lab-open` (changes need a second factor) or `production` (changes need an approved change too).
     #[arg(long, value_name = "NAME", default_value_t = Profile::LabOpen)]
     profile: Profile,
+    /// Offer at `/mcp/conformance` what the official MCP conformance suite asks for.
+    #[arg(long)]
+    conformance: bool,
 }
 
 #[derive(Subcommand)]
@@ -87,9 +90,10 @@ impl Lab {
     pub(crate) async fn run(self, terminal: &Terminal) -> Outcome {
         match self.command {
             None => {
-                let Self { state, listen, devices, profile, .. } = self;
+                let Self { state, listen, devices, profile, conformance, .. } = self;
                 log_by_the_labs_clock(&state)?;
-                let run = server::lab::run(LabOptions { state, listen, devices, profile, json: terminal.json });
+                let options = LabOptions { state, listen, devices, profile, conformance, json: terminal.json };
+                let run = server::lab::run(options);
                 match Box::pin(run).await {
                     Ok(()) => Ok(()),
                     // Standard output belongs to the ready line alone.

@@ -8,6 +8,7 @@
 pub mod edge;
 #[doc(hidden)]
 pub mod fuzzing;
+mod logout;
 pub mod mcp_door;
 mod metadata;
 mod operations;
@@ -25,6 +26,7 @@ use platform::SharedClock;
 use platform::audit::AuditLog;
 use platform::audit_refusals::RefusalCounter;
 use platform::resource::BaseUrl;
+use platform::revocation::LogoutTokens;
 use platform::telemetry::Metrics;
 use platform::tokens::{SignIn, TokenVerifier};
 use tool_runtime::Pipeline;
@@ -38,6 +40,8 @@ pub struct Parts {
     pub pipeline: Arc<Pipeline>,
     /// Bearer tokens.
     pub tokens: Arc<dyn TokenVerifier>,
+    /// What issuers announce about sessions that ended.
+    pub logout: Arc<dyn LogoutTokens>,
     /// Sign-in of the pages.
     pub sign_in: Arc<dyn SignIn>,
     /// Audit, for what is not a tool call.
@@ -48,6 +52,9 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// Time of day.
     pub clock: SharedClock,
+    /// Servers outside the road, by name, each behind the whole edge at `/mcp/<name>`: the lab's conformance fixture and
+    /// nothing else (the one exception to T13).
+    pub fixtures: Vec<(String, Arc<dyn mcp::CallHandler>)>,
     /// Settings.
     pub options: Options,
 }
@@ -110,6 +117,7 @@ pub fn router(parts: Parts, more: Router) -> (Router, mcp_door::Endpoints) {
         .merge(rest::router(&gateway))
         .merge(pages::router(&gateway))
         .merge(metadata::router(&gateway))
+        .merge(logout::router(&gateway))
         .merge(operations::router(&gateway))
         .merge(more)
         .fallback(operations::not_found);

@@ -16,7 +16,7 @@ use axum::middleware::{Next, from_fn};
 use axum::serve::ListenerExt as _;
 use mcp::{CallHandler, CallReply, EndpointOptions, ServerDescription, ToolAnnotations, ToolCall, ToolDescription};
 use platform::context::{CallReferences, Protocol, RequestId, TraceContext};
-use platform::principal::{PrincipalKind, TokenFacts};
+use platform::principal::{PrincipalKind, TokenFacts, TokenProof};
 use platform::resource::Resource;
 use platform::{CallContext, ErrorKind, Principal};
 use serde_json::json;
@@ -79,7 +79,14 @@ fn nobody() -> Arc<Principal> {
         auth_time: None,
         mfa: false,
         actors: vec![],
-        token: TokenFacts { id: None, session: None, key: None, issued_at: 0, expires_at: 0 },
+        token: TokenFacts {
+            id: None,
+            session: None,
+            key: None,
+            proof: TokenProof::Signature,
+            issued_at: 0,
+            expires_at: 0,
+        },
     })
 }
 

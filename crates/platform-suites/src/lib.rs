@@ -9,6 +9,7 @@ pub mod audit_memory;
 pub mod policy;
 pub mod secrets;
 pub mod shared;
+pub mod signing_issuer;
 pub mod store;
 pub mod tokens;
 

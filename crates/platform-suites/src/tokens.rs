@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use platform::Principal;
-use platform::principal::{PrincipalKind, TokenFacts};
+use platform::principal::{PrincipalKind, TokenFacts, TokenProof};
 use platform::resource::Resource;
-use platform::tokens::{TokenRefusal, TokenVerifier};
+use platform::tokens::{ClientCertificate, TokenRefusal, TokenVerifier};
 
 /// The issuer of every principal made here.
 pub const ISSUER: &str = "https://issuer.test";
@@ -59,13 +59,25 @@ pub fn person(subject: &str, groups: &[&str]) -> Principal {
         auth_time: None,
         mfa: false,
         actors: Vec::new(),
-        token: TokenFacts { id: None, session: None, key: None, issued_at: 0, expires_at: i64::from(u32::MAX) },
+        token: TokenFacts {
+            id: None,
+            session: None,
+            key: None,
+            proof: TokenProof::Signature,
+            issued_at: 0,
+            expires_at: i64::from(u32::MAX),
+        },
     }
 }
 
 #[async_trait]
 impl TokenVerifier for StaticTokens {
-    async fn verify(&self, token: &str, resource: &Resource) -> Result<Arc<Principal>, TokenRefusal> {
+    async fn verify(
+        &self,
+        token: &str,
+        resource: &Resource,
+        _: Option<&ClientCertificate>,
+    ) -> Result<Arc<Principal>, TokenRefusal> {
         let known = self.known.get(token).ok_or(TokenRefusal::Signature)?;
         let wider = resource.wider();
         let good = |r: &Resource| r == resource || Some(r) == wider.as_ref();
@@ -94,8 +106,8 @@ mod tests {
     #[tokio::test]
     async fn t1_a_token_for_one_resource_is_refused_at_another() {
         let tokens = StaticTokens::default().with_at("t", person("alice", &["b", "a", "b"]), &[Resource::Mcp]);
-        assert_eq!(tokens.verify("t", &Resource::Mcp).await.unwrap().groups, ["a", "b"]);
-        assert_eq!(tokens.verify("t", &Resource::Rest).await.unwrap_err(), TokenRefusal::Audience);
-        assert_eq!(tokens.verify("u", &Resource::Mcp).await.unwrap_err(), TokenRefusal::Signature);
+        assert_eq!(tokens.verify("t", &Resource::Mcp, None).await.unwrap().groups, ["a", "b"]);
+        assert_eq!(tokens.verify("t", &Resource::Rest, None).await.unwrap_err(), TokenRefusal::Audience);
+        assert_eq!(tokens.verify("u", &Resource::Mcp, None).await.unwrap_err(), TokenRefusal::Signature);
     }
 }

@@ -22,6 +22,19 @@ pub struct Actor {
     pub issuer: Option<String>,
 }
 
+/// What proved a token, and so how much it can prove.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenProof {
+    /// The issuer's signature.
+    #[default]
+    Signature,
+    /// The issuer's answer about it (RFC 7662).
+    Introspection,
+    /// The issuer's userinfo endpoint took it: audience and sign-in are not proven (T2).
+    Userinfo,
+}
+
 /// What the token said about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenFacts {
@@ -32,6 +45,9 @@ pub struct TokenFacts {
     /// `kid` of the key that signed it, where it is signed.
     #[serde(default)]
     pub key: Option<String>,
+    /// What proved it.
+    #[serde(default)]
+    pub proof: TokenProof,
     /// `iat`, seconds since the epoch.
     pub issued_at: i64,
     /// `exp`, seconds since the epoch.

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use url::Url;
 
 use crate::error::Error;
 use crate::principal::Principal;
@@ -53,7 +54,13 @@ pub enum TokenRefusal {
     /// Revoked.
     #[error("the token is revoked")]
     Revoked,
-    /// The issuer's keys cannot be had right now; nobody is let in on a guess.
+    /// Its issuer says that it is no live access token.
+    #[error("the issuer does not know the token as a live one")]
+    Inactive,
+    /// Bound to a certificate that this caller did not show (RFC 8705).
+    #[error("the token is bound to another client certificate")]
+    Certificate,
+    /// The issuer's keys or its answer cannot be had right now; nobody is let in on a guess.
     #[error("the issuer cannot be reached")]
     IssuerUnavailable,
 }
@@ -75,6 +82,8 @@ impl TokenRefusal {
             Self::Claims => "claims",
             Self::Scope => "scope",
             Self::Revoked => "revoked",
+            Self::Inactive => "inactive",
+            Self::Certificate => "certificate",
             Self::IssuerUnavailable => "issuer_unavailable",
         }
     }
@@ -88,14 +97,62 @@ pub struct ClientCertificate(pub [u8; 32]);
 /// Turns a bearer token into a principal for one resource (T1: the cache key is token, issuer entry and resource).
 #[async_trait]
 pub trait TokenVerifier: Send + Sync + 'static {
-    /// Verifies `token` for use at `resource`.
-    async fn verify(&self, token: &str, resource: &Resource) -> Result<Arc<Principal>, TokenRefusal>;
+    /// Verifies `token` for use at `resource` by a caller that showed `certificate` in the TLS handshake, or none.
+    async fn verify(
+        &self,
+        token: &str,
+        resource: &Resource,
+        certificate: Option<&ClientCertificate>,
+    ) -> Result<Arc<Principal>, TokenRefusal>;
 
     /// Issuer identifiers whose tokens are accepted: RFC 9728 `authorization_servers`.
     fn issuers(&self) -> Vec<String>;
 
     /// Scopes that a token must carry; empty when no issuer asks for one.
     fn required_scopes(&self) -> Vec<String>;
+}
+
+/// A sign-in that the façade begins at a provider.
+#[derive(Debug, Clone)]
+pub struct SignInAtProvider {
+    /// Where the provider sends the browser back: a fixed URL of the platform.
+    pub redirect_uri: String,
+    /// PKCE verifier (RFC 7636); only its S256 hash leaves the platform before the code comes.
+    pub code_verifier: Secret,
+}
+
+/// What a provider gives for a code or a refresh token (RFC 6749 section 5.1).
+#[derive(Debug, Clone)]
+pub struct ProviderTokens {
+    /// Access token, a bearer's.
+    pub access_token: Secret,
+    /// Its life in seconds.
+    pub expires_in: Option<i64>,
+    /// What was granted, where it differs from what was asked for.
+    pub scope: Option<String>,
+    /// Refresh token.
+    pub refresh_token: Option<Secret>,
+}
+
+/// An identity provider with the one client that the operator registered there: what the façade stands in front of.
+#[async_trait]
+pub trait Provider: Send + Sync + 'static {
+    /// That client.
+    fn client_id(&self) -> &str;
+
+    /// Where browsers are sent.
+    async fn authorization_endpoint(&self) -> Result<Url, Error>;
+
+    /// Redeems the code of the redirect. `issuer` is the redirect's `iss` parameter (RFC 9207).
+    async fn redeem(
+        &self,
+        sign_in: &SignInAtProvider,
+        code: &str,
+        issuer: Option<&str>,
+    ) -> Result<ProviderTokens, Error>;
+
+    /// New tokens for a refresh token.
+    async fn refresh(&self, refresh_token: &Secret) -> Result<ProviderTokens, Error>;
 }
 
 /// What the platform asks the issuer for when a person signs in to one of its pages.

@@ -7,14 +7,15 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use audit_log::{AuditLogFile, AuditOptions};
 use axum::Router;
+use facade::{Facade, FacadeOptions};
 use gateway::mcp_door::Endpoints;
 use gateway::{ConnectionLimits, Tls, TlsFiles};
 use issuer::{Issuer, IssuerOptions};
 use own_tools::OwnTools;
 use platform::audit::{AuditEntry, AuditLog, Outcome};
 use platform::audit_refusals::RefusalCounter;
-use platform::config::{Config, IssuerConfig, ServerConfig};
-use platform::http::{Outbound, OutboundObserver, TargetClient, TargetOptions};
+use platform::config::{Config, ServerConfig};
+use platform::http::{Outbound, OutboundObserver};
 use platform::policy::{PolicyEngine, Profile};
 use platform::resource::BaseUrl;
 use platform::seal::{Sealer, derive_key};
@@ -28,7 +29,7 @@ use policy_rego::{PassedGate, RegoEngine};
 use secrets_local::LocalSecrets;
 use shared_local::LocalShared;
 use store_sqlite::SqliteStore;
-use tokens_oidc::{IssuerEntry, MfaRule, OidcSignIn, RevocationFloors, Verifier};
+use tokens_oidc::{BackChannelLogout, IssuerEntry, OidcProvider, OidcSignIn, RevocationFloors, Verifier};
 use tool_runtime::pipeline::{Limits, Parts};
 use tool_runtime::{Catalogue, Instance, Pipeline, Visibility};
 use url::Url;
@@ -47,6 +48,8 @@ pub struct Given<'a> {
     pub address: SocketAddr,
     /// Whether `echo` is offered.
     pub with_echo: bool,
+    /// Servers outside the road; production has none (T13, T30).
+    pub fixtures: Vec<(String, Arc<dyn mcp::CallHandler>)>,
 }
 
 /// Everything that answers.
@@ -94,7 +97,7 @@ pub fn open_stores(given: &Given<'_>) -> Result<Stores> {
 
 /// Puts everything together over open stores.
 pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
-    let Given { config, master, clock, address, with_echo } = given;
+    let Given { config, master, clock, address, with_echo, fixtures } = given;
     let Stores { store, secrets } = stores;
     let base = BaseUrl::new(&config.platform.url);
     let metrics = Metrics::new();
@@ -129,6 +132,8 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         limits: limits(config),
     });
 
+    // One for the verifier and for everything that ends tokens.
+    let floors = Arc::new(RevocationFloors::open(Arc::clone(&store), Arc::clone(&clock)).await?);
     let builtin = match config.issuer.iter().find(|i| i.builtin) {
         Some(builtin) => Some(Issuer::open(IssuerOptions {
             url: builtin.url.clone(),
@@ -142,10 +147,31 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         })?),
         None => None,
     };
-    let entries = config.issuer.iter().map(|i| entry(i, &observer)).collect::<Result<Vec<_>>>()?;
-    let floors = Arc::new(RevocationFloors::default());
-    let tokens = Arc::new(Verifier::new(entries, base.clone(), Arc::clone(&clock), floors)?);
-    let sign_in = sign_in(config, &observer, secrets.as_ref(), &clock).await?;
+    let mut entries = Vec::new();
+    for issuer in &config.issuer {
+        entries.push(IssuerEntry::configured(issuer, secrets.as_ref(), &observer).await?);
+    }
+    let own_clients = tokens_oidc::own_clients(config, &entries);
+    let tokens = Arc::new(Verifier::new(entries, base.clone(), Arc::clone(&clock), Arc::clone(&floors))?);
+    let logout = BackChannelLogout::new(&tokens, own_clients, floors, Arc::clone(&store), Arc::clone(&clock));
+    let sign_in = OidcSignIn::configured(config, secrets.as_ref(), &observer, Arc::clone(&clock)).await?;
+
+    let mut facades = Router::new();
+    for issuer in &config.issuer {
+        let Some(name) = issuer.facade.clone() else { continue };
+        let provider = OidcProvider::configured(issuer, secrets.as_ref(), &observer, Arc::clone(&clock)).await?;
+        let facade = Facade::new(FacadeOptions {
+            name,
+            platform: base.clone(),
+            provider: Arc::new(provider),
+            scopes: issuer.facade_scopes.clone(),
+            origins: config.platform.allowed_origins.clone(),
+            sealer: Sealer::derive(master, "clients and refresh tokens of the façade")?,
+            audit: audit.clone(),
+            clock: Arc::clone(&clock),
+        })?;
+        facades = facades.merge(facade.router());
+    }
 
     let options = options(config, base, address)?;
     let limits = ConnectionLimits::configured(&config.limits, options.trusted_proxies.clone());
@@ -155,14 +181,17 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let parts = gateway::Parts {
         pipeline: Arc::clone(&pipeline),
         tokens,
+        logout: Arc::new(logout),
         sign_in: Arc::new(sign_in),
         audit: audit.clone(),
         refusals: Arc::clone(&refusals),
         metrics: Arc::clone(&metrics),
         clock: Arc::clone(&clock),
+        fixtures,
         options,
     };
-    let (router, endpoints) = gateway::router(parts, builtin.as_ref().map(issuer_routes).unwrap_or_default());
+    let more = builtin.as_ref().map(issuer_routes).unwrap_or_default().merge(facades);
+    let (router, endpoints) = gateway::router(parts, more);
     Ok(Composed { router, endpoints, pipeline, audit, secrets, refusals, metrics, limits, tls, issuer: builtin, clock })
 }
 
@@ -300,64 +329,6 @@ fn issuer_routes(issuer: &Issuer) -> Router {
         .nest("/issuer", issuer.router())
         .route("/.well-known/oauth-authorization-server/issuer", document.clone())
         .route("/.well-known/openid-configuration/issuer", document)
-}
-
-/// The verifier's entry of one issuer. The built-in one is reached over HTTP like any other.
-fn entry(issuer: &IssuerConfig, observer: &Arc<dyn OutboundObserver>) -> Result<IssuerEntry> {
-    let mut origin: Url = issuer.url.clone();
-    origin.set_path("");
-    let options = TargetOptions::new(format!("issuer {}", issuer.url.host_str().unwrap_or_default()), origin);
-    let target = TargetClient::observed(options, Arc::clone(observer))?;
-    let mut entry = IssuerEntry::new(issuer.url.as_str().trim_end_matches('/'), target);
-    entry.types = issuer.types.clone();
-    if issuer.builtin {
-        // Its tokens are issued by the clock that judges them: they end when they say.
-        entry.clock_skew_s = 0;
-    }
-    entry.required_scopes = issuer.required_scopes.clone();
-    entry.groups_claim = issuer.groups_claim.clone();
-    entry.allowed_groups = issuer.groups.clone();
-    entry.person_claim = issuer.person_claim.clone();
-    entry.mfa = MfaRule { acr: issuer.mfa_acr.clone(), amr: issuer.mfa_amr.clone(), two_factors: false };
-    entry.accepts_platform_audience = issuer.platform_audience;
-    entry.allowed_clients = issuer.clients.clone();
-    Ok(entry)
-}
-
-async fn sign_in(
-    config: &Config,
-    observer: &Arc<dyn OutboundObserver>,
-    secrets: &dyn SecretStore,
-    clock: &SharedClock,
-) -> Result<OidcSignIn> {
-    let pages = &config.pages;
-    let wanted = |i: &&IssuerConfig| i.url.as_str().trim_end_matches('/') == pages.issuer.trim_end_matches('/');
-    let issuer = config.issuer.iter().find(wanted).ok_or_else(|| {
-        Error::new(
-            ErrorKind::InvalidInput,
-            "pages_issuer_unknown",
-            "`pages.issuer` must be the url of one of the [[issuer]] entries: people sign in to the step-up page there.",
-        )
-    })?;
-    let secret = secrets.get(&pages.secret, None).await.map_err(|e| {
-        Error::new(
-            ErrorKind::Unavailable,
-            "pages_secret_missing",
-            format!(
-                "The secret store has no client secret at `{}` (`pages.secret`). Add it with `interlock secret put`.",
-                pages.secret
-            ),
-        )
-        .with_detail(e)
-    })?;
-    let client_secret = secret.data.get("client_secret").cloned().ok_or_else(|| {
-        Error::new(
-            ErrorKind::Unavailable,
-            "pages_secret_missing",
-            format!("The secret at `{}` has no field `client_secret`.", pages.secret),
-        )
-    })?;
-    OidcSignIn::new(entry(issuer, observer)?, pages.client_id.clone(), client_secret, Arc::clone(clock))
 }
 
 fn options(config: &Config, base: BaseUrl, address: SocketAddr) -> Result<gateway::Options> {

@@ -15,7 +15,9 @@ mod production;
 mod running;
 mod serve;
 
-pub use self::production::{Certificate, certificate, refusals as production_refusals};
+pub use self::production::{
+    Certificate, certificate, no_fixtures as no_fixtures_in_production, refusals as production_refusals,
+};
 pub use self::serve::serve;
 
 /// Version of the product.

@@ -1,8 +1,8 @@
 //! What production refuses (rule T30), each refusal with its own code; and T24's rule about replicas.
 
+use gateway::{SOON, TlsFiles};
 use platform::config::{Config, TlsMode};
 use platform::policy::Profile;
-use gateway::{SOON, TlsFiles};
 use platform::{Error, ErrorKind, Result};
 
 use crate::lab_state;
@@ -65,6 +65,15 @@ pub fn refusals(config: &Config) -> Vec<Error> {
     }
     refusals.extend(TlsFiles::configured(platform).err());
     refusals
+}
+
+/// Servers outside the road are for a lab that tests the protocol (T13, T30).
+pub fn no_fixtures() -> Error {
+    Error::new(
+        ErrorKind::InvalidInput,
+        "conformance_in_production",
+        "`serve` offers nothing that stands outside policy and audit. Use `interlock lab --conformance`.",
+    )
 }
 
 /// What an operator should know of the listener's certificate. Errors: `tls_files_missing`, `tls_files_unusable`.

@@ -61,6 +61,7 @@ pub(crate) async fn run(
         tracing::info!("stopping: open calls are finished first");
     }
     stop.cancel();
+    composed.endpoints.end_streams();
     serving.await.map_err(Error::internal)?;
     if let Some(watching) = watching {
         watching.await.map_err(Error::internal)?;

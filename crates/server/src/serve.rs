@@ -27,7 +27,7 @@ pub async fn serve(config: Config) -> Result<()> {
     let address = listener.local_addr().map_err(Error::internal)?;
     let clock: SharedClock = Arc::new(SystemClock);
     let master = keys::master(&config.secrets.master_key_file)?;
-    let given = Given { config: &config, master: &master, clock, address, with_echo: false };
+    let given = Given { config: &config, master: &master, clock, address, with_echo: false, fixtures: Vec::new() };
     let stores = open_stores(&given)?;
     let composed = compose(given, stores).await?;
     let drain = Duration::from_secs(config.platform.drain_s);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use platform::policy::{PolicyEngine, VisibilityInput};
-use platform::principal::PrincipalKind;
+use platform::principal::{PrincipalKind, TokenProof};
 use platform::resource::Resource;
 use platform::{Error, Principal};
 
@@ -19,6 +19,7 @@ struct Key {
     groups: Vec<String>,
     kind: PrincipalKind,
     acting: bool,
+    proof: TokenProof,
 }
 
 /// (server, tool) pairs.
@@ -60,6 +61,7 @@ impl Visibility {
             groups: principal.groups.clone(),
             kind: principal.kind,
             acting: !principal.actors.is_empty(),
+            proof: principal.token.proof,
         };
         if let Some(known) = self.answers.get(&key) {
             return Ok(known);
@@ -68,6 +70,7 @@ impl Visibility {
             groups: key.groups.clone(),
             kind: key.kind,
             acting: key.acting,
+            proof: key.proof,
             tools: catalogue.entries(),
         };
         let visible = Arc::new(self.policy.visible(&input).await?);

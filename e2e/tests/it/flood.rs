@@ -29,7 +29,8 @@ const GOOD: usize = 4;
 const GROWTH: u64 = 16 << 20;
 const ENHANCE_YOUR_CALM: u32 = 0x0b;
 /// What a limit of rate or number answers instead; each of them is right at any moment of a flood.
-const BUSY: [&str; 5] = ["rate_limited", "too_many_failures", "too_many_at_once", "overloaded", "connections_exhausted"];
+const BUSY: [&str; 5] =
+    ["rate_limited", "too_many_failures", "too_many_at_once", "overloaded", "connections_exhausted"];
 
 /// Answers by door and input, each with its number.
 type Seen = BTreeMap<(&'static str, &'static str), BTreeMap<String, u64>>;
@@ -150,7 +151,8 @@ async fn flood(time: Duration) -> Seen {
     }
     let calls: Arc<Mutex<usize>> = Arc::default();
     for _ in 0..GOOD {
-        let (caller, token, wrong, calls) = (Arc::clone(&caller), alice.clone(), Arc::clone(&wrong), Arc::clone(&calls));
+        let (caller, token, wrong, calls) =
+            (Arc::clone(&caller), alice.clone(), Arc::clone(&wrong), Arc::clone(&calls));
         tasks.spawn(async move {
             while Instant::now() < end {
                 let n = {
@@ -236,7 +238,11 @@ A connection that never becomes a request is closed without a word: there is nob
 async fn ten_seconds_of_bad_input_harm_nobody() {
     let seen = flood(Duration::from_secs(10)).await;
     let kept = std::fs::read_to_string(page()).unwrap_or_default();
-    assert!(written(&seen) == kept, "docs/hostile-input.md is old; `cargo xtask flood` writes it again:\n{}", written(&seen));
+    assert!(
+        written(&seen) == kept,
+        "docs/hostile-input.md is old; `cargo xtask flood` writes it again:\n{}",
+        written(&seen)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -130,10 +130,15 @@ impl Lab {
         token
     }
 
-    /// A token of the client `lab-automation`, by its own credentials.
+    /// A token of the client `lab-automation` for the platform, by its own credentials.
     pub(crate) async fn automation_token(&self, http: &Client) -> String {
+        self.automation_token_for(http, self.url()).await
+    }
+
+    /// The same for one resource.
+    pub(crate) async fn automation_token_for(&self, http: &Client, audience: &str) -> String {
         let client = self.ready.clients.iter().find(|c| c.client_id == story::people::AUTOMATION_CLIENT).unwrap();
-        let form = [("grant_type", "client_credentials"), ("scope", "mcp"), ("resource", self.url())];
+        let form = [("grant_type", "client_credentials"), ("scope", "mcp"), ("resource", audience)];
         let request = http.post(format!("{}/token", self.ready.issuer)).form(&form);
         let answer: Json = request
             .basic_auth(&client.client_id, client.client_secret.as_ref())

@@ -5,6 +5,7 @@
 //! for others share a lab; those that move the clock or kill the platform have their own.
 #![cfg(test)]
 
+mod attacks;
 mod audience;
 mod audit;
 mod burst;
@@ -17,6 +18,11 @@ mod hostile;
 mod http2;
 mod idempotency;
 mod lab;
+mod protocol;
+mod mutations;
+mod pairs;
 mod references;
+mod revoked;
 mod roles;
+mod served;
 mod step_up;

@@ -25,13 +25,13 @@ pub(super) struct Lab {
 }
 
 impl Lab {
-    /// Starts it and waits for the line that says it is ready.
-    pub(super) fn start(binary: &Path) -> Result<Self> {
+    /// Starts it, with `more` arguments, and waits for the line that says it is ready.
+    pub(super) fn start(binary: &Path, more: &[String]) -> Result<Self> {
         let state = tempfile::tempdir().context("cannot make a state folder")?;
         let log = std::fs::File::create(state.path().join("lab.log"))?;
         let mut command = Command::new(binary);
         command.args(["lab", "--json", "--listen", "127.0.0.1:0", "--state"]).arg(state.path().join("state"));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).process_group(0);
+        command.args(more).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).process_group(0);
         let mut child = command.spawn().with_context(|| format!("{} does not start", binary.display()))?;
         let out = child.stdout.take();
         let ready_file = state.path().join("ready.json");
@@ -106,7 +106,7 @@ mod tests {
             "trap 'echo stopped >{}; exit 0' TERM; echo '{{\"ready\": true}}'; while :; do sleep 0.02; done",
             told.display()
         );
-        let lab = Lab::start(&program(&folder, &script)).unwrap();
+        let lab = Lab::start(&program(&folder, &script), &[]).unwrap();
         let facts = lab.facts();
         assert!(std::fs::read_to_string(&facts.ready_file).unwrap().contains("ready"));
         drop(lab);
@@ -118,7 +118,7 @@ mod tests {
     fn a_lab_that_does_not_get_ready_is_reported_with_its_log() {
         let folder = tempfile::tempdir().unwrap();
         for script in ["echo boom >&2; exit 1", "echo boom >&2; echo '{\"ready\":false}'"] {
-            let error = Lab::start(&program(&folder, script)).err().unwrap();
+            let error = Lab::start(&program(&folder, script), &[]).err().unwrap();
             assert!(format!("{error:#}").contains("boom"), "{error:#}");
         }
     }

@@ -75,6 +75,25 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     report(&rows, began.elapsed())
 }
 
+/// `cargo xtask conformance`: the one part that the protocol's own suite is, on a fresh build.
+pub(crate) fn run_conformance() -> Result<()> {
+    let pinned = clients::Pinned::read(&workspace::root().join(clients::PINNED_FILE))?;
+    terminal::say("== build");
+    workspace::build_debug_binary()?;
+    let binary = workspace::debug_binary(&workspace::metadata()?);
+    terminal::say("\n== conformance");
+    let began = Instant::now();
+    let tally = run_client(&pinned, CONFORMANCE, &binary, true)?;
+    terminal::say(format_args!("\n{tally} in {}", terminal::took(began.elapsed())));
+    if tally.failed > 0 {
+        bail!("{} failed", tally.failed);
+    }
+    Ok(())
+}
+
+/// The client that is the protocol's own suite.
+const CONFORMANCE: &str = "conformance";
+
 fn run_client(pinned: &clients::Pinned, name: &str, binary: &std::path::Path, ci: bool) -> Result<Tally> {
     let Some(client) = pinned.clients.iter().find(|c| c.name == name) else {
         bail!("no client {name} in {}", clients::PINNED_FILE);
@@ -91,7 +110,8 @@ fn run_client(pinned: &clients::Pinned, name: &str, binary: &std::path::Path, ci
         }
     };
     // A lab of its own per client: a second factor is good for one use, and one client's writes are no other's business.
-    let met = lab::Lab::start(binary).context("the lab did not start").and_then(|lab| ready.run(&lab.facts()));
+    let started = lab::Lab::start(binary, &client.lab);
+    let met = started.context("the lab did not start").and_then(|lab| ready.run(&lab.facts()));
     let tally = met.unwrap_or_else(|error| {
         terminal::say(format_args!("{error:#}"));
         Tally::one_failed()

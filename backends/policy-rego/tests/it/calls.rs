@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use platform::policy::{
     Action, ChangeFacts, DecisionInput, ElevationFacts, PrincipalFacts, Profile, Risk, ServerFacts, ToolFacts,
 };
-use platform::principal::{Actor, PrincipalKind};
+use platform::principal::{Actor, PrincipalKind, TokenProof};
 use policy_rego::RegoEngine;
 use serde_json::json;
 
@@ -41,6 +41,7 @@ pub(crate) fn call(groups: &[&str], connector: &str, tool: &str, risk: Risk) -> 
             auth_time: Some(NOW - 5000),
             mfa: false,
             act: vec![],
+            proof: TokenProof::Signature,
         },
         server: ServerFacts {
             name: format!("{connector}-1"),
@@ -124,6 +125,12 @@ impl Dice {
         if self.once_in(3) {
             p.act = vec![agent()];
         }
+        p.proof = *self.pick(&[
+            TokenProof::Signature,
+            TokenProof::Signature,
+            TokenProof::Introspection,
+            TokenProof::Userinfo,
+        ]);
         if !self.once_in(3) {
             let authenticated_at = NOW + *self.pick(&[-1000, -30, -30, 0, 61]);
             let expires_at = NOW + *self.pick(&[-1, 0, 1, 600, 600, 9000]);

@@ -58,7 +58,13 @@ async fn cell(
     input.principal.act = if acting { vec![agent()] } else { vec![] };
     let decision = engine.decide(&input).await.unwrap();
     let entry = CatalogueEntry { server: input.server.clone(), tool: input.tool.clone(), action: input.action };
-    let asked = VisibilityInput { groups: input.groups.clone(), kind, acting, tools: vec![entry] };
+    let asked = VisibilityInput {
+        groups: input.groups.clone(),
+        kind,
+        acting,
+        proof: input.principal.proof,
+        tools: vec![entry],
+    };
     let seen = engine.visible(&asked).await.unwrap();
     assert!(seen.is_subset(&BTreeSet::from([(input.server.name, tool.clone())])));
     let unmet: Vec<&str> = decision.reasons.iter().filter_map(|reason| reason.strip_prefix("unmet:")).collect();

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use platform::policy::{CatalogueEntry, Decision, Effect, PolicyEngine, Profile, RiskTable, VisibilityInput};
+use platform::principal::{PrincipalKind, TokenProof};
 use policy_rego::Bundle;
 
 use crate::calls::{Dice, NOW, call, elevation, grant, shipped};
@@ -22,6 +23,7 @@ async fn t10_whatever_is_allowed_or_challenged_is_visible() {
                 groups: input.groups.clone(),
                 kind: input.principal.kind,
                 acting: !input.principal.act.is_empty(),
+                proof: input.principal.proof,
                 tools: vec![entry],
             };
             let visible = !engine.visible(&asked).await.unwrap().is_empty();
@@ -42,7 +44,6 @@ async fn t10_whatever_is_allowed_or_challenged_is_visible() {
 #[tokio::test]
 async fn t8_what_is_allowed_was_proven() {
     use platform::policy::Risk;
-    use platform::principal::PrincipalKind;
     for profile in Profile::ALL {
         let engine = shipped(profile);
         let mut dice = Dice::new(23);
@@ -54,6 +55,10 @@ async fn t8_what_is_allowed_was_proven() {
             assert_eq!(input.action, risk.action());
             assert_eq!(input.resource, input.server.connector);
             assert_eq!(valid_until.is_some(), !risk.is_write());
+            assert!(
+                input.principal.proof != TokenProof::Userinfo || matches!(risk, Risk::Read | Risk::Record),
+                "{input:?}"
+            );
             if matches!(risk, Risk::Read | Risk::Probe | Risk::Record) {
                 continue;
             }
@@ -125,8 +130,8 @@ async fn t10_one_query_answers_for_a_large_catalogue() {
         tools.push(CatalogueEntry { server: input.server, tool: input.tool, action: input.action });
     }
     let groups = vec!["network-engineers".to_owned(), "developers".to_owned()];
-    let kind = platform::principal::PrincipalKind::Person;
-    let asked = VisibilityInput { groups, kind, acting: false, tools };
+    let kind = PrincipalKind::Person;
+    let asked = VisibilityInput { groups, kind, acting: false, proof: TokenProof::Signature, tools };
     let started = Instant::now();
     let seen = engine.visible(&asked).await.unwrap();
     println!("visible: 1,000 tools in {:?}", started.elapsed());

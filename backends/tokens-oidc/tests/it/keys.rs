@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use platform::SharedClock;
 use platform::tokens::{TokenRefusal, TokenVerifier};
 use serde_json::{Value, json};
 
-use crate::issuer::{Signer, StillClock, TestIssuer, World, entry, resource, verifier};
+use crate::issuer::{Signer, StillClock, TestIssuer, World, entry, floors, resource, verifier};
 
 #[tokio::test]
 async fn nothing_is_fetched_before_a_token_comes_and_junk_fetches_nothing() {
@@ -93,9 +94,9 @@ async fn an_issuer_that_is_down_lets_nobody_in() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let gone = format!("http://{}/issuer", listener.local_addr().unwrap());
     drop(listener);
-    let verifier = verifier(vec![entry(&gone)], world.clock.clone());
+    let verifier = verifier(vec![entry(&gone)], world.clock.clone()).await;
     let token = world.token_with(&json!({"iss": gone}));
-    assert_eq!(verifier.verify(&token, &resource("a")).await.unwrap_err(), TokenRefusal::IssuerUnavailable);
+    assert_eq!(verifier.verify(&token, &resource("a"), None).await.unwrap_err(), TokenRefusal::IssuerUnavailable);
 }
 
 #[tokio::test]
@@ -116,8 +117,27 @@ async fn a_withdrawn_key_is_gone_after_the_keys_age() {
     let world = World::new().await;
     world.verify(&world.token_with(&json!({})), "a").await.unwrap();
     world.issuer.publish(&[&Signer::ec("k2")]);
-    world.clock.advance(901);
+    world.clock.advance(61);
     assert_eq!(world.verify(&world.token_with(&json!({})), "a").await.unwrap_err(), TokenRefusal::UnknownKey);
+}
+
+#[tokio::test]
+async fn what_a_withdrawn_key_signed_is_refused_on_the_next_call_with_a_warm_cache() {
+    let world = World::new().await;
+    let old = world.token_with(&json!({}));
+    for _ in 0..2 {
+        world.verify(&old, "a").await.unwrap();
+    }
+    let next = Signer::ec("k2");
+    world.issuer.publish(&[&next]);
+    world.clock.advance(6);
+    world.verify(&next.access_token(&world.claims()), "a").await.unwrap();
+    assert_eq!(world.verify(&old, "a").await.unwrap_err(), TokenRefusal::UnknownKey);
+    // With overlap, both keys count.
+    world.issuer.publish(&[&next, &world.key]);
+    world.clock.advance(61);
+    world.verify(&next.access_token(&world.claims()), "a").await.unwrap();
+    world.verify(&world.token_with(&json!({})), "a").await.unwrap();
 }
 
 #[tokio::test]
@@ -167,10 +187,11 @@ async fn unusable_keys_in_a_set_do_not_spoil_the_usable_ones() {
     world.verify(&world.token_with(&json!({})), "a").await.unwrap();
 }
 
-#[test]
-fn an_entry_that_could_let_somebody_in_by_mistake_is_refused() {
-    let clock = Arc::new(StillClock::default());
-    let changes: [fn(&mut interlock_tokens_oidc::IssuerEntry); 7] = [
+#[tokio::test]
+async fn an_entry_that_could_let_somebody_in_by_mistake_is_refused() {
+    let clock: SharedClock = Arc::new(StillClock::default());
+    let floors = floors(&clock).await;
+    let changes: [fn(&mut interlock_tokens_oidc::IssuerEntry); 8] = [
         |entry| entry.issuer = "https://other.example/issuer".to_owned(),
         |entry| entry.issuer = "not a url".to_owned(),
         |entry| {
@@ -180,13 +201,17 @@ fn an_entry_that_could_let_somebody_in_by_mistake_is_refused() {
         |entry| entry.types.clear(),
         |entry| entry.clock_skew_s = 3600,
         |entry| entry.mfa.amr = vec!["otp".to_owned()],
+        |entry| {
+            entry.allowed_groups = Some(vec!["a".to_owned()]);
+            entry.group_names.insert("a".to_owned(), "b".to_owned());
+        },
     ];
     for change in changes {
         let mut bad = entry("http://127.0.0.1:9/issuer");
         change(&mut bad);
         let base = crate::issuer::base();
-        assert!(interlock_tokens_oidc::Verifier::new(vec![bad], base, clock.clone(), Arc::default()).is_err());
+        assert!(interlock_tokens_oidc::Verifier::new(vec![bad], base, clock.clone(), floors.clone()).is_err());
     }
     let twice = vec![entry("http://127.0.0.1:9/issuer"), entry("http://127.0.0.1:9/issuer")];
-    assert!(interlock_tokens_oidc::Verifier::new(twice, crate::issuer::base(), clock, Arc::default()).is_err());
+    assert!(interlock_tokens_oidc::Verifier::new(twice, crate::issuer::base(), clock, floors).is_err());
 }

@@ -1,6 +1,6 @@
 //! T2, T4: what comes out of a good token, and never more than its issuer's entry allows.
 
-use interlock_tokens_oidc::{ClaimMarker, IssuerEntry, MfaRule};
+use interlock_tokens_oidc::{ClaimMarker, ClaimPath, IssuerEntry, MfaRule};
 use platform::principal::{Actor, PrincipalKind};
 use platform::tokens::{TokenRefusal, TokenVerifier};
 use serde_json::json;
@@ -12,7 +12,7 @@ fn list(values: &[&str]) -> Vec<String> {
 }
 
 fn mfa(entry: &mut IssuerEntry) {
-    entry.mfa = MfaRule { acr: list(&["urn:mfa"]), amr: list(&["mfa"]), two_factors: true };
+    entry.mfa = MfaRule { acr: list(&["urn:mfa"]), amr: list(&["mfa"]), two_factors: true, always: false };
 }
 
 #[tokio::test]
@@ -29,7 +29,7 @@ async fn t2_groups_outside_the_allow_list_are_dropped() {
 #[tokio::test]
 async fn t2_groups_come_from_the_configured_claim_only() {
     let world = World::with(|entry| {
-        entry.groups_claim = "roles".to_owned();
+        entry.groups_claim = ClaimPath::member("roles");
         entry.allowed_groups = Some(list(&["netops", "readers"]));
     })
     .await;
@@ -40,8 +40,55 @@ async fn t2_groups_come_from_the_configured_claim_only() {
 }
 
 #[tokio::test]
+async fn t2_groups_are_renamed_by_the_entry_and_a_namesake_of_ours_is_dropped() {
+    let world = World::with(|entry| {
+        entry.groups_claim = "realm_access.roles".parse().unwrap();
+        entry.allowed_groups = Some(list(&["admin"]));
+        entry.group_names.insert("Network Engineers".to_owned(), "network-engineers".to_owned());
+    })
+    .await;
+    let roles = json!(["Network Engineers", "network-engineers", "admin", "offline_access"]);
+    let token = world.token_with(&json!({"realm_access": {"roles": roles}}));
+    assert_eq!(world.verify(&token, "a").await.unwrap().groups, ["admin", "network-engineers"]);
+    let namesake = world.token_with(&json!({"realm_access": {"roles": ["network-engineers"]}}));
+    assert!(world.verify(&namesake, "a").await.unwrap().groups.is_empty());
+    for wrong in [json!("admin"), json!({"0": "admin"}), json!(null), json!([7])] {
+        let token = world.key.access_token(&world.claims_with(&json!({"realm_access": {"roles": wrong}})));
+        assert_eq!(world.verify(&token, "a").await.unwrap_err(), TokenRefusal::Claims, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn t2_name_and_factors_come_from_where_the_entry_says() {
+    let world = World::with(|entry| {
+        mfa(entry);
+        entry.name_claim = Some("https://example.com/display".parse().unwrap());
+        entry.acr_claim = "/auth/context".parse().unwrap();
+        entry.amr_claim = "auth.methods".parse().unwrap();
+    })
+    .await;
+    let elsewhere = json!({"acr": "urn:mfa", "amr": ["mfa"], "name": "A", "https://example.com/display": "Alice L."});
+    let principal = world.verify(&world.token_with(&elsewhere), "a").await.unwrap();
+    assert_eq!((&*principal.name, principal.mfa, principal.acr.clone()), ("Alice L.", false, None));
+    for there in [json!({"context": "urn:mfa"}), json!({"methods": ["mfa"]})] {
+        assert!(world.verify(&world.token_with(&json!({"auth": there})), "a").await.unwrap().mfa, "{there}");
+    }
+    for wrong in [json!({"context": ["urn:mfa"]}), json!({"methods": "mfa"})] {
+        let refusal = world.verify(&world.token_with(&json!({"auth": wrong})), "a").await.unwrap_err();
+        assert_eq!(refusal, TokenRefusal::Claims, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn t4_an_issuer_that_always_asks_is_believed_only_where_the_entry_says_so_and_of_people_only() {
+    let world = World::with(|entry| entry.mfa.always = true).await;
+    assert!(world.verify(&world.token_with(&json!({})), "a").await.unwrap().mfa);
+    assert!(!world.verify(&world.token_with(&json!({"sub": "cli"})), "a").await.unwrap().mfa);
+}
+
+#[tokio::test]
 async fn t2_people_are_counted_by_the_configured_claim_and_not_without_it() {
-    let world = World::with(|entry| entry.person_claim = "employee_id".to_owned()).await;
+    let world = World::with(|entry| entry.person_claim = ClaimPath::member("employee_id")).await;
     let token = world.token_with(&json!({"employee_id": "e-77", "preferred_username": "Alice"}));
     let principal = world.verify(&token, "a").await.unwrap();
     assert_eq!((&*principal.person, &*principal.subject, &*principal.name), ("e-77", "alice", "Alice"));
@@ -77,7 +124,7 @@ async fn t4_a_client_by_itself_is_a_client_and_never_mfa() {
     let world = World::with(|entry| {
         mfa(entry);
         entry.client_marker = Some(ClaimMarker { claim: "gty".to_owned(), value: "client-credentials".to_owned() });
-        entry.person_claim = "employee_id".to_owned();
+        entry.person_claim = ClaimPath::member("employee_id");
     })
     .await;
     for claims in [

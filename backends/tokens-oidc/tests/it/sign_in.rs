@@ -14,7 +14,7 @@ use platform::tokens::{SignIn, SignInRequest, SignedIn};
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::issuer::{Signer, StillClock, TestIssuer, b64};
+use crate::issuer::{Signer, StillClock, TestIssuer, b64, entry};
 
 const CLIENT: &str = "interlock pages";
 const ACCESS: &str = "opaque-access-token";
@@ -31,7 +31,7 @@ impl Flow {
         let key = Signer::ec("k1");
         let issuer = TestIssuer::start(&[&key]).await;
         let clock = Arc::new(StillClock::default());
-        let mut entry = issuer.entry();
+        let mut entry = entry(&issuer.url);
         entry.allowed_groups = Some(vec!["netops".to_owned()]);
         entry.mfa = MfaRule { acr: vec!["urn:mfa".to_owned()], ..MfaRule::default() };
         let sign_in = OidcSignIn::new(entry, CLIENT, Secret::new("s/cr:t"), clock.clone()).unwrap();

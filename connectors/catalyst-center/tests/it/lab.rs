@@ -10,7 +10,7 @@ use interlock_catalyst_center::CatalystCenter;
 use platform::clock::AdjustableClock;
 use platform::context::{LOCAL_SOURCE, Protocol, RequestId, TraceContext};
 use platform::http::{BreakerOptions, TargetClient, TargetOptions};
-use platform::principal::{PrincipalKind, TokenFacts};
+use platform::principal::{PrincipalKind, TokenFacts, TokenProof};
 use platform::resource::Resource;
 use platform::{CallContext, Error, Json, Principal, Secret, SharedClock};
 use tool_runtime::connector::CredentialKind;
@@ -179,7 +179,14 @@ pub(crate) fn principal() -> Principal {
         auth_time: None,
         mfa: true,
         actors: Vec::new(),
-        token: TokenFacts { id: None, session: None, key: None, issued_at: 0, expires_at: i64::MAX },
+        token: TokenFacts {
+            id: None,
+            session: None,
+            key: None,
+            proof: TokenProof::Signature,
+            issued_at: 0,
+            expires_at: i64::MAX,
+        },
     }
 }
 

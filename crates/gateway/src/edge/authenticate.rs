@@ -10,7 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, header};
 use platform::context::{CallReferences, Protocol};
 use platform::resource::Resource;
-use platform::tokens::TokenRefusal;
+use platform::tokens::{ClientCertificate, TokenRefusal};
 use platform::{CallContext, Error, ErrorKind, Principal};
 
 use super::Identified;
@@ -38,7 +38,8 @@ pub(crate) async fn authenticate(State(door): State<Door>, mut request: Request,
     let Some(identified) = request.extensions().get::<Identified>().cloned() else {
         return Problem::from(Error::internal("the edge did not identify the request")).into_response();
     };
-    let principal = match recognise(&door, request.headers()).await {
+    let certificate = request.extensions().get::<ClientCertificate>().copied();
+    let principal = match recognise(&door, request.headers(), certificate.as_ref()).await {
         Ok(principal) => principal,
         Err(refused) => return challenge(&door, &identified, &refused).into_response(),
     };
@@ -71,7 +72,11 @@ pub(crate) async fn authenticate(State(door): State<Door>, mut request: Request,
     }
 }
 
-async fn recognise(door: &Door, headers: &HeaderMap) -> Result<Arc<Principal>, Refused> {
+async fn recognise(
+    door: &Door,
+    headers: &HeaderMap,
+    certificate: Option<&ClientCertificate>,
+) -> Result<Arc<Principal>, Refused> {
     let mut given = headers.get_all(header::AUTHORIZATION).iter();
     let first = given.next().ok_or(Refused::Missing)?;
     if given.next().is_some() {
@@ -82,7 +87,9 @@ async fn recognise(door: &Door, headers: &HeaderMap) -> Result<Arc<Principal>, R
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(Refused::Missing);
     }
-    door.gateway.parts.tokens.verify(token.trim(), &door.resource).await.map_err(Refused::Token)
+    // RFC 9110 section 11.4 allows several spaces between scheme and token, and HTTP has cut those at the end.
+    let token = token.trim_start_matches(' ');
+    door.gateway.parts.tokens.verify(token, &door.resource, certificate).await.map_err(Refused::Token)
 }
 
 /// 401 for a missing or invalid token, 403 for one without the scope, 400 for two headers (RFC 6750 section 3.1).
@@ -113,7 +120,7 @@ fn challenge(door: &Door, identified: &Identified, refused: &Refused) -> Problem
         Refused::Token(TokenRefusal::IssuerUnavailable) => Error::new(
             ErrorKind::Unavailable,
             "issuer_unavailable",
-            "The issuer's keys cannot be fetched right now, so nobody can be let in. Repeat shortly.",
+            "The issuer cannot be asked right now, so nobody can be let in. Repeat shortly.",
         )
         .with_retry_after(std::time::Duration::from_secs(5)),
         Refused::Token(TokenRefusal::Audience) => Error::new(

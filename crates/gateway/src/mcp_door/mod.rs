@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use mcp::{Endpoint, EndpointOptions};
+use mcp::{CallHandler, Endpoint, EndpointOptions};
 use platform::context::Protocol;
 use platform::resource::Resource;
 
@@ -38,6 +38,13 @@ use crate::edge::{Door, authenticate};
 pub struct Endpoints(Vec<Endpoint>);
 
 impl Endpoints {
+    /// Ends the open streams of changes, so that a shutdown does not wait for those who only listen.
+    pub fn end_streams(&self) {
+        for endpoint in &self.0 {
+            endpoint.end_streams();
+        }
+    }
+
     /// Waits until the calls under way have ended.
     pub async fn drain(&self) {
         for endpoint in &self.0 {
@@ -50,12 +57,18 @@ pub(crate) fn router(gateway: &Arc<Gateway>) -> (Router, Endpoints) {
     let catalogue = gateway.parts.pipeline.visibility().catalogue();
     let mut router = Router::new();
     let mut served = Vec::new();
+    let mut serve = |resource: Resource, handler: Arc<dyn CallHandler>| {
+        let options = EndpointOptions { max_body: gateway.parts.options.max_body, ..EndpointOptions::default() };
+        let endpoint = mcp::endpoint(handler, options);
+        router = std::mem::take(&mut router).merge(route(gateway, resource, &endpoint));
+        served.push(endpoint);
+    };
     for resource in endpoints(&catalogue) {
         let handler = ViewHandler::new(resource.clone(), gateway);
-        let options = EndpointOptions { max_body: gateway.parts.options.max_body, ..EndpointOptions::default() };
-        let endpoint = mcp::endpoint(Arc::new(handler), options);
-        router = router.merge(route(gateway, resource, &endpoint));
-        served.push(endpoint);
+        serve(resource, Arc::new(handler));
+    }
+    for (name, handler) in &gateway.parts.fixtures {
+        serve(Resource::McpServer(name.clone()), Arc::clone(handler));
     }
     (router, Endpoints(served))
 }

@@ -28,16 +28,27 @@ const FAREWELL: Duration = Duration::from_secs(5);
 const CALM_DOWN: &[u8] = &[0, 0, 8, 7, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0x0b];
 
 /// What a connection and the requests on it know of each other.
-#[derive(Default)]
 pub(super) struct Watch {
     open: AtomicUsize,
     begun: AtomicUsize,
     refusal: OnceLock<&'static str>,
+    tell: Box<dyn Fn(&'static str) + Send + Sync>,
     /// The connection has been silent for too long.
     pub(super) idle: Notify,
 }
 
 impl Watch {
+    /// `tell` hears why the connection is refused or ended, once.
+    pub(super) fn new(tell: impl Fn(&'static str) + Send + Sync + 'static) -> Self {
+        Self {
+            open: AtomicUsize::new(0),
+            begun: AtomicUsize::new(0),
+            refusal: OnceLock::new(),
+            tell: Box::new(tell),
+            idle: Notify::new(),
+        }
+    }
+
     /// A request has begun; it is open until the value is dropped.
     pub(super) fn begin(self: &Arc<Self>) -> Open {
         self.begun.fetch_add(1, Ordering::Relaxed);
@@ -45,14 +56,11 @@ impl Watch {
         Open(Arc::clone(self))
     }
 
-    /// Why the connection was ended by us.
-    pub(super) fn refusal(&self) -> Option<&'static str> {
-        self.refusal.get().copied()
-    }
-
     fn refuse(&self, code: &'static str) {
         // The first reason is the reason.
-        self.refusal.get_or_init(|| code);
+        if self.refusal.set(code).is_ok() {
+            (self.tell)(code);
+        }
     }
 }
 
@@ -81,10 +89,7 @@ impl http_body::Body for Held {
     type Data = Bytes;
     type Error = axum::Error;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         Pin::new(&mut self.body).poll_frame(cx)
     }
 
@@ -326,8 +331,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<IO> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         this.own_words(bytes);
-        let outcome =
-            if this.own.is_some() { this.poll_own(cx) } else { Pin::new(&mut this.io).poll_write(cx, bytes) };
+        let outcome = if this.own.is_some() { this.poll_own(cx) } else { Pin::new(&mut this.io).poll_write(cx, bytes) };
         this.written(cx, outcome)
     }
 
@@ -362,7 +366,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<IO> {
         if this.closing.is_none() {
             ready!(Pin::new(&mut this.io).poll_shutdown(cx))?;
         }
-        let closing = this.closing.get_or_insert_with(|| Closing { until: Box::pin(sleep(LINGER)), left: LINGER_BYTES });
+        let closing =
+            this.closing.get_or_insert_with(|| Closing { until: Box::pin(sleep(LINGER)), left: LINGER_BYTES });
         loop {
             let mut space = [0; 8 << 10];
             let mut unread = ReadBuf::new(&mut space);
@@ -398,7 +403,7 @@ mod tests {
     fn guarded(room: usize) -> (Guarded<DuplexStream>, DuplexStream, Arc<Watch>) {
         let (here, there) = duplex(room);
         let limits = ConnectionLimits { stalled: Duration::from_millis(50), ..ConnectionLimits::default() };
-        let watch = Arc::new(Watch::default());
+        let watch = Arc::new(Watch::new(|_| {}));
         (Guarded::new(here, limits, Arc::clone(&watch)), there, watch)
     }
 
@@ -413,7 +418,7 @@ mod tests {
         let (mut here, _there, watch) = guarded(64);
         let error = here.write_all(&[7; 1_000]).await.unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
-        assert_eq!(watch.refusal(), Some("reply_not_taken"));
+        assert_eq!(watch.refusal.get().copied(), Some("reply_not_taken"));
     }
 
     #[tokio::test]
@@ -424,7 +429,7 @@ mod tests {
         drop(here);
         let text = reading.await.unwrap();
         assert!(text.contains("x-request-id") && text.ends_with('}') && text.contains("http_malformed"), "{text}");
-        assert_eq!(watch.refusal(), Some("http_malformed"));
+        assert_eq!(watch.refusal.get().copied(), Some("http_malformed"));
     }
 
     #[tokio::test]
@@ -437,6 +442,6 @@ mod tests {
         here.write_all(BARE).await.unwrap();
         drop(here);
         assert_eq!(read(there).await.as_bytes(), [BARE, BARE].concat());
-        assert_eq!(watch.refusal(), None);
+        assert_eq!(watch.refusal.get().copied(), None);
     }
 }

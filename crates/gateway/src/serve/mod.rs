@@ -215,11 +215,12 @@ async fn connection(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, ad
     drop(admitted);
 }
 
-async fn drive<IO>(shared: &Shared, io: IO, peer: SocketAddr, client: Option<ClientCertificate>)
+async fn drive<IO>(shared: &Arc<Shared>, io: IO, peer: SocketAddr, client: Option<ClientCertificate>)
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let watch = Arc::new(Watch::default());
+    let teller = Arc::clone(shared);
+    let watch = Arc::new(Watch::new(move |code| teller.refused(peer, code)));
     let io = Guarded::new(io, shared.serving.limits.clone(), Arc::clone(&watch));
     let service = requests(shared.router.clone(), peer, client, Arc::clone(&watch));
     let mut connection = pin!(shared.builder.serve_connection_with_upgrades(TokioIo::new(io), service));
@@ -233,9 +234,6 @@ where
         going_on = false;
         connection.as_mut().graceful_shutdown();
     };
-    if let Some(code) = watch.refusal() {
-        shared.refused(peer, code);
-    }
     if let Err(error) = outcome {
         tracing::debug!(error.message = %error, "a connection ended early");
     }

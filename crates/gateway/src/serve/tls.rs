@@ -15,10 +15,10 @@ use platform::config::{ClientCertificateMode, PlatformConfig, TlsMode};
 use platform::telemetry::Metrics;
 use platform::tokens::ClientCertificate;
 use platform::{Error, ErrorKind, Result, SharedClock};
+use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{NoServerSessionStorage, ServerConfig, WebPkiClientVerifier};
-use rustls::RootCertStore;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
@@ -73,7 +73,9 @@ impl TlsFiles {
             ClientCertificateMode::Required => ClientCertificates::Required,
         };
         let (Some(certificate), Some(key)) = (platform.tls_certificate.clone(), platform.tls_key.clone()) else {
-            return Err(missing("With `platform.tls = \"own\"`, set `platform.tls_certificate` and `platform.tls_key`."));
+            return Err(missing(
+                "With `platform.tls = \"own\"`, set `platform.tls_certificate` and `platform.tls_key`.",
+            ));
         };
         if clients != ClientCertificates::Off && platform.client_ca.is_none() {
             return Err(missing(
@@ -148,7 +150,10 @@ impl Tls {
         let outcome = read(&self.files).and_then(|read| {
             let now = self.clock.epoch_seconds();
             if read.not_after <= now && self.not_after() > now {
-                return Err(unusable(&self.files.certificate, "the new certificate has expired, the one in use has not"));
+                return Err(unusable(
+                    &self.files.certificate,
+                    "the new certificate has expired, the one in use has not",
+                ));
             }
             Ok(read)
         });
@@ -266,7 +271,8 @@ fn bytes(file: &Path) -> Result<Vec<u8>> {
 
 /// The certificates of a PEM file.
 pub(crate) fn certificates(pem: &[u8]) -> std::result::Result<Vec<CertificateDer<'static>>, String> {
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<std::result::Result<_, _>>().map_err(|e| e.to_string())?;
+    let chain: Vec<_> =
+        CertificateDer::pem_slice_iter(pem).collect::<std::result::Result<_, _>>().map_err(|e| e.to_string())?;
     if chain.is_empty() { Err("it holds no certificate in PEM form".to_owned()) } else { Ok(chain) }
 }
 

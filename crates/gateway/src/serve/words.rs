@@ -101,7 +101,8 @@ mod tests {
 
     #[test]
     fn only_what_a_library_says_by_itself_is_replaced() {
-        let code = |bytes: &[u8]| instead_of(bytes).map(|(code, problem)| (code == problem.code()).then_some(code).unwrap());
+        let code =
+            |bytes: &[u8]| instead_of(bytes).map(|(code, problem)| (code == problem.code()).then_some(code).unwrap());
         let bare = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\ndate: x\r\n\r\n";
         assert_eq!(code(bare.as_bytes()), Some("http_malformed"));
         assert_eq!(code(bare.replace("400", "431").as_bytes()), Some("headers_too_large"));

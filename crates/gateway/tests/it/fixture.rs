@@ -11,6 +11,7 @@ use platform::audit_refusals::RefusalCounter;
 use platform::clock::AdjustableClock;
 use platform::policy::{Effect, Obligation, Risk, RiskTable, TargetFacts};
 use platform::resource::{BaseUrl, Resource};
+use platform::revocation::{Logout, LogoutTokens};
 use platform::seal::Sealer;
 use platform::secret::SecretKey;
 use platform::telemetry::Metrics;
@@ -213,6 +214,19 @@ impl SignIn for FakeSignIn {
     }
 }
 
+/// Takes one logout token.
+struct FakeLogout;
+
+#[async_trait]
+impl LogoutTokens for FakeLogout {
+    async fn accept(&self, logout_token: &str) -> Result<Logout, Error> {
+        if logout_token != "a+good=one" {
+            return Err(Error::new(ErrorKind::Malformed, "logout_token_invalid", "This is no logout token."));
+        }
+        Ok(Logout { issuer: ISSUER.to_owned(), subject: Some("alice".to_owned()), session: None })
+    }
+}
+
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) metrics: Arc<Metrics>,
@@ -335,11 +349,13 @@ impl Server {
         let parts = Parts {
             pipeline,
             tokens: Arc::new(tokens()),
+            logout: Arc::new(FakeLogout),
             sign_in: Arc::new(FakeSignIn(Arc::clone(&clock))),
             audit: log,
             refusals: Arc::clone(&refusals),
             metrics: Arc::clone(&metrics),
             clock: shared_clock,
+            fixtures: Vec::new(),
             options,
         };
         let (router, endpoints) = gateway::router(parts, axum::Router::new());

@@ -47,7 +47,11 @@ async fn a_head_that_does_not_come_is_told_so_however_busily_it_does_not_come() 
     // One byte at a time, for ever.
     let trickling = say(&server, b"GET /healthz HTTP/1.1\r\nx: ").await;
     let (mut from, mut to) = trickling.into_split();
-    let trickle = tokio::spawn(async move { while to.write_all(b"y").await.is_ok() { tokio::time::sleep(SHORT / 20).await } });
+    let trickle = tokio::spawn(async move {
+        while to.write_all(b"y").await.is_ok() {
+            tokio::time::sleep(SHORT / 20).await
+        }
+    });
     let mut bytes = Vec::new();
     let _end = soon(from.read_to_end(&mut bytes)).await.is_ok();
     assert_eq!(Reply::parse(&bytes).problem(), (408, "headers_too_slow".into()));
@@ -111,7 +115,14 @@ async fn one_source_has_its_share_of_connections_and_the_process_its_number() {
         open.pop();
         soon(async {
             loop {
-                let answer = rest(&mut say(&server, format!("GET /healthz HTTP/1.1\r\n{}\r\nconnection: close\r\n\r\n", server.host()).as_bytes()).await).await;
+                let answer = rest(
+                    &mut say(
+                        &server,
+                        format!("GET /healthz HTTP/1.1\r\n{}\r\nconnection: close\r\n\r\n", server.host()).as_bytes(),
+                    )
+                    .await,
+                )
+                .await;
                 if answer.starts_with(b"HTTP/1.1 200") {
                     break;
                 }
@@ -132,12 +143,37 @@ async fn what_the_http_library_refuses_by_itself_is_refused_in_our_words() {
         ("another version", "GET / HTTP/3.0\r\n\r\n".into(), 400, "http_malformed"),
         ("a space in a name", format!("GET / HTTP/1.1\r\n{host}\r\nx y: z\r\n\r\n"), 400, "http_malformed"),
         ("a null", format!("GET / HTTP/1.1\r\n{host}\r\nx: a\0b\r\n\r\n"), 400, "http_malformed"),
-        ("two lengths", format!("POST / HTTP/1.1\r\n{host}\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab"), 400, "http_malformed"),
-        ("a length that is none", format!("POST / HTTP/1.1\r\n{host}\r\ncontent-length: -1\r\n\r\n"), 400, "http_malformed"),
-        ("another coding", format!("POST / HTTP/1.1\r\n{host}\r\ntransfer-encoding: gzip\r\n\r\n"), 400, "http_malformed"),
+        (
+            "two lengths",
+            format!("POST / HTTP/1.1\r\n{host}\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab"),
+            400,
+            "http_malformed",
+        ),
+        (
+            "a length that is none",
+            format!("POST / HTTP/1.1\r\n{host}\r\ncontent-length: -1\r\n\r\n"),
+            400,
+            "http_malformed",
+        ),
+        (
+            "another coding",
+            format!("POST / HTTP/1.1\r\n{host}\r\ntransfer-encoding: gzip\r\n\r\n"),
+            400,
+            "http_malformed",
+        ),
         ("many headers", format!("GET / HTTP/1.1\r\n{host}\r\n{many}\r\n"), 431, "headers_too_large"),
-        ("a large header", format!("GET / HTTP/1.1\r\n{host}\r\nx: {}\r\n\r\n", "y".repeat(200_000)), 431, "headers_too_large"),
-        ("a long URL", format!("GET /{} HTTP/1.1\r\n{host}\r\nconnection: close\r\n\r\n", "y".repeat(9_000)), 414, "url_too_long"),
+        (
+            "a large header",
+            format!("GET / HTTP/1.1\r\n{host}\r\nx: {}\r\n\r\n", "y".repeat(200_000)),
+            431,
+            "headers_too_large",
+        ),
+        (
+            "a long URL",
+            format!("GET /{} HTTP/1.1\r\n{host}\r\nconnection: close\r\n\r\n", "y".repeat(9_000)),
+            414,
+            "url_too_long",
+        ),
     ];
     for (what, request, status, code) in cases {
         let mut socket = TcpStream::connect(server.address).await.unwrap();
@@ -150,7 +186,10 @@ async fn what_the_http_library_refuses_by_itself_is_refused_in_our_words() {
     // A good request before it on the same connection has its own reply first.
     let both = format!("GET /healthz HTTP/1.1\r\n{host}\r\n\r\nhello there\r\n\r\n");
     let text = String::from_utf8(rest(&mut say(&server, both.as_bytes()).await).await).unwrap();
-    assert!(text.starts_with("HTTP/1.1 200") && text.contains("HTTP/1.1 400") && text.contains("http_malformed"), "{text}");
+    assert!(
+        text.starts_with("HTTP/1.1 200") && text.contains("HTTP/1.1 400") && text.contains("http_malformed"),
+        "{text}"
+    );
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod fixture;
 mod http2;
 mod life;
 mod limits;
+mod logout;
 mod mcp_aggregate;
 mod mcp_door;
 mod mcp_views;

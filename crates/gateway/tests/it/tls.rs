@@ -95,10 +95,15 @@ impl Encrypted {
         (files.client_ca, files.clients) = (Some(ca), clients);
         let tls = Arc::new(load(files).unwrap());
         let (given, short) = (Arc::clone(&tls), std::time::Duration::from_millis(300));
-        let server = Server::serving(1, |_| {}, Default::default(), |serving| {
-            serving.tls = Some(given);
-            serving.limits.head = short;
-        })
+        let server = Server::serving(
+            1,
+            |_| {},
+            Default::default(),
+            |serving| {
+                serving.tls = Some(given);
+                serving.limits.head = short;
+            },
+        )
         .await;
         Self { server, tls, folder, authority }
     }
@@ -188,10 +193,11 @@ async fn a_client_certificate_is_asked_for_and_only_a_valid_one_will_do() {
     let (required, stranger) = (Encrypted::start(ClientCertificates::Required).await, Authority::new());
     let good = required.authority.client(2099);
     // In TLS 1.3 the client hears of a refusal only when it reads.
-    let works = async |encrypted: &Encrypted, client: Option<&Identity>| match encrypted.connect(b"http/1.1", client).await {
-        Ok(mut stream) => encrypted.healthy(&mut stream).await,
-        Err(_) => false,
-    };
+    let works =
+        async |encrypted: &Encrypted, client: Option<&Identity>| match encrypted.connect(b"http/1.1", client).await {
+            Ok(mut stream) => encrypted.healthy(&mut stream).await,
+            Err(_) => false,
+        };
     assert!(works(&required, Some(&good)).await);
     assert!(!works(&required, None).await, "none");
     assert!(!works(&required, Some(&required.authority.client(2020))).await, "expired");

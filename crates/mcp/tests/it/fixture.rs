@@ -11,7 +11,7 @@ use mcp::{
     CallHandler, CallReply, Endpoint, EndpointOptions, Extras, ServerDescription, ToolAnnotations, ToolCall, ToolDescription,
 };
 use platform::context::{CallReferences, Protocol, RequestId, TraceContext};
-use platform::principal::{PrincipalKind, TokenFacts};
+use platform::principal::{PrincipalKind, TokenFacts, TokenProof};
 use platform::resource::Resource;
 use platform::{CallContext, Error, ErrorKind, Json, Principal};
 use serde_json::{Map, json};
@@ -133,7 +133,14 @@ pub(crate) fn context(subject: &str) -> CallContext {
             auth_time: None,
             mfa: false,
             actors: vec![],
-            token: TokenFacts { id: None, session: None, key: None, issued_at: 0, expires_at: 0 },
+            token: TokenFacts {
+                id: None,
+                session: None,
+                key: None,
+                proof: TokenProof::Signature,
+                issued_at: 0,
+                expires_at: 0,
+            },
         }),
         resource: Resource::Mcp,
         protocol: Protocol::Mcp,

@@ -16,7 +16,7 @@ pub use self::profile::Profile;
 pub use self::risk::{Action, Risk, RiskTable};
 use crate::Json;
 use crate::error::Error;
-use crate::principal::{Actor, Principal, PrincipalKind};
+use crate::principal::{Actor, Principal, PrincipalKind, TokenProof};
 
 /// The decision input. Field names are the policy author's interface: `input.principal.groups`, `input.tool.risk`, …
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -74,6 +74,9 @@ pub struct PrincipalFacts {
     pub mfa: bool,
     /// Actor chain; not empty when an agent acts for the person.
     pub act: Vec<Actor>,
+    /// What proved the token: `signature`, `introspection`, `userinfo`.
+    #[serde(default)]
+    pub proof: TokenProof,
 }
 
 impl From<&Principal> for PrincipalFacts {
@@ -89,6 +92,7 @@ impl From<&Principal> for PrincipalFacts {
             auth_time: p.auth_time,
             mfa: p.mfa,
             act: p.actors.clone(),
+            proof: p.token.proof,
         }
     }
 }
@@ -208,6 +212,9 @@ pub struct VisibilityInput {
     pub kind: PrincipalKind,
     /// Whether an agent acts for the person.
     pub acting: bool,
+    /// What proved the token.
+    #[serde(default)]
+    pub proof: TokenProof,
     /// The catalogue.
     pub tools: Vec<CatalogueEntry>,
 }

@@ -13,11 +13,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use conformance_fixture::Fixture;
 use issuer::{GrantType, Issuer, NewClient, NewUser};
 use platform::clock::SharedFileClock;
 use platform::config::{Config, IssuerConfig, ServerConfig, load};
 use platform::policy::Profile;
 use platform::resource::BaseUrl;
+use platform::secret::SecretKey;
 use platform::secrets::SecretStore;
 use platform::{Error, ErrorKind, Result, Secret, SharedClock, private_file};
 use story::{LabUser, People, Ready, ReadyAdmin, ReadyClient, ReadySimulator, ReadyUser};
@@ -41,6 +43,8 @@ pub struct LabOptions {
     pub devices: u32,
     /// Policy profile.
     pub profile: Profile,
+    /// Offer what the official MCP conformance suite asks for, at `/mcp/conformance`.
+    pub conformance: bool,
     /// Print the ready line on standard output and nothing else there; otherwise say it in words.
     pub json: bool,
 }
@@ -73,7 +77,7 @@ pub async fn run(options: LabOptions) -> Result<()> {
     let simulated = tokio::spawn(simulated::start(state.clone(), options.devices));
 
     let mut config = configuration(&state, address, options.profile)?;
-    let given = Given { config: &config, master: &master, clock: Arc::clone(&clock), address, with_echo: true };
+    let given = from_outside(&config, &master, &clock, address);
     let stores = open_stores(&given)?;
     let secret = BTreeMap::from([("client_secret".to_owned(), people.pages_secret().clone())]);
     put_if_changed(stores.secrets.as_ref(), &config.pages.secret, secret).await?;
@@ -86,16 +90,24 @@ pub async fn run(options: LabOptions) -> Result<()> {
         put_if_changed(stores.secrets.as_ref(), &format!("api/{name}"), credential).await?;
         config.server.push(server(name, &system.url)?);
     }
-    let given = Given { config: &config, master: &master, clock, address, with_echo: true };
+    let mut given = from_outside(&config, &master, &clock, address);
+    if options.conformance {
+        let fixture = Fixture::new(crate::VERSION, Arc::clone(&clock))?;
+        given.fixtures.push((conformance_fixture::NAME.to_owned(), Arc::new(fixture)));
+    }
     let composed = compose(given, stores).await?;
     if let Some(issuer) = &composed.issuer {
         seed(issuer, &people, &BaseUrl::new(&config.platform.url)).await?;
     }
-    let ready = ready(&config, &people, &simulated);
+    let ready = ready(&config, &people, &simulated, options.conformance);
     let drain = Duration::from_secs(config.platform.drain_s);
     let result = running::run(composed, listener, drain, async |_: &Composed| announce(&options, &state, &ready)).await;
     simulated.stop().await;
     result
+}
+
+fn from_outside<'a>(config: &'a Config, master: &'a SecretKey, clock: &SharedClock, address: SocketAddr) -> Given<'a> {
+    Given { config, master, clock: Arc::clone(clock), address, with_echo: true, fixtures: Vec::new() }
 }
 
 /// The lab's configuration: production's defaults, and the built-in issuer.
@@ -114,17 +126,12 @@ fn configuration(state: &LabState, address: SocketAddr, profile: Profile) -> Res
     config.limits.per_source_per_minute = 120_000;
     config.pages.issuer = issuer.to_string();
     config.issuer = vec![IssuerConfig {
-        url: issuer,
         builtin: true,
-        types: vec!["at+jwt".to_owned()],
         platform_audience: true,
         required_scopes: vec!["mcp".to_owned()],
-        groups_claim: "groups".to_owned(),
         groups: Some(GROUPS.iter().map(|g| (*g).to_owned()).collect()),
-        person_claim: "sub".to_owned(),
         mfa_acr: vec![issuer::ACR_MFA.to_owned()],
-        mfa_amr: Vec::new(),
-        clients: None,
+        ..IssuerConfig::new(issuer)
     }];
     Ok(config)
 }
@@ -186,9 +193,10 @@ async fn seed(issuer: &Issuer, people: &People, base: &BaseUrl) -> Result<()> {
     Ok(())
 }
 
-fn ready(config: &Config, people: &People, simulated: &Simulated) -> Ready {
+fn ready(config: &Config, people: &People, simulated: &Simulated, conformance: bool) -> Ready {
     let base = BaseUrl::new(&config.platform.url);
-    let names = config.server.iter().map(|s| s.name.as_str()).chain(["interlock"]);
+    let fixture = conformance.then_some(conformance_fixture::NAME);
+    let names = config.server.iter().map(|s| s.name.as_str()).chain(["interlock"]).chain(fixture);
     let clients = people
         .clients(&base)
         .into_iter()

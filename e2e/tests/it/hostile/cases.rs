@@ -39,7 +39,14 @@ pub(crate) struct Target<'a> {
 }
 
 impl Target<'_> {
-    fn case(&self, door: &'static str, input: &'static str, message: &Message<'_>, status: u16, code: &'static str) -> Case {
+    fn case(
+        &self,
+        door: &'static str,
+        input: &'static str,
+        message: &Message<'_>,
+        status: u16,
+        code: &'static str,
+    ) -> Case {
         Case { door, input, bytes: message.bytes(self.host), half_close: false, wanted: Wanted::Coded(status, code) }
     }
 
@@ -76,7 +83,12 @@ pub(crate) fn mcp(to: &Target<'_>, door: &'static str, path: &str) -> Vec<Case> 
         ("two messages", text(&format!("{call}{call}")), 400, "parse_error"),
         ("batch", text(&format!("[{call}]")), 400, "batch"),
         ("latin-1", post(latin), 400, "invalid_utf8"),
-        ("deep", text(&rpc(&format!(r#"{{"name":"x","arguments":{{"message":{}}}}}"#, nested(5_000)))), 400, "too_deep"),
+        (
+            "deep",
+            text(&rpc(&format!(r#"{{"name":"x","arguments":{{"message":{}}}}}"#, nested(5_000)))),
+            400,
+            "too_deep",
+        ),
         ("params array", text(&rpc("[1]")), 400, "invalid_params"),
         ("name number", text(&rpc(r#"{"name":5}"#)), 400, "invalid_params"),
         ("two ids", text(r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}"#), 400, "duplicate_member"),
@@ -85,7 +97,12 @@ pub(crate) fn mcp(to: &Target<'_>, door: &'static str, path: &str) -> Vec<Case> 
         ("no accept", plain(JSON, "text/html"), 406, "not_acceptable"),
         ("another method", text("").by("PUT"), 405, "method_not_allowed"),
         ("no token", Message::post(path, JSON, call.clone()), 401, "token_missing"),
-        ("a bad token", Message::post(path, JSON, call.clone()).with("authorization", "Bearer x.y.z"), 401, "token_invalid"),
+        (
+            "a bad token",
+            Message::post(path, JSON, call.clone()).with("authorization", "Bearer x.y.z"),
+            401,
+            "token_invalid",
+        ),
         ("two tokens", text(&call).with("authorization", "Bearer x"), 400, "authorization_repeated"),
         ("another host", Message::post(path, JSON, call.clone()).with("host", "evil.example"), 403, "host_not_allowed"),
         ("another origin", text(&call).with("origin", "https://evil.example"), 403, "origin_not_allowed"),
@@ -141,7 +158,12 @@ pub(crate) fn rest(to: &Target<'_>) -> Vec<Case> {
         ("no such path", at("/api/v2/nothing", b"{}".to_vec()), 404, "path_unknown"),
         ("no token", Message::post(path, JSON, "{}"), 401, "token_missing"),
         ("a bad token", Message::post(path, JSON, "{}").with("authorization", "Bearer x.y.z"), 401, "token_invalid"),
-        ("a huge token", Message::post(path, JSON, "{}").with("authorization", format!("Bearer {}", "x".repeat(20_000))), 401, "token_invalid"),
+        (
+            "a huge token",
+            Message::post(path, JSON, "{}").with("authorization", format!("Bearer {}", "x".repeat(20_000))),
+            401,
+            "token_invalid",
+        ),
         ("another host", Message::post(path, JSON, "{}").with("host", "evil.example"), 403, "host_not_allowed"),
         (
             "a reference in control characters",
@@ -150,8 +172,10 @@ pub(crate) fn rest(to: &Target<'_>) -> Vec<Case> {
             "reference_invalid",
         ),
     ];
-    let mut cases: Vec<Case> =
-        cases.into_iter().map(|(input, message, status, code)| to.case("REST", input, &message, status, code)).collect();
+    let mut cases: Vec<Case> = cases
+        .into_iter()
+        .map(|(input, message, status, code)| to.case("REST", input, &message, status, code))
+        .collect();
     let mut short = text(r#"{"arguments":{"message":"x"}}"#);
     short.length = Some(short.body.len() + 100);
     cases.push(Case { half_close: true, ..to.case("REST", "a body that breaks off", &short, 400, "body_incomplete") });
@@ -234,13 +258,21 @@ pub(crate) fn pages(to: &Target<'_>) -> Vec<Case> {
 /// The documents that say what the platform is.
 pub(crate) fn documents(to: &Target<'_>) -> Vec<Case> {
     let cases = [
-        ("an unknown resource", Message::get("/.well-known/oauth-protected-resource/mcp/nope"), 404, "resource_unknown"),
+        (
+            "an unknown resource",
+            Message::get("/.well-known/oauth-protected-resource/mcp/nope"),
+            404,
+            "resource_unknown",
+        ),
         ("an unknown document", Message::get("/.well-known/nothing"), 404, "path_unknown"),
         ("a path out of the root", Message::get("/../../etc/passwd"), 404, "path_unknown"),
         ("an unknown code", Message::get("/errors/nope"), 404, "error_code_unknown"),
         ("metrics without a token", Message::get("/metrics"), 401, "token_missing"),
     ];
-    cases.into_iter().map(|(input, message, status, code)| to.case("documents", input, &message, status, code)).collect()
+    cases
+        .into_iter()
+        .map(|(input, message, status, code)| to.case("documents", input, &message, status, code))
+        .collect()
 }
 
 /// What is no HTTP, or is HTTP that two readers read differently.
@@ -255,7 +287,11 @@ pub(crate) fn raw(to: &Target<'_>) -> Vec<Case> {
         ("no version", b"GET /\r\n\r\n".to_vec(), malformed),
         ("another version", b"GET / HTTP/9.9\r\n\r\n".to_vec(), malformed),
         ("zeros", vec![0; 512], malformed),
-        ("a header without end", format!("GET / HTTP/1.1\r\nhost: {host}\r\nx: {}\r\n\r\n", "y".repeat(1 << 20)).into(), large),
+        (
+            "a header without end",
+            format!("GET / HTTP/1.1\r\nhost: {host}\r\nx: {}\r\n\r\n", "y".repeat(1 << 20)).into(),
+            large,
+        ),
         ("many headers", format!("GET / HTTP/1.1\r\nhost: {host}\r\n{many}\r\n").into(), large),
         ("two lengths", format!("{post}content-length: 3\r\ncontent-length: 4\r\n\r\nabcd").into(), malformed),
         ("a length that is none", format!("{post}content-length: -1\r\n\r\n").into(), malformed),

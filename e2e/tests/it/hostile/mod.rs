@@ -82,7 +82,8 @@ async fn broken_http_ends_its_own_connection_only() {
     let caller = Caller::shared();
     let alice = caller.lab.token("alice").await;
     let target = Target { host: host(&caller), token: &alice };
-    hold(&caller, cases::raw(&target), async || caller.rest(&alice, OWN, "whoami", &json!({})).await.status == 200).await;
+    hold(&caller, cases::raw(&target), async || caller.rest(&alice, OWN, "whoami", &json!({})).await.status == 200)
+        .await;
     // One request with two lengths is one request: what is hidden in its body is never read as a second one.
     let smuggled = format!(
         "POST /mcp/interlock HTTP/1.1\r\nhost: {0}\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\nhost: {0}\r\n\r\n",

@@ -13,7 +13,7 @@ const CONNECTORS: [&str; 4] = ["catalyst-center", "servicenow", "github", "inter
 /// Risk class and the article's action of what needs proof.
 const GUARDED: [(&str, &str); 3] = [("change", "write"), ("disruptive", "execute"), ("control", "admin")];
 /// Words of the decision document and its input: asked in the set of all words, but not each alone.
-const OWN_WORDS: [&str; 40] = [
+const OWN_WORDS: [&str; 42] = [
     "allow",
     "challenge",
     "deny",
@@ -54,6 +54,8 @@ const OWN_WORDS: [&str; 40] = [
     "connectors",
     "change_required_for",
     "input_invalid",
+    "userinfo",
+    "userinfo_only",
 ];
 /// Words of a bundle beyond these are not asked, so that a large data file cannot hold up activation.
 const MAX_WORDS: usize = 256;
@@ -68,6 +70,7 @@ pub fn cases(profile: Profile, vocabulary: &Vocabulary) -> impl Iterator<Item = 
     claims(&mut all, &groups);
     control(&mut all, &groups);
     unknown_risk(&mut all, &groups);
+    userinfo(&mut all, &groups);
     if profile != Profile::LabOpen {
         without_grant(&mut all, &groups);
     }
@@ -116,6 +119,7 @@ fn call(groups: &Json, connector: &str, (risk, action): (&str, &str)) -> Json {
         "principal": {
             "issuer": "https://issuer.example", "subject": "subject", "person": "person", "kind": "person",
             "client_id": "client", "acr": null, "amr": ["pwd"], "auth_time": NOW - 5000, "mfa": false, "act": [],
+            "proof": "signature",
         },
         "server": {"name": connector, "connector": connector, "environment": "production"},
         "tool": {"name": "tool", "risk": risk},
@@ -354,6 +358,19 @@ fn control(all: &mut Vec<Case>, groups: &[Json]) {
             for caller in &callers {
                 let input = with(with(call(groups, connector, GUARDED[2]), &proven), caller);
                 all.push(Case { rail: Rail::ControlNeedsAPerson, input, bound: Bound::Denied });
+            }
+        }
+    }
+}
+
+/// Everything is proven but the token itself.
+fn userinfo(all: &mut Vec<Case>, groups: &[Json]) {
+    let edits = [("/principal/proof", json!("userinfo")), ("/elevation", elevation()), ("/change", grant())];
+    for groups in groups {
+        for connector in CONNECTORS {
+            for risk in GUARDED.into_iter().chain([("probe", "execute")]) {
+                let input = with(call(groups, connector, risk), &edits);
+                all.push(Case { rail: Rail::UserinfoReadsAndRecords, input, bound: Bound::Denied });
             }
         }
     }

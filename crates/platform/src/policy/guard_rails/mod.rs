@@ -31,19 +31,22 @@ pub enum Rail {
     ControlNeedsAPerson,
     /// What the risk table does not know is treated as `disruptive`.
     UnknownRiskIsDisruptive,
+    /// A token that only the userinfo endpoint took opens `read` and `record` at most (T2).
+    UserinfoReadsAndRecords,
     /// Outside `lab-open`, `change` and `disruptive` need a verified change grant.
     NoChangeWithoutGrant,
 }
 
 impl Rail {
     /// Every rail.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::EveryInputDecides,
         Self::IllTypedGroupsAllowNothing,
         Self::NoWriteWithoutStepUp,
         Self::ClaimsProveNothing,
         Self::ControlNeedsAPerson,
         Self::UnknownRiskIsDisruptive,
+        Self::UserinfoReadsAndRecords,
         Self::NoChangeWithoutGrant,
     ];
 
@@ -56,6 +59,7 @@ impl Rail {
             Self::ClaimsProveNothing => "claims_prove_nothing",
             Self::ControlNeedsAPerson => "control_needs_a_person",
             Self::UnknownRiskIsDisruptive => "unknown_risk_is_disruptive",
+            Self::UserinfoReadsAndRecords => "userinfo_reads_and_records",
             Self::NoChangeWithoutGrant => "no_change_without_grant",
         }
     }
