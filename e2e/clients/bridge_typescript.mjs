@@ -54,5 +54,5 @@ async function more() {
   await bob.close();
 }
 
-const name = async (user) => user;
-await run((_url, user) => bridge(user, '--step-up', 'pass'), name, more);
+// It is the bridge that signs in, at the person's browser of the machine.
+await run((_url, person) => bridge(person.name, '--step-up', 'pass'), { signsIn: false, more });

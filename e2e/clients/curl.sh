@@ -50,6 +50,12 @@ rest() {
     -H "Authorization: Bearer $1" -H 'Content-Type: application/json' -d "{\"arguments\":$3}"
 }
 
+# get TOKEN PATH-AND-QUERY FILE: a GET; FILE.head is a document of its status and headers.
+get() {
+  curl -sS --noproxy '*' -o "$3" -w '{"http":%{http_code},"headers":%{header_json}}' "$base$2" \
+    -H "Authorization: Bearer $1" >"$3.head"
+}
+
 base=$(field "$INTERLOCK_READY" 'd["url"]')
 url=$(field "$INTERLOCK_READY" 'd["mcp"]["catalyst-center"]')
 alice=$(token alice) sam=$(token sam)
@@ -93,6 +99,17 @@ that t4_the_very_same_call_succeeds_afterwards "$out" 'not d["result"]["isError"
 handle=$(field "$out" 'd["result"]["structuredContent"]["deployment_id"]')
 tool "$alice" get_deployment "{\"deployment_id\":\"$handle\",\"wait_s\":20}" "$out"
 that the_deployment_ends_well "$out" 'd["result"]["structuredContent"]["status"] == "success"'
+
+get "$alice" "/api/v1/mcp/catalyst-center/tools/get_deployment?wait_s=20&deployment_id=$handle" "$out"
+that rest_polls_by_get_until_it_has_ended "$out" 'd["status"] == "success" and d["result"]["status"] == "success"'
+that rest_says_200_when_it_has_ended "$out.head" 'd["http"] == 200'
+get "$alice" '/api/v1/mcp/catalyst-center/tools/list_devices?limit=2&fields=id' "$out"
+that rest_links_the_next_page_and_counts "$out.head" '"rel=\"next\"" in d["headers"]["link"][0] and int(d["headers"]["x-total-count"][0]) > 2'
+first=$(field "$out" 'd["result"]["items"]')
+get "$alice" "$(field "$out.head" 'd["headers"]["link"][0].split("<")[-1].split(">")[0]')" "$out"
+that the_next_page_is_another_one "$out" "len(d['result']['items']) == 2 and d['result']['items'] != $first"
+get "$sam" /api/v1/openapi.json "$out"
+that t10_the_document_is_the_callers_own "$out" '"/api/v1/mcp/catalyst-center/tools/list_devices" in d["paths"] and "/api/v1/mcp/catalyst-center/tools/deploy_template" not in d["paths"]'
 
 status=$(rest "$alice" get_device_config "{\"device_id\":\"$device\"}" "$out")
 echo "{\"http\":$status,\"body\":$(cat "$out")}" >"$folder/rest.json"

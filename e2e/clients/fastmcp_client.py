@@ -1,10 +1,26 @@
-"""`fastmcp`'s client."""
+"""`fastmcp`'s client, with its own OAuth: it opens a browser and listens for the code itself."""
 
+import asyncio
 import contextlib
 
 from fastmcp import Client
+from fastmcp.client.auth import OAuth
 
+from mcp_oauth import LAB_CLIENT
 from story import Reply, run
+
+
+class WithOurBrowser(OAuth):
+    """Sends a person's browser instead of the machine's."""
+
+    def __init__(self, person, **options):
+        super().__init__(**options)
+        self.person = person
+        self.browsing = None
+
+    async def redirect_handler(self, authorization_url):
+        # Beside the client, which begins to listen only after this.
+        self.browsing = asyncio.create_task(self.person.goes_and_comes_back(authorization_url))
 
 
 class Session:
@@ -21,8 +37,10 @@ class Session:
 
 
 @contextlib.asynccontextmanager
-async def connect(url, token):
-    async with Client(url, auth=token) as client:
+async def connect(url, person):
+    known = {} if person.lab.registers else {"client_id": LAB_CLIENT}
+    oauth = WithOurBrowser(person, mcp_url=url, callback_host="127.0.0.1", **known)
+    async with Client(url, auth=oauth) as client:
         yield Session(client)
 
 

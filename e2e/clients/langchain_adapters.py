@@ -5,6 +5,7 @@ import contextlib
 
 from langchain_mcp_adapters.client import MultiServerMCPClient
 
+from mcp_oauth import provider
 from story import Reply, run
 
 
@@ -24,9 +25,9 @@ class Session:
 
 
 @contextlib.asynccontextmanager
-async def connect(url, token):
-    headers = {"Authorization": f"Bearer {token}"}
-    client = MultiServerMCPClient({"interlock": {"transport": "streamable_http", "url": url, "headers": headers}})
+async def connect(url, person):
+    auth = provider(url, person)
+    client = MultiServerMCPClient({"interlock": {"transport": "streamable_http", "url": url, "auth": auth}})
     yield Session(await client.get_tools())
 
 

@@ -5,6 +5,7 @@ import contextlib
 from mcp import ClientSession
 from mcp.client.streamable_http import create_mcp_http_client, streamable_http_client
 
+from mcp_oauth import provider
 from story import Reply, run
 
 
@@ -21,9 +22,9 @@ class Session:
 
 
 @contextlib.asynccontextmanager
-async def connect(url, token):
+async def connect(url, person):
     async with (
-        create_mcp_http_client(headers={"Authorization": f"Bearer {token}"}) as http,
+        create_mcp_http_client(auth=provider(url, person)) as http,
         streamable_http_client(url, http_client=http) as (read, write, _),
         ClientSession(read, write) as session,
     ):

@@ -6,6 +6,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 
+from mcp_oauth import provider
 from story import Reply, run
 
 
@@ -22,8 +23,8 @@ class Session:
 
 
 @contextlib.asynccontextmanager
-async def connect(url, token):
-    async with create_mcp_http_client(headers={"Authorization": f"Bearer {token}"}) as http:
+async def connect(url, person):
+    async with create_mcp_http_client(auth=provider(url, person)) as http:
         async with Client(streamable_http_client(url, http_client=http)) as client:
             yield Session(client)
 

@@ -1,5 +1,6 @@
 // The story of `story.py` for Node's clients: see, be refused, pass, do, see again. A driver calls `run` with
-// `connect(url, token)`, which gives `{tools(), call(name, arguments), close()}`; `call` gives `{isError, structured, text}`.
+// `connect(url, person)`, which gives `{tools(), call(name, arguments), close()}`; `call` gives `{isError, structured, text}`.
+// The person has `provider()`, what the SDKs' OAuth clients ask for, and `cameBack()`, the parameters of the redirect.
 
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -8,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const execute = promisify(execFile);
-const { INTERLOCK_READY, INTERLOCK_STATE, INTERLOCK_BIN, INTERLOCK_CLIENT = 'client' } = process.env;
+const { INTERLOCK_READY, INTERLOCK_CLIENT = 'client' } = process.env;
 const SERVER = 'catalyst-center';
 const here = dirname(fileURLToPath(import.meta.url));
 const counts = { passed: 0, failed: 0 };
@@ -23,19 +24,65 @@ function that(name, holds, seen) {
   }
 }
 
-export async function token(user) {
-  const { stdout } = await execute(INTERLOCK_BIN, ['lab', 'token', '--state', INTERLOCK_STATE, '--user', user]);
-  return stdout.trim();
+// Nobody listens there: the browser hands the code over before it gets there.
+const REDIRECT = 'http://127.0.0.1:53682/callback';
+
+class Person {
+  constructor(name, registers) {
+    Object.assign(this, { name, registers, signIns: 0, redirect: undefined });
+  }
+
+  // The storage and the browser of the SDK's OAuth client. What it knows of a client that the lab knows already has no
+  // registration of its own.
+  provider() {
+    const kept = { client: this.registers ? undefined : { client_id: 'interlock-lab' } };
+    const person = this;
+    return {
+      redirectUrl: REDIRECT,
+      clientMetadata: {
+        client_name: "Interlock's suite (TypeScript)",
+        redirect_uris: [REDIRECT],
+        grant_types: ['authorization_code', 'refresh_token'],
+        response_types: ['code'],
+        token_endpoint_auth_method: 'none',
+      },
+      clientInformation: () => kept.client,
+      saveClientInformation: (client) => { kept.client = client; },
+      tokens: () => kept.tokens,
+      saveTokens: (tokens) => { kept.tokens = tokens; },
+      codeVerifier: () => kept.verifier,
+      saveCodeVerifier: (verifier) => { kept.verifier = verifier; },
+      discoveryState: () => kept.discovery,
+      saveDiscoveryState: (state) => { kept.discovery = state; },
+      redirectToAuthorization: async (url) => {
+        person.signIns += 1;
+        const { stdout } = await execute('python3', [join(here, 'sign_in.py'), url.href, '--user', person.name]);
+        person.redirect = new URL(stdout.trim());
+      },
+    };
+  }
+
+  cameBack() {
+    return this.redirect.searchParams;
+  }
 }
 
-async function play(connect, token) {
+async function registers(issuer) {
+  const metadata = await (await fetch(`${issuer}/.well-known/openid-configuration`)).json();
+  return 'registration_endpoint' in metadata;
+}
+
+async function play(connect, signsIn) {
   const ready = JSON.parse(readFileSync(INTERLOCK_READY, 'utf8'));
   const url = ready.mcp[SERVER];
   const vlan = 2000 + (Math.floor(Date.now() / 1000) % 900);
   const line = `\nvlan ${vlan}\n`;
 
-  const alice = await connect(url, await token('alice'));
+  const open = await registers(ready.issuer);
+  const person = new Person('alice', open);
+  const alice = await connect(url, person);
   const seen = await alice.tools();
+  if (signsIn) that('it_signs_in_by_itself', person.signIns === 1, person.signIns);
   that('an_engineer_sees_the_deployment', ['deploy_template', 'get_all_templates', 'list_devices'].every((t) => seen.includes(t)), seen);
 
   const templates = await alice.call('get_all_templates', {});
@@ -69,12 +116,14 @@ async function play(connect, token) {
     status = (await alice.call('get_deployment', { deployment_id: done.structured.deployment_id, wait_s: 20 })).structured.status;
   }
   that('the_deployment_ends_well', status === 'success', status);
+  const polled = await alice.call('get_deployment', { deployment_id: done.structured.deployment_id, wait_s: 20 });
+  that('a_long_call_is_polled', !polled.isError && polled.structured.status === 'success', polled);
 
   const after = await alice.call('get_device_config', { device_id: device });
   that('the_line_is_on_the_device', !after.isError && after.structured.config.includes(line), after);
   await alice.close();
 
-  const sam = await connect(url, await token('sam'));
+  const sam = await connect(url, new Person('sam', open));
   const fewer = await sam.tools();
   that('t10_the_service_desk_never_sees_the_deployment', !fewer.includes('deploy_template') && fewer.includes('list_devices'), fewer);
   const one = await sam.call('list_devices', { limit: 1 });
@@ -84,10 +133,10 @@ async function play(connect, token) {
 
 export { that };
 
-// `tokens(user)` is what `connect` gets for a person; `more()` comes after the story.
-export async function run(connect, tokens = token, more = async () => {}) {
+// `signsIn` says that the library itself asks the person to sign in; `more()` comes after the story.
+export async function run(connect, { signsIn = true, more = async () => {} } = {}) {
   try {
-    await play(connect, tokens);
+    await play(connect, signsIn);
     await more();
   } catch (error) {
     that('the_story_comes_to_its_end', false, String(error?.stack ?? error));

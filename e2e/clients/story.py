@@ -1,8 +1,9 @@
 """The story that every client has to be able to tell, whatever its library: see, be refused, pass, do, see again.
 
-A driver gives `run` one function, `connect(url, token)`: an asynchronous context manager over an object with
-`await tools()` (names) and `await call(name, arguments)` (a `Reply`). A driver that can play only a part of the story says
-so with `shows`. Next: `pass_second_factor.py` for the browser's side.
+A driver gives `run` one function, `connect(url, person)`: an asynchronous context manager over an object with
+`await tools()` (names) and `await call(name, arguments)` (a `Reply`). Where the library has an OAuth client of its own, the
+driver lets it sign in and sends the person's browser where it wants (`person.signs_in`); else it hands over `person.token()`
+and says `signs_in=False`. Next: `sign_in.py` and `pass_second_factor.py` for the browser's side.
 """
 
 import asyncio
@@ -13,8 +14,11 @@ import subprocess
 import sys
 import time
 import traceback
+import urllib.error
+import urllib.request
 
 from pass_second_factor import pass_second_factor
+from sign_in import sign_in
 
 SERVER = "catalyst-center"
 NAME = os.environ.get("INTERLOCK_CLIENT", "client")
@@ -39,12 +43,41 @@ class Lab:
         with open(os.environ["INTERLOCK_READY"], encoding="utf-8") as ready:
             self.ready = json.load(ready)
         self.url = self.ready["mcp"][SERVER]
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(self.ready["issuer"] + "/.well-known/openid-configuration", timeout=30) as answer:
+            # Whether clients register themselves; else they use what the lab knows.
+            self.registers = "registration_endpoint" in json.load(answer)
 
-    def token(self, user, audience=None):
-        """An access token by the ordinary code flow, without a second factor."""
-        command = [os.environ["INTERLOCK_BIN"], "lab", "token", "--state", os.environ["INTERLOCK_STATE"], "--user", user]
-        if audience:
-            command += ["--audience", audience]
+
+class Person:
+    """Somebody of the lab, with a browser."""
+
+    def __init__(self, lab, name):
+        self.lab, self.name, self.sign_ins = lab, name, 0
+
+    async def signs_in(self, authorization_url):
+        """Follows a client to the issuer; where the issuer sends the browser back to."""
+        self.sign_ins += 1
+        return await asyncio.to_thread(sign_in, authorization_url, self.name)
+
+    async def goes_and_comes_back(self, authorization_url):
+        """The same for a client that listens for its code."""
+        back = await self.signs_in(authorization_url)
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        until = time.monotonic() + 30
+        while True:
+            try:
+                with await asyncio.to_thread(opener.open, back, timeout=30):
+                    return
+            except urllib.error.URLError as error:
+                # The client may not listen yet.
+                if not isinstance(error.reason, ConnectionRefusedError) or time.monotonic() > until:
+                    raise
+                await asyncio.sleep(0.1)
+
+    def token(self):
+        """An access token by the ordinary code flow, without a second factor, for a client that cannot get one."""
+        command = [os.environ["INTERLOCK_BIN"], "lab", "token", "--state", os.environ["INTERLOCK_STATE"], "--user", self.name]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
@@ -71,13 +104,16 @@ class Checks:
         return 1 if self.failed or not self.passed else 0
 
 
-async def play(connect, lab, check):
+async def play(connect, lab, check, signs_in):
     """The story. A step whose outcome later steps need raises when it is missing."""
     vlan = 2000 + int(time.time()) % 900
     line = f"vlan {vlan}"
 
-    async with connect(lab.url, lab.token("alice")) as alice:
+    person = Person(lab, "alice")
+    async with connect(lab.url, person) as alice:
         seen = set(await alice.tools())
+        if signs_in:
+            check.that("it_signs_in_by_itself", person.sign_ins == 1, person.sign_ins)
         check.that("an_engineer_sees_the_deployment", {"deploy_template", "get_all_templates", "list_devices"} <= seen, seen)
 
         templates = await alice.call("get_all_templates", {})
@@ -123,11 +159,13 @@ async def play(connect, lab, check):
             follow = {"deployment_id": done.structured["deployment_id"], "wait_s": 20}
             status = (await alice.call("get_deployment", follow)).structured["status"]
         check.that("the_deployment_ends_well", status == "success", status)
+        polled = await alice.call("get_deployment", {"deployment_id": done.structured["deployment_id"], "wait_s": 20})
+        check.that("a_long_call_is_polled", not polled.is_error and polled.structured["status"] == "success", polled)
 
         after = await alice.call("get_device_config", {"device_id": device})
         check.that("the_line_is_on_the_device", not after.is_error and f"\n{line}\n" in after.structured["config"], after)
 
-    async with connect(lab.url, lab.token("sam")) as sam:
+    async with connect(lab.url, Person(lab, "sam")) as sam:
         seen = set(await sam.tools())
         check.that("t10_the_service_desk_never_sees_the_deployment", "deploy_template" not in seen and "list_devices" in seen, seen)
         devices = await sam.call("list_devices", {"limit": 1})
@@ -146,12 +184,13 @@ def link_in(text):
     return next((word.rstrip(";,.") for word in text.split() if word.startswith("http")), None)
 
 
-def run(connect, lab=None, more=None):
+def run(connect, signs_in=True, more=None):
     """Plays the story, and `more(lab, check)` after it, and exits."""
-    check, lab = Checks(), lab or Lab()
+    check = Checks()
 
     async def all_of_it():
-        await play(connect, lab, check)
+        lab = Lab()
+        await play(connect, lab, check, signs_in)
         if more:
             await more(lab, check)
 

@@ -1,14 +1,23 @@
 // TypeScript SDK 1.x: opens with `initialize`, speaks 2025-11-25; checks results against `outputSchema`, errors too.
 
+import { UnauthorizedError } from '@modelcontextprotocol/sdk/client/auth.js';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 
 import { run } from './story.mjs';
 
-await run(async (url, token) => {
+await run(async (url, person) => {
+  const authProvider = person.provider();
+  const transport = () => new StreamableHTTPClientTransport(new URL(url), { authProvider });
   const client = new Client({ name: 'interlock-suite', version: '1.0.0' });
-  const requestInit = { headers: { Authorization: `Bearer ${token}` } };
-  await client.connect(new StreamableHTTPClientTransport(new URL(url), { requestInit }));
+  const first = transport();
+  try {
+    await client.connect(first);
+  } catch (error) {
+    if (!(error instanceof UnauthorizedError)) throw error;
+    await first.finishAuth(person.cameBack().get('code'));
+    await client.connect(transport());
+  }
   return {
     tools: async () => (await client.listTools()).tools.map((tool) => tool.name),
     call: async (name, args) => {

@@ -96,7 +96,10 @@ pub fn library_answers(data: &[u8]) -> Verdict {
     let Some(code) = gateway::fuzzing::instead_of(data) else { return Verdict::Refused };
     assert!(["http_malformed", "url_too_long", "headers_too_large"].contains(&code));
     let text = String::from_utf8_lossy(data).to_ascii_lowercase();
-    assert!(text.starts_with("http/1.1 4") && text.ends_with("\r\n\r\n") && !text.contains("\r\nx-request-id:"), "{text:?}");
+    assert!(
+        text.starts_with("http/1.1 4") && text.ends_with("\r\n\r\n") && !text.contains("\r\nx-request-id:"),
+        "{text:?}"
+    );
     assert_eq!(text.matches("\r\n\r\n").count(), 1, "{text:?}");
     Verdict::Read
 }

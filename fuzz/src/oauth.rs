@@ -28,8 +28,9 @@ pub fn form(data: &[u8]) -> Verdict {
 /// A requested redirect URI leads where a registered one leads, or nowhere.
 pub fn redirect_uri(data: &[u8]) -> Verdict {
     let Ok(requested) = std::str::from_utf8(data) else { return Verdict::Refused };
-    let registered = ["http://127.0.0.1/callback", "http://[::1]:9000/callback", "https://app.example/cb", "com.app:/cb"]
-        .map(str::to_owned);
+    let registered =
+        ["http://127.0.0.1/callback", "http://[::1]:9000/callback", "https://app.example/cb", "com.app:/cb"]
+            .map(str::to_owned);
     let Some(url) = issuer::fuzzing::redirect(&registered, requested) else { return Verdict::Refused };
     let place = (url.scheme(), url.host_str().unwrap_or_default(), url.path());
     let known = [

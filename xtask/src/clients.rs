@@ -9,9 +9,9 @@
 //!
 //! [[client]]
 //! name = "python-mcp-1"
-//! kind = "python"               # python | node | program
-//! packages = ["mcp==1.12.0"]    # for pip or npm; empty for `program`
-//! driver = "python_mcp.py"      # beside the file; `.sh` runs in bash, `.py` in python3, `.mjs` in node
+//! kind = "python"               # python | node | go | program
+//! packages = ["mcp==1.12.0"]    # for pip, npm or go; empty for `program`
+//! driver = "python_mcp.py"      # beside the file; `.sh` runs in bash, `.py` in python3, `.mjs` in node, `.go` is built
 //! arguments = ["{/simulators/catalyst-center/url}"] # as they are, or `{JSON pointer}` into the lab's ready line
 //! needs = ["curl"]              # programs that must be on the machine
 //! lab = ["--conformance"]       # handed to `interlock lab` when its lab is started
@@ -19,9 +19,10 @@
 //! ```
 //!
 //! A driver runs with `INTERLOCK_READY` (file with the lab's ready line), `INTERLOCK_STATE` (its state folder, for
-//! `interlock lab token`), `INTERLOCK_BIN` (the program), its client's programs first on the search path, and
-//! `INTERLOCK_CLIENT` (the client's name). Node drivers run from a copy beside `node_modules`, so that plain `import`
-//! finds the pinned packages. It exits with 0 when all is well; when it prints `test result: ok. N passed; N failed` that
+//! `interlock lab token`), `INTERLOCK_BIN` (the program), `INTERLOCK_SCRIPTS` (the folder of the pinned file), its client's
+//! programs first on the search path, and `INTERLOCK_CLIENT` (the client's name). Node drivers run from a copy beside
+//! `node_modules`, so that plain `import` finds the pinned packages; Go drivers are built beside a `go.mod` that is made of
+//! the pinned modules. It exits with 0 when all is well; when it prints `test result: ok. N passed; N failed` that
 //! is counted, else the script counts as one test.
 
 use std::ffi::OsString;
@@ -84,6 +85,7 @@ pub(crate) struct Client {
 enum Kind {
     Python,
     Node,
+    Go,
     Program,
 }
 
@@ -97,8 +99,11 @@ pub(crate) struct LabFacts {
 /// A client whose packages are there.
 pub(crate) struct Ready<'a> {
     client: &'a Client,
-    interpreter: PathBuf,
+    /// What runs the driver; nothing for a program that was built from it.
+    interpreter: Option<PathBuf>,
     driver: PathBuf,
+    /// Folder of the pinned file, for a driver that runs from elsewhere.
+    scripts: PathBuf,
     path: OsString,
 }
 
@@ -136,6 +141,7 @@ impl Client {
         let version = match self.kind {
             Kind::Python => package.split_once("==").map(|(_, v)| v),
             Kind::Node => package.get(1..).and_then(|p| p.split_once('@')).map(|(_, v)| v),
+            Kind::Go => package.split_once("@v").map(|(_, v)| v),
             Kind::Program => bail!("{}: a program has no packages", self.name),
         };
         let exact =
@@ -174,12 +180,8 @@ pub(crate) fn prepare<'a>(pinned: &Pinned, client: &'a Client) -> Result<Ready<'
             let place = cache.join(folder_of("python", &client.packages));
             once(&place, || install_python(&place, &client.packages))?;
             let bin = place.join("venv/bin");
-            Ok(Ready {
-                client,
-                interpreter: interpreter(&source, Some(&bin), None),
-                driver: source,
-                path: path_with(&[bin]),
-            })
+            let interpreter = Some(interpreter(&source, Some(&bin), None));
+            Ok(Ready { client, interpreter, driver: source, scripts: drivers, path: path_with(&[bin]) })
         }
         Kind::Node => {
             let version = pinned.runtime.node.as_deref().unwrap_or_default();
@@ -192,14 +194,19 @@ pub(crate) fn prepare<'a>(pinned: &Pinned, client: &'a Client) -> Result<Ready<'
             let driver = copy_scripts(&drivers, &place.join("scripts"))?.join(&client.driver);
             let node = runtime.join("node_modules/node/bin");
             let path = path_with(&[node.clone(), place.join("node_modules/.bin")]);
-            Ok(Ready { client, interpreter: interpreter(&source, None, Some(&node)), driver, path })
+            let interpreter = Some(interpreter(&source, None, Some(&node)));
+            Ok(Ready { client, interpreter, driver, scripts: drivers, path })
         }
-        Kind::Program => Ok(Ready {
-            client,
-            interpreter: interpreter(&source, None, None),
-            driver: source,
-            path: machine::search_path(),
-        }),
+        Kind::Go => {
+            let place = cache.join(folder_of("go", &client.packages));
+            once(&place, || install_go(&place, &client.packages))?;
+            let driver = build_go(&place, &source)?;
+            Ok(Ready { client, interpreter: None, driver, scripts: drivers, path: machine::search_path() })
+        }
+        Kind::Program => {
+            let interpreter = Some(interpreter(&source, None, None));
+            Ok(Ready { client, interpreter, driver: source, scripts: drivers, path: machine::search_path() })
+        }
     }
 }
 
@@ -247,6 +254,29 @@ fn install_node(place: &Path, packages: &[String]) -> Result<()> {
     let mut npm = Command::new("npm");
     npm.current_dir(place).args(["install", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"]);
     machine::output(npm.args(packages)).map(drop)
+}
+
+/// A module of nothing but the pinned ones. A toolchain that is too old for them fetches the one they ask for.
+fn install_go(place: &Path, packages: &[String]) -> Result<()> {
+    if !machine::output(Command::new("go").arg("version")).is_ok_and(|said| said.starts_with("go version")) {
+        bail!("go is missing: {}", machine::install_line("golang-go", "golang", "brew install go"));
+    }
+    machine::output(go_in(place).args(["mod", "init", "interlock-suite"]))?;
+    machine::output(go_in(place).arg("get").args(packages)).map(drop)
+}
+
+/// Builds the driver. What it imports beyond the pinned modules are their own requirements, at their versions.
+fn build_go(place: &Path, source: &Path) -> Result<PathBuf> {
+    std::fs::copy(source, place.join("main.go")).with_context(|| format!("cannot copy {}", source.display()))?;
+    let program = place.join("driver");
+    machine::output(go_in(place).args(["build", "-mod=mod", "-o"]).arg(&program).arg("."))?;
+    Ok(program)
+}
+
+fn go_in(place: &Path) -> Command {
+    let mut go = Command::new("go");
+    go.current_dir(place);
+    go
 }
 
 fn copy_scripts(from: &Path, to: &Path) -> Result<PathBuf> {
@@ -297,12 +327,20 @@ impl Ready<'_> {
 
     /// Runs the script against a lab and counts what it says.
     pub(crate) fn run(&self, lab: &LabFacts) -> Result<Tally> {
-        let mut command = Command::new(&self.interpreter);
-        command.arg(&self.driver).args(self.arguments(lab)?).env("PATH", &self.path);
+        let mut command = match &self.interpreter {
+            Some(interpreter) => {
+                let mut command = Command::new(interpreter);
+                command.arg(&self.driver);
+                command
+            }
+            None => Command::new(&self.driver),
+        };
+        command.args(self.arguments(lab)?).env("PATH", &self.path);
         command.env("INTERLOCK_READY", &lab.ready_file).env("INTERLOCK_STATE", &lab.state);
         command.env("INTERLOCK_BIN", &lab.binary).env("INTERLOCK_CLIENT", &self.client.name);
+        command.env("INTERLOCK_SCRIPTS", &self.scripts);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
-        let shown = self.interpreter.display();
+        let shown = self.interpreter.as_ref().unwrap_or(&self.driver).display();
         let mut child = command.spawn().with_context(|| format!("{shown} does not start"))?;
         let reader = child.stdout.take().map(|out| std::thread::spawn(move || tally::count_lines(out)));
         let began = Instant::now();
@@ -346,6 +384,11 @@ mod tests {
         kind = "node"
         packages = ["@modelcontextprotocol/inspector@0.17.0"]
         driver = "inspector.mjs"
+        [[client]]
+        name = "go-sdk"
+        kind = "go"
+        packages = ["example.com/go-sdk@v1.8.0"]
+        driver = "go/main.go"
     "#;
 
     #[test]
@@ -354,7 +397,8 @@ mod tests {
             Pinned::parse(text).unwrap().clients.iter().map(|c| folder_of("x", &c.packages)).collect()
         };
         let before = folders(GOOD);
-        assert_eq!(before, ["x-mcp==1.12.0", "x-@modelcontextprotocol-inspector@0.17.0"]);
+        let inspector = "x-@modelcontextprotocol-inspector@0.17.0";
+        assert_eq!(before, ["x-mcp==1.12.0", inspector, "x-example.com-go-sdk@v1.8.0"]);
         let after = folders(&GOOD.replace("1.12.0", "1.12.1"));
         assert_ne!(before[0], after[0]);
         assert_eq!(before[1], after[1]);
@@ -368,6 +412,8 @@ mod tests {
             ("mcp==1.12.0", "mcp"),
             ("inspector@0.17.0", "inspector@latest"),
             ("inspector@0.17.0", "inspector"),
+            ("go-sdk@v1.8.0", "go-sdk@latest"),
+            ("go-sdk@v1.8.0", "go-sdk"),
             ("name = \"inspector\"", "name = \"python-mcp-1\""),
             ("driver = \"mcp.py\"", "driver = \"mcp.py\"\nversion = 3"),
             ("node = \"22.12.0\"", ""),
@@ -412,7 +458,8 @@ mod tests {
             lab: Vec::new(),
             minutes: None,
         };
-        let ready = Ready { client: &client, interpreter: "bash".into(), driver, path: crate::machine::search_path() };
+        let (interpreter, scripts) = (Some("bash".into()), folder.path().to_owned());
+        let ready = Ready { client: &client, interpreter, driver, scripts, path: crate::machine::search_path() };
         let ready_file = folder.path().join("ready");
         std::fs::write(&ready_file, r#"{"simulators":{"one":{"url":"http://127.0.0.1:1"}}}"#).unwrap();
         let lab = LabFacts { binary: "/bin/true".into(), state: "state".into(), ready_file };

@@ -68,7 +68,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
                 loop {
                     let next = left.lock().map(|mut left| left.next());
                     let Ok(Some(name)) = next else { break };
-                    let row = if arguments.minimise { minimise(&places, &name) } else { fuzz(&places, &name, arguments.minutes) };
+                    let row = if arguments.minimise {
+                        minimise(&places, &name)
+                    } else {
+                        fuzz(&places, &name, arguments.minutes)
+                    };
                     let row = row.unwrap_or_else(|error| {
                         terminal::say(format_args!("{name}: {error:#}"));
                         Row { name, executions: "-".to_owned(), fine: false }

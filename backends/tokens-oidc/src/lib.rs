@@ -2,8 +2,9 @@
 //!
 //! A token is checked in this order: shape and header (`compact`), issuer entry (`entry`), key and signature
 //! (`issuer`, `keys`) or the issuer's own answer (`opaque`), typed claims (`claims`), audience, time and scope
-//! (`verifier`), revocation (`revocation`). What comes out is built in `principal`. The browser's side is `sign_in`, the façade's `provider`, the
-//! issuer's word that a session ended is `logout`. How all of it comes out of the configuration is in `configured`.
+//! (`verifier`), revocation (`revocation`). What comes out is built in `principal`. The browser's side is `sign_in`, the
+//! façade's `provider`, the issuer's word that a session ended is `logout`. How all of it comes out of the configuration is
+//! in `configured`.
 //!
 //! Signatures are `jsonwebtoken`'s on aws-lc-rs; everything about claims is decided here.
 

@@ -246,10 +246,12 @@ impl JsonSchema for Filter {
     }
 }
 
-/// One path segment, percent-encoded: an argument never becomes more of the path than that.
+/// One path segment, percent-encoded: an argument never becomes more of the path than that. What cannot be an id of the
+/// vendor's names nothing, and is not asked for.
 pub(crate) fn segment(text: &str) -> Result<String, Error> {
-    if text.is_empty() || text == "." || text == ".." {
-        return Err(Error::new(ErrorKind::InvalidInput, "invalid_arguments", "An id must not be empty."));
+    if text.chars().all(|c| c == '.') || text.contains(|c: char| c.is_control() || matches!(c, '/' | '\\')) {
+        let message = "Catalyst Center does not know what the arguments name.";
+        return Err(Error::new(ErrorKind::NotFound, "target_not_found", message));
     }
     Ok(percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string())
 }

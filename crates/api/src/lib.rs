@@ -1,5 +1,6 @@
 //! The wire types of REST: what a script, the command line and the console read and write. No logic, no I/O.
 //!
+//! - `GET /api/v1/openapi.json` → the document that describes all of it (OpenAPI 3.1), for this caller
 //! - `GET /api/v1/mcp/{server}/tools` → [`ToolList`]
 //! - `POST /api/v1/mcp/{server}/tools/{tool}` with [`ToolCall`] → [`ToolResult`], or a [`Problem`]
 
@@ -65,6 +66,10 @@ pub struct Tool {
     pub input_schema: Value,
     /// JSON Schema 2020-12 of the result.
     pub output_schema: Value,
+    /// Example arguments; what stands in angle brackets comes from the answer of another tool.
+    pub example: Value,
+    /// The example as a command for a shell, with the token in `INTERLOCK_TOKEN`.
+    pub curl: String,
 }
 
 /// A refusal or failure (RFC 9457), with the members of the platform's refusals.

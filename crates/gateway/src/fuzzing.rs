@@ -23,9 +23,9 @@ pub fn rest_body(bytes: &[u8]) -> Result<Json, String> {
     rest::body::read(bytes).map_err(|problem| problem.code().to_owned())
 }
 
-/// The arguments of a REST query.
-pub fn rest_query(query: &str, schema: Option<&Json>) -> Json {
-    rest::body::from_query(query, schema)
+/// The arguments of a REST query, or the code of its refusal.
+pub fn rest_query(query: &str, schema: Option<&Json>) -> Result<Json, String> {
+    rest::query::from_query(query, schema).map_err(|error| error.code().to_owned())
 }
 
 /// The caller's address, from its peer's and the `X-Forwarded-For` values.

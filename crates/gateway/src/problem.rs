@@ -7,6 +7,9 @@ use platform::Error;
 use platform::error::Refusal;
 use serde::Serialize;
 
+/// Says that an answer is the stored one of an earlier call with the same `Idempotency-Key`.
+pub(crate) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
 /// The body.
 #[derive(Serialize)]
 struct Document<'a> {
@@ -84,6 +87,9 @@ impl IntoResponse for Problem {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(after) = self.error.refusal().retry_after_s {
             headers.insert(header::RETRY_AFTER, after.into());
+        }
+        if self.error.is_replayed() {
+            headers.insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
         }
         headers.extend(self.headers);
         response

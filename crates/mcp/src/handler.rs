@@ -16,7 +16,8 @@ use crate::changes::Changes;
 use crate::content::Content;
 use crate::logging::Log;
 use crate::offers::{
-    Completion, CompletionQuestion, Page, Prompt, PromptDescription, ResourceDescription, ResourceRead, ResourceTemplate,
+    Completion, CompletionQuestion, Page, Prompt, PromptDescription, ResourceDescription, ResourceRead,
+    ResourceTemplate,
 };
 use crate::progress::Progress;
 use crate::task::Task;

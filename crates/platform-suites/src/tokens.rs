@@ -16,6 +16,7 @@ pub const ISSUER: &str = "https://issuer.test";
 #[derive(Default)]
 pub struct StaticTokens {
     known: HashMap<String, Known>,
+    bound: HashMap<String, Arc<Principal>>,
 }
 
 struct Known {
@@ -36,6 +37,16 @@ impl StaticTokens {
     pub fn with_at(mut self, token: &str, principal: Principal, resources: &[Resource]) -> Self {
         let resources = Some(resources.to_vec());
         self.known.insert(token.to_owned(), Known { principal: Arc::new(principal), resources });
+        self
+    }
+}
+
+impl StaticTokens {
+    /// Also accepts `<token>.<thumbprint>`, at every resource, of a caller that showed the certificate with that SHA-256
+    /// in lower-case hexadecimal.
+    #[must_use]
+    pub fn with_bound(mut self, token: &str, principal: Principal) -> Self {
+        self.bound.insert(token.to_owned(), Arc::new(principal));
         self
     }
 }
@@ -76,8 +87,14 @@ impl TokenVerifier for StaticTokens {
         &self,
         token: &str,
         resource: &Resource,
-        _: Option<&ClientCertificate>,
+        certificate: Option<&ClientCertificate>,
     ) -> Result<Arc<Principal>, TokenRefusal> {
+        if let Some((token, thumbprint)) = token.split_once('.')
+            && let Some(principal) = self.bound.get(token)
+        {
+            let shown = certificate.map(|shown| shown.0.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+            return (shown.as_deref() == Some(thumbprint)).then(|| principal.clone()).ok_or(TokenRefusal::Certificate);
+        }
         let known = self.known.get(token).ok_or(TokenRefusal::Signature)?;
         let wider = resource.wider();
         let good = |r: &Resource| r == resource || Some(r) == wider.as_ref();

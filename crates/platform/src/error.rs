@@ -118,6 +118,7 @@ struct Inner {
     kind: ErrorKind,
     refusal: Refusal,
     detail: Option<String>,
+    replayed: bool,
 }
 
 impl Error {
@@ -136,6 +137,7 @@ impl Error {
                 details: None,
             },
             detail: None,
+            replayed: false,
         }))
     }
 
@@ -151,7 +153,7 @@ impl Error {
 
     /// The error that an earlier call ended with, as it was stored: same kind, same refusal.
     pub fn replayed(kind: ErrorKind, refusal: Refusal) -> Self {
-        Self(Box::new(Inner { kind, refusal, detail: None }))
+        Self(Box::new(Inner { kind, refusal, detail: None, replayed: true }))
     }
 
     /// Adds what only an operator may read. Never a secret: secrets have no `Display`.
@@ -215,6 +217,11 @@ impl Error {
     /// What only an operator may read.
     pub fn detail(&self) -> Option<&str> {
         self.0.detail.as_deref()
+    }
+
+    /// Whether an earlier call under the same idempotency key ended with it, and nothing was done again.
+    pub fn is_replayed(&self) -> bool {
+        self.0.replayed
     }
 
     /// The refusal as callers see it.

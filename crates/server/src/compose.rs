@@ -1,7 +1,7 @@
 //! How the parts meet: one function from a configuration and a bound address to everything that answers.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -15,13 +15,12 @@ use own_tools::OwnTools;
 use platform::audit::{AuditEntry, AuditLog, Outcome};
 use platform::audit_refusals::RefusalCounter;
 use platform::config::{Config, ServerConfig};
-use platform::http::{Outbound, OutboundObserver};
+use platform::http::OutboundObserver;
 use platform::policy::{PolicyEngine, Profile};
 use platform::resource::BaseUrl;
 use platform::seal::{Sealer, derive_key};
 use platform::secret::SecretKey;
 use platform::secrets::SecretStore;
-use platform::shared::RateLimit;
 use platform::store::{Op, Store};
 use platform::telemetry::Metrics;
 use platform::{Error, ErrorKind, Result, SharedClock};
@@ -34,6 +33,7 @@ use tool_runtime::pipeline::{Limits, Parts};
 use tool_runtime::{Catalogue, Instance, Pipeline, Visibility};
 use url::Url;
 
+use crate::offline::local_file;
 use crate::{connectors, keys};
 
 /// What is given from outside.
@@ -89,9 +89,9 @@ pub struct Stores {
 /// Opens the store of truth and the secret store.
 pub fn open_stores(given: &Given<'_>) -> Result<Stores> {
     let (config, state) = (given.config, &given.config.platform.state);
-    let store = SqliteStore::open(&file(&config.store.url, "sqlite", state)?, Arc::clone(&given.clock))?;
+    let store = SqliteStore::open(&local_file(&config.store.url, "sqlite", state)?, Arc::clone(&given.clock))?;
     let secrets =
-        LocalSecrets::open(&file(&config.secrets.url, "local", state)?, given.master, Arc::clone(&given.clock))?;
+        LocalSecrets::open(&local_file(&config.secrets.url, "local", state)?, given.master, Arc::clone(&given.clock))?;
     Ok(Stores { store: Arc::new(store), secrets: Arc::new(secrets) })
 }
 
@@ -101,7 +101,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let Stores { store, secrets } = stores;
     let base = BaseUrl::new(&config.platform.url);
     let metrics = Metrics::new();
-    let observer: Arc<dyn OutboundObserver> = Arc::new(CountTargets(Arc::clone(&metrics)));
+    let observer: Arc<dyn OutboundObserver> = metrics.clone();
 
     let audit = open_audit(config, secrets.as_ref(), &clock).await?;
     settle_after_start(store.as_ref(), audit.as_ref(), &clock).await?;
@@ -129,7 +129,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         clock: Arc::clone(&clock),
         results: Sealer::derive(master, "stored results of idempotency keys")?,
         base: base.clone(),
-        limits: limits(config),
+        limits: Limits::configured(&config.limits),
     });
 
     // One for the verifier and for everything that ends tokens.
@@ -195,32 +195,8 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     Ok(Composed { router, endpoints, pipeline, audit, secrets, refusals, metrics, limits, tls, issuer: builtin, clock })
 }
 
-struct CountTargets(Arc<Metrics>);
-
-impl OutboundObserver for CountTargets {
-    fn attempted(&self, outbound: &Outbound<'_>) {
-        let status = match outbound.outcome {
-            platform::http::Outcome::Status(status) => Some(status.as_u16()),
-            _ => None,
-        };
-        self.0.target(outbound.target, status);
-    }
-}
-
-/// `<scheme>:<path>`; a relative path is below the state folder.
-fn file(url: &str, scheme: &str, state: &Path) -> Result<PathBuf> {
-    match url.split_once(':') {
-        Some((given, path)) if given == scheme && !path.is_empty() => Ok(state.join(path)),
-        _ => Err(Error::new(
-            ErrorKind::InvalidInput,
-            "backend_unknown",
-            format!("`{url}` names no engine of this build; here it is `{scheme}:<file>`."),
-        )),
-    }
-}
-
 async fn open_audit(config: &Config, secrets: &dyn SecretStore, clock: &SharedClock) -> Result<Arc<AuditLogFile>> {
-    let folder = file(&config.audit.url, "local", &config.platform.state)?;
+    let folder = local_file(&config.audit.url, "local", &config.platform.state)?;
     std::fs::create_dir_all(&folder).map_err(Error::internal)?;
     let keys = keys::audit(secrets).await?;
     let (options, clock) = (AuditOptions::new(folder), Arc::clone(clock));
@@ -305,17 +281,6 @@ fn instances(
         instances.push(Instance { name: name.clone(), environment: environment.clone(), connector });
     }
     Ok(instances)
-}
-
-fn limits(config: &Config) -> Limits {
-    let limits = &config.limits;
-    let rate = |per_minute: u32| RateLimit { per_minute: per_minute.max(1), burst: (per_minute / 2).max(1) };
-    Limits {
-        per_principal: rate(limits.per_principal_per_minute),
-        per_source: rate(limits.per_source_per_minute),
-        max_result: limits.max_result,
-        ..Limits::default()
-    }
 }
 
 /// Below `/issuer`, and its metadata where RFC 8414 inserts the well-known part.

@@ -267,7 +267,10 @@ where
 
 /// Arguments of a tool as its type; what the schema lets through and the type does not is the caller's mistake too.
 pub fn parse_arguments<A: DeserializeOwned>(arguments: Json) -> Result<A, Error> {
-    serde_json::from_value(arguments).map_err(|_| {
+    // To JSON Schema, 5.0 is an integer; to Serde it is none.
+    let read =
+        serde_json::from_value(arguments.clone()).or_else(|_| serde_json::from_value(with_whole_numbers(arguments)));
+    read.map_err(|_| {
         // Serde's own message repeats the value it stumbled over.
         Error::new(
             platform::ErrorKind::InvalidInput,
@@ -275,4 +278,31 @@ pub fn parse_arguments<A: DeserializeOwned>(arguments: Json) -> Result<A, Error>
             "The arguments fit the tool's schema and still cannot be read as what the tool needs. Correct them.",
         )
     })
+}
+
+/// The same value, its numbers without a fraction of zero.
+fn with_whole_numbers(value: Json) -> Json {
+    match value {
+        Json::Number(number) => {
+            let whole = number.as_f64().filter(|n| n.fract() == 0.0).map(|n| format!("{n:.0}"));
+            whole.and_then(|whole| serde_json::from_str(&whole).ok()).unwrap_or(Json::Number(number))
+        }
+        Json::Array(items) => items.into_iter().map(with_whole_numbers).collect(),
+        Json::Object(members) => members.into_iter().map(|(name, value)| (name, with_whole_numbers(value))).collect(),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::parse_arguments;
+
+    #[test]
+    fn a_whole_number_is_an_integer_however_it_is_written() {
+        let read: (u32, Vec<i64>, f64) = parse_arguments(json!([270.0, [-3.0, 2], 1.0])).unwrap();
+        assert_eq!(read, (270, vec![-3, 2], 1.0));
+        assert!(parse_arguments::<u32>(json!(1.5)).is_err() && parse_arguments::<u32>(json!(1e300)).is_err());
+    }
 }

@@ -15,6 +15,9 @@ const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01
 /// What is no base64url, and may stand in a header.
 const STRANGE: &[u8] = b"=+/.~!$&'()*,;:@%\"\\{}[]<>|^` ";
 
+/// A request with a token, ready to send.
+type Door<'a> = &'a dyn Fn(&str) -> RequestBuilder;
+
 struct Changes {
     random: ChaCha8Rng,
     good: Vec<String>,
@@ -94,7 +97,7 @@ async fn a_thousand_changes_of_good_tokens_are_refused_at_each_door() {
     let rest = |token: &str| caller.rest_request(token, OWN, "whoami", &json!({}));
     let mcp = |token: &str| caller.mcp_request(token, CENTER, "tools/list", &json!({}));
     let issuer = |token: &str| caller.http.get(&userinfo).bearer_auth(token);
-    let doors: [(&str, &dyn Fn(&str) -> RequestBuilder); 3] = [("REST", &rest), ("MCP", &mcp), ("userinfo", &issuer)];
+    let doors: [(&str, Door<'_>); 3] = [("REST", &rest), ("MCP", &mcp), ("userinfo", &issuer)];
     println!("seed {SEED}, {CHANGES} changes at each of {} doors", doors.len());
 
     for (door, request) in doors {

@@ -54,6 +54,10 @@ fn every_target_has_its_program_and_its_corpus_and_no_other_has() {
 
 #[test]
 fn the_kept_corpus_stays_small() {
-    let bytes: u64 = TARGETS.iter().flat_map(|t| files(&here().join("corpus").join(t.name))).map(|f| f.metadata().unwrap().len()).sum();
+    let bytes: u64 = TARGETS
+        .iter()
+        .flat_map(|t| files(&here().join("corpus").join(t.name)))
+        .map(|f| f.metadata().unwrap().len())
+        .sum();
     assert!(bytes < 400_000, "{bytes} bytes; minimise it with `cargo xtask fuzz --minimise`");
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use mcp::content::{Body, Content, ResourceContents};
 use mcp::offers::{
-    Completion, CompletionQuestion, Page, Prompt, PromptArgument, PromptDescription, ResourceDescription,
-    ResourceRead, ResourceTemplate, Role,
+    Completion, CompletionQuestion, Page, Prompt, PromptArgument, PromptDescription, ResourceDescription, ResourceRead,
+    ResourceTemplate, Role,
 };
 use platform::{Error, ErrorKind, Result};
 use serde_json::json;
@@ -52,9 +52,9 @@ pub(crate) fn read(uri: String) -> Result<ResourceRead> {
         }
         other => {
             let id = other.strip_prefix("test://template/").and_then(|rest| rest.strip_suffix("/data"));
-            let id = id.filter(|id| !id.is_empty() && !id.contains('/')).ok_or_else(|| {
-                Error::new(ErrorKind::NotFound, "mcp_resource_unknown", "There is no such resource.")
-            })?;
+            let id = id
+                .filter(|id| !id.is_empty() && !id.contains('/'))
+                .ok_or_else(|| Error::new(ErrorKind::NotFound, "mcp_resource_unknown", "There is no such resource."))?;
             let data = json!({"id": id, "templateTest": true, "data": format!("Data for ID: {id}")});
             text_part(&uri, "application/json", &data.to_string())
         }
@@ -122,7 +122,6 @@ pub(crate) fn prompt(name: &str, arguments: &BTreeMap<String, String>) -> Result
 
 pub(crate) fn complete(question: &CompletionQuestion) -> Completion {
     let all = ["paris", "park", "party", "test", "testing"];
-    let values: Vec<String> =
-        all.into_iter().filter(|v| v.starts_with(&question.typed)).map(str::to_owned).collect();
+    let values: Vec<String> = all.into_iter().filter(|v| v.starts_with(&question.typed)).map(str::to_owned).collect();
     Completion { total: u32::try_from(values.len()).ok(), values, has_more: false }
 }

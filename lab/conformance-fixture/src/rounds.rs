@@ -148,9 +148,7 @@ fn defaults() -> Json {
 }
 
 fn choices() -> Json {
-    let titled = |word: &str| {
-        json!([{"const": "value1", "title": format!("First {word}")}, {"const": "value2", "title": format!("Second {word}")}])
-    };
+    let titled = |word: &str| json!([{"const": "value1", "title": format!("First {word}")}, {"const": "value2", "title": format!("Second {word}")}]);
     json!({
         "untitledSingle": {"type": "string", "enum": ["option1", "option2", "option3"]},
         "titledSingle": {"type": "string", "oneOf": titled("Option")},

@@ -65,11 +65,9 @@ impl Entry {
                 "test_error",
                 "This job fails on purpose.",
             )))),
-            Work::Break | Work::Ask { .. } => TaskState::Failed {
-                code: -32603,
-                message: "This job breaks on purpose.".to_owned(),
-                data: None,
-            },
+            Work::Break | Work::Ask { .. } => {
+                TaskState::Failed { code: -32603, message: "This job breaks on purpose.".to_owned(), data: None }
+            }
         }
     }
 
@@ -113,7 +111,11 @@ impl Tasks {
         let mut all = self.all();
         all.retain(|_, entry| entry.made.elapsed() < TTL);
         if all.len() >= AT_MOST {
-            return CallReply::Refused(Error::new(ErrorKind::RateLimited, "too_many_tasks", "Too many tasks are kept."));
+            return CallReply::Refused(Error::new(
+                ErrorKind::RateLimited,
+                "too_many_tasks",
+                "Too many tasks are kept.",
+            ));
         }
         let (id, now) = (uuid::Uuid::new_v4().to_string(), self.clock.now());
         let entry =

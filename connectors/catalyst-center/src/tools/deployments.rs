@@ -95,7 +95,7 @@ pub(super) fn deploy_template(api: &Arc<Api>) -> Arc<dyn Tool> {
     .targets(DEVICE)
     .effect(SideEffect::Discoverable)
     .timeout(Duration::from_secs(45))
-    .example(json!({"template_id": "…", "device_id": "…", "params": {"vlan_id": 120}}));
+    .example(json!({"template_id": "…", "device_id": "…", "params": {"vlan_id": 120, "vlan_name": "GUESTS"}}));
     Arc::new(Deploy { spec, api: Arc::clone(api) })
 }
 

@@ -64,7 +64,7 @@ pub(super) fn get_device(api: &Arc<Api>) -> Arc<dyn Tool> {
     let spec =
         ToolSpec::new::<OneDevice, Device>("get_device", "Get a device", "Shows one network device of the inventory.")
             .targets(DEVICE)
-            .example(json!({"device_id": "00000000-0000-4000-8000-000000000000"}));
+            .example(json!({"device_id": "…"}));
     single(api, spec, |api, cx, args: OneDevice| async move { device(&api, &cx, &args.device_id).await })
 }
 
@@ -129,7 +129,7 @@ async fn masked_config(api: &Api, cx: &ToolCx, id: &str) -> Result<MaskedConfig,
     if device.software_type.as_deref() != Some("IOS-XE") {
         let kind = device.software_type.unwrap_or_else(|| "of an unknown platform".to_owned());
         return Err(Error::new(
-            ErrorKind::InvalidInput,
+            ErrorKind::NotFound,
             "platform_unsupported",
             format!("This device is {kind}; only IOS-XE configurations can be masked, so only they are shown."),
         ));

@@ -266,7 +266,7 @@ pub(super) fn preview_template(api: &Arc<Api>) -> Arc<dyn Tool> {
         "Renders a template for a device with given parameters, without touching the device.",
     )
     .targets(DEVICE)
-    .example(json!({"template_id": "…", "device_id": "…", "params": {"vlan_id": 120}}));
+    .example(json!({"template_id": "…", "device_id": "…", "params": {"vlan_id": 120, "vlan_name": "GUESTS"}}));
     single(api, spec, |api, cx, args: PreviewTemplate| async move { preview(&api, &cx, args).await })
 }
 

@@ -113,7 +113,7 @@ async fn a_cursor_belongs_to_its_tool_and_its_arguments() {
         ("list_devices", json!({"role": "ACCESS", "cursor": "garbage"})),
     ] {
         let error = lab.call(tool, arguments).await.unwrap_err();
-        assert_eq!((error.kind(), error.code()), (ErrorKind::InvalidInput, "invalid_cursor"));
+        assert_eq!((error.kind(), error.code()), (ErrorKind::NotFound, "invalid_cursor"));
     }
     let of_devices = lab.read("list_devices", json!({"limit": 2})).await["next_cursor"].clone();
     let error = lab.call("list_sites", json!({"cursor": of_devices})).await.unwrap_err();
@@ -170,6 +170,17 @@ async fn one_device_is_the_row_of_the_list() {
         let unknown = lab.call("get_device", json!({"device_id": id})).await.unwrap_err();
         let expected = if id == NOBODY { "target_not_found" } else { "target_unknown" };
         assert_eq!((unknown.kind(), unknown.code()), (ErrorKind::NotFound, expected), "{id}");
+    }
+}
+
+#[tokio::test]
+async fn t13_what_cannot_be_an_id_names_nothing_and_is_not_asked_for() {
+    let lab = Lab::start().await;
+    for id in ["..", "a/../b", "a\\b", "\u{1b}", "x\n", "%2e%2e", "task:", "task:..", "ü"] {
+        for (tool, argument) in [("get_template", "template_id"), ("get_deployment", "deployment_id")] {
+            let unknown = lab.call(tool, json!({ argument: id })).await.unwrap_err();
+            assert_eq!((unknown.kind(), unknown.code()), (ErrorKind::NotFound, "target_not_found"), "{tool} {id:?}");
+        }
     }
 }
 

@@ -35,6 +35,9 @@ enum ToolsCommand {
         server: String,
         /// Tool.
         tool: String,
+        /// Print an example call for a shell instead; its token comes from INTERLOCK_TOKEN.
+        #[arg(long)]
+        curl: bool,
         #[command(flatten)]
         connection: Connection,
     },
@@ -65,7 +68,9 @@ impl Tools {
     pub(crate) async fn run(self, terminal: &Terminal) -> Outcome {
         match self.command {
             ToolsCommand::List { server, connection } => list(terminal, &server, connection).await,
-            ToolsCommand::Describe { server, tool, connection } => describe(terminal, &server, &tool, connection).await,
+            ToolsCommand::Describe { server, tool, curl, connection } => {
+                describe(terminal, &server, &tool, curl, connection).await
+            }
             ToolsCommand::Call(call) => call.run(terminal).await,
         }
     }
@@ -86,7 +91,7 @@ async fn list(terminal: &Terminal, server: &str, connection: Connection) -> Outc
     terminal.result(&words, &json!({"server": server, "count": tools.len(), "tools": tools}))
 }
 
-async fn describe(terminal: &Terminal, server: &str, name: &str, connection: Connection) -> Outcome {
+async fn describe(terminal: &Terminal, server: &str, name: &str, curl: bool, connection: Connection) -> Outcome {
     let tools = connection.open(terminal).await?.tools(server).await?;
     let tool = tools.into_iter().find(|t| t["name"] == name).ok_or_else(|| {
         let message = format!(
@@ -94,7 +99,10 @@ async fn describe(terminal: &Terminal, server: &str, name: &str, connection: Con
         );
         Failure::new(Exit::Failed, "tool_unknown", message)
     })?;
-    terminal.result(&in_words(server, &tool), &tool)
+    match tool["curl"].as_str().filter(|_| curl) {
+        Some(command) => terminal.result(command, &json!({ "curl": command })),
+        None => terminal.result(&in_words(server, &tool), &tool),
+    }
 }
 
 /// A tool for people: what it does, and its arguments with type, need and meaning.

@@ -165,14 +165,49 @@ pub(crate) fn references(headers: &HeaderMap) -> Result<CallReferences, Error> {
         let Some(value) = values.next() else { return Ok(None) };
         // `to_str` lets tabs pass.
         let text = value.to_str().ok().filter(|t| values.next().is_none() && !t.contains('\t'));
-        let text = text.map(|t| t.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(t).to_owned());
-        text.map(Some).ok_or_else(|| {
+        text.and_then(plain_or_quoted).map(Some).ok_or_else(|| {
             Error::new(
                 ErrorKind::Malformed,
                 "reference_invalid",
-                format!("Send `{name}` once, in printable characters."),
+                format!("Send `{name}` once, in printable characters, plain or as one quoted string."),
             )
         })
     };
     Ok(CallReferences { change: one("interlock-change")?, idempotency_key: one("idempotency-key")? })
+}
+
+/// A bare value, or a string of RFC 9651 section 3.3.3. A quote that opens and does not close is neither.
+fn plain_or_quoted(text: &str) -> Option<String> {
+    let Some(quoted) = text.strip_prefix('"') else { return Some(text.to_owned()) };
+    let mut value = String::new();
+    let mut rest = quoted.chars();
+    loop {
+        match rest.next()? {
+            '"' => return rest.as_str().is_empty().then_some(value),
+            '\\' => value.push(rest.next().filter(|c| matches!(c, '"' | '\\'))?),
+            other => value.push(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain_or_quoted;
+
+    #[test]
+    fn t12_a_key_is_bare_or_one_whole_quoted_string() {
+        for (given, read) in [
+            ("k-1", Some("k-1")),
+            ("\"k-1\"", Some("k-1")),
+            (r#""a\"b\\c""#, Some(r#"a"b\c"#)),
+            ("a\"b", Some("a\"b")),
+            ("\"k-1", None),
+            ("\"", None),
+            ("\"k\"x", None),
+            ("\"k\";p=1", None),
+            (r#""a\n""#, None),
+        ] {
+            assert_eq!(plain_or_quoted(given).as_deref(), read, "{given}");
+        }
+    }
 }

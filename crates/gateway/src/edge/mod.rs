@@ -1,12 +1,13 @@
 //! The edge: the layers around every request, outermost first, and [`authenticate`], which a door puts on itself because
 //! the resource (T1) is the door's.
 //!
-//! request id and trace · catch panics · shed load · share of a source · failures · URL · time limit · steady body · body
-//! limit · host and origin · (door) authenticate · share of a principal
+//! request id and trace · allowed browser origins · catch panics · shed load · share of a source · failures · URL · time
+//! limit · steady body · body limit · host and origin · (door) authenticate · share of a principal
 //!
 //! What a connection may do before it is a request is the listener's ([`crate::serve()`]).
 
 mod authenticate;
+mod cors;
 mod failures;
 mod identify;
 mod origin;
@@ -74,6 +75,7 @@ pub(crate) fn around(gateway: &Arc<Gateway>, doors: Router) -> Router {
             async move { limits.let_in(request, next).await }
         }))
         .layer(CatchPanicLayer::custom(|_panic| Problem::from(Error::internal("a handler panicked")).into_response()))
+        .layer(from_fn_with_state(Arc::clone(gateway), cors::share))
         .layer(from_fn_with_state(Arc::clone(gateway), identify::identify))
 }
 

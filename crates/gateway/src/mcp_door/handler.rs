@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
-use mcp::asking::ClientAbilities;
+use mcp::asking::{Answers, ClientAbilities};
 use mcp::offers::{
     Completion, CompletionQuestion, Page, Prompt, PromptDescription, ResourceDescription, ResourceRead,
     ResourceTemplate,
@@ -267,6 +267,10 @@ impl CallHandler for ViewHandler {
 
     async fn task(&self, cx: &Arc<CallContext>, id: String) -> Result<Task, Error> {
         self.pipeline.task(cx, &id).await.map(tasks::wire)
+    }
+
+    async fn update_task(&self, cx: &Arc<CallContext>, id: String, _: Answers) -> Result<(), Error> {
+        self.pipeline.knows_task(cx, &id).await
     }
 
     async fn cancel_task(&self, cx: &Arc<CallContext>, id: String) -> Result<(), Error> {

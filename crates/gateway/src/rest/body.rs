@@ -1,5 +1,4 @@
-//! Reading REST arguments: `{"arguments": {…}}` from a body, or a query whose values get their types from the tool's
-//! schema.
+//! The arguments of a POST: `{"arguments": {…}}`, read in one way only. Next: `query` for those of a GET.
 
 use api::ToolCall;
 use axum::body::to_bytes;
@@ -13,7 +12,7 @@ use crate::problem::Problem;
 
 /// The arguments of a POST. No body at all means no arguments.
 pub(super) async fn arguments(request: Request) -> Result<Json, Problem> {
-    let json_type = request.headers().get(header::CONTENT_TYPE).is_none_or(|t| {
+    let json_type = request.headers().get(header::CONTENT_TYPE).is_some_and(|t| {
         let essence = t.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
         essence.eq_ignore_ascii_case("application/json")
     });
@@ -50,47 +49,4 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Json, Problem> {
 
 fn malformed(message: String) -> Problem {
     Problem::from(Error::new(ErrorKind::Malformed, "malformed_body", message))
-}
-
-/// Query values as arguments: whole numbers, numbers and booleans where the schema asks for them, lists where a name is
-/// repeated or the schema asks for one. What does not fit stays text, and the schema says so.
-pub(crate) fn from_query(query: &str, schema: Option<&Json>) -> Json {
-    let mut arguments = Map::new();
-    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
-        let wanted =
-            schema.and_then(|s| s.pointer(&format!("/properties/{}/type", name.replace('~', "~0").replace('/', "~1"))));
-        let wants = |t: &str| wanted.is_some_and(|w| w == t || w.as_array().is_some_and(|a| a.iter().any(|x| x == t)));
-        let typed = if wants("integer") || wants("number") || wants("boolean") {
-            serde_json::from_str(&value).unwrap_or_else(|_| Json::from(value.as_ref()))
-        } else {
-            Json::from(value.as_ref())
-        };
-        match arguments.get_mut(name.as_ref()) {
-            Some(Json::Array(items)) => items.push(typed),
-            Some(first) => *first = Json::Array(vec![first.take(), typed]),
-            None if wants("array") => {
-                arguments.insert(name.into_owned(), Json::Array(vec![typed]));
-            }
-            None => {
-                arguments.insert(name.into_owned(), typed);
-            }
-        }
-    }
-    Json::Object(arguments)
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::from_query;
-
-    #[test]
-    fn a_query_gets_its_types_from_the_schema() {
-        let schema = json!({"properties": {"n": {"type": "integer"}, "b": {"type": ["boolean", "null"]},
-            "s": {"type": "string"}, "l": {"type": "array"}}});
-        let read = from_query("n=5&b=true&s=5&l=x", Some(&schema));
-        assert_eq!(read, json!({"n": 5, "b": true, "s": "5", "l": ["x"]}));
-        assert_eq!(from_query("n=five", Some(&schema)), json!({"n": "five"}));
-    }
 }

@@ -1,48 +1,89 @@
 //! REST for scripts, portals and Ansible: the same tools, policy and audit, in exactly the article's shapes.
 //!
+//! - `GET /api/v1/openapi.json` → what follows as an OpenAPI 3.1 document, for this caller ([`openapi`])
 //! - `GET /api/v1/mcp/{server}/tools` → `{server, tools: […]}`
 //! - `POST /api/v1/mcp/{server}/tools/{tool}` with `{"arguments": {…}}` → `{status, result, server, tool}`
-//! - `GET /api/v1/mcp/{server}/tools/{tool}?name=value`: the same for tools that only read; where a `Location` points
+//! - `GET /api/v1/mcp/{server}/tools/{tool}?name=value`: the same for tools that only read; where a `Location` and the
+//!   links of a page point
 //!
-//! Refusals are problem documents (`problem.rs`).
+//! Every path below `/api/v1` asks for a token first, whether it exists or not. Refusals are problem documents
+//! (`problem.rs`).
 
+mod answer;
 pub(crate) mod body;
+mod describe;
+mod negotiate;
+mod openapi;
+pub(crate) mod query;
 
 use std::sync::Arc;
 
-use api::{CallStatus, Tool, ToolList, ToolResult};
+use api::ToolList;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, Request, State};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use platform::context::{CallReferences, Protocol};
 use platform::resource::Resource;
 use platform::{CallContext, Error, ErrorKind};
+use tool_runtime::CallRequest;
 use tool_runtime::catalogue::RegisteredTool;
-use tool_runtime::{Answer, CallRequest};
 
+use self::answer::Called;
 use crate::Gateway;
 use crate::edge::{Door, authenticate};
+use crate::operations::not_found;
 use crate::problem::Problem;
+
+const READS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
+const BY_BOTH: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, OPTIONS");
+const BY_POST: HeaderValue = HeaderValue::from_static("POST, OPTIONS");
 
 pub(crate) fn router(gateway: &Arc<Gateway>) -> Router {
     let door = Door { gateway: Arc::clone(gateway), resource: Resource::Rest, protocol: Protocol::Rest };
-    Router::new()
-        .route("/api/v1/mcp/{server}/tools", get(list))
-        .route("/api/v1/mcp/{server}/tools/{tool}", post(call).get(read))
-        .method_not_allowed_fallback(method_not_allowed)
+    let inside = Router::new()
+        .route("/openapi.json", get(document).fallback(only_reads))
+        .route("/mcp/{server}/tools", get(list).fallback(only_reads))
+        .route("/mcp/{server}/tools/{tool}", post(call).get(read).fallback(other_method))
+        .fallback(not_found)
+        .layer(from_fn(negotiate::accept))
         .layer(from_fn_with_state(door, authenticate))
-        .with_state(Arc::clone(gateway))
+        .with_state(Arc::clone(gateway));
+    Router::new().nest("/api/v1", inside)
+}
+
+type Names = Result<Path<(String, String)>, PathRejection>;
+
+async fn document(
+    State(gateway): State<Arc<Gateway>>,
+    RawQuery(query): RawQuery,
+    Extension(cx): Extension<Arc<CallContext>>,
+) -> Response {
+    let document = async {
+        no_query(query.as_deref())?;
+        openapi::document(&gateway, &cx.principal).await
+    };
+    match document.await {
+        Ok(document) => Json(document).into_response(),
+        Err(error) => Problem::from(error).into_response(),
+    }
 }
 
 async fn list(
     State(gateway): State<Arc<Gateway>>,
-    Path(server): Path<String>,
+    server: Result<Path<String>, PathRejection>,
+    RawQuery(query): RawQuery,
     Extension(cx): Extension<Arc<CallContext>>,
 ) -> Response {
-    match tools(&gateway, &cx, &server).await {
+    let Ok(Path(server)) = server else { return not_found().await };
+    let tools = async {
+        no_query(query.as_deref())?;
+        tools(&gateway, &cx, &server).await
+    };
+    match tools.await {
         Ok(body) => Json(body).into_response(),
         Err(error) => Problem::from(error).into_response(),
     }
@@ -53,87 +94,117 @@ async fn tools(gateway: &Gateway, cx: &CallContext, server: &str) -> Result<Tool
     if visibility.catalogue().server(server).is_none() {
         return Err(Error::new(ErrorKind::NotFound, "server_unknown", "There is no server of that name."));
     }
-    let described = |tool: &Arc<RegisteredTool>| {
-        let spec = tool.tool.spec();
-        Tool {
-            name: spec.name.to_owned(),
-            title: spec.title.to_owned(),
-            description: spec.description.to_owned(),
-            risk: tool.risk.as_str().to_owned(),
-            input_schema: tool.published_input.as_ref().clone(),
-            output_schema: tool.published_output.as_ref().clone(),
-        }
-    };
-    let tools: Vec<Tool> = visibility.tools(&cx.principal, server).await?.iter().map(described).collect();
+    let base = &gateway.parts.options.base;
+    let visible = visibility.tools(&cx.principal, server).await?;
+    let tools: Vec<_> = visible.iter().map(|tool| describe::tool(base, tool)).collect();
     Ok(ToolList { server: server.to_owned(), count: tools.len(), tools })
 }
 
 async fn call(
     State(gateway): State<Arc<Gateway>>,
-    Path((server, tool)): Path<(String, String)>,
+    names: Names,
+    RawQuery(query): RawQuery,
     Extension(cx): Extension<Arc<CallContext>>,
     request: Request,
 ) -> Response {
+    let Ok(Path((server, tool))) = names else { return not_found().await };
+    if let Err(refusal) = no_query(query.as_deref()) {
+        return Problem::from(refusal).into_response();
+    }
     let arguments = match body::arguments(request).await {
         Ok(arguments) => arguments,
         Err(problem) => return problem.into_response(),
     };
-    answer(&gateway, cx, CallRequest { server, tool, arguments, references: CallReferences::default() }).await
+    let called = Called { server: &server, tool: &tool, by_query: None };
+    answered(&gateway, cx, &called, arguments).await
 }
 
 /// A read by GET: arguments come from the query, typed by the tool's schema.
 async fn read(
     State(gateway): State<Arc<Gateway>>,
-    Path((server, tool)): Path<(String, String)>,
+    names: Names,
     RawQuery(query): RawQuery,
     Extension(cx): Extension<Arc<CallContext>>,
 ) -> Response {
-    // Only what this caller may see: a hidden tool must not be told from one that does not exist (T10). Where that cannot
-    // be asked, the pipeline refuses, on record.
-    let visible = gateway.parts.pipeline.visibility().tools(&cx.principal, &server).await.unwrap_or_default();
-    let found = visible.iter().find(|t| t.name() == tool);
-    if found.is_some_and(|t| t.risk.is_write()) {
-        return wrong_method().header(header::ALLOW, HeaderValue::from_static("POST")).into_response();
+    let Ok(Path((server, tool))) = names else { return not_found().await };
+    let found = visible(&gateway, &cx, &server, &tool).await;
+    if found.as_ref().is_some_and(|t| !query::reads(t)) {
+        return wrong_method(BY_POST).into_response();
     }
     let schema = found.map(|t| Arc::clone(&t.published_input));
-    let arguments = body::from_query(query.as_deref().unwrap_or_default(), schema.as_deref());
-    answer(&gateway, cx, CallRequest { server, tool, arguments, references: CallReferences::default() }).await
+    match query::from_query(query.as_deref().unwrap_or_default(), schema.as_deref()) {
+        Ok(arguments) => {
+            let called = Called { server: &server, tool: &tool, by_query: Some(&arguments) };
+            answered(&gateway, cx, &called, arguments.clone()).await
+        }
+        // A tool that does not exist is not found, whatever its query.
+        Err(_) if schema.is_none() => {
+            let called = Called { server: &server, tool: &tool, by_query: None };
+            answered(&gateway, cx, &called, platform::Json::Null).await
+        }
+        Err(refusal) => Problem::from(refusal).into_response(),
+    }
 }
 
-async fn answer(gateway: &Gateway, cx: Arc<CallContext>, request: CallRequest) -> Response {
-    let (server, tool) = (request.server.clone(), request.tool.clone());
+/// Only what this caller may see: a hidden tool must not be told from one that does not exist (T10). Where that cannot be
+/// asked, the pipeline refuses, on record.
+async fn visible(gateway: &Gateway, cx: &CallContext, server: &str, tool: &str) -> Option<Arc<RegisteredTool>> {
+    let visible = gateway.parts.pipeline.visibility().tools(&cx.principal, server).await.unwrap_or_default();
+    visible.into_iter().find(|t| t.name() == tool)
+}
+
+async fn answered(gateway: &Gateway, cx: Arc<CallContext>, called: &Called<'_>, arguments: platform::Json) -> Response {
+    let (server, tool) = (called.server.to_owned(), called.tool.to_owned());
+    let request = CallRequest { server, tool, arguments, references: CallReferences::default() };
     match gateway.parts.pipeline.call(cx, request).await {
-        Ok(answer) => success(&server, &tool, answer),
+        Ok(answer) => answer::success(called, answer),
         Err(error) => Problem::from(error).logged().into_response(),
     }
 }
 
-fn success(server: &str, tool: &str, answer: Answer) -> Response {
-    let location = answer.follow_up.as_ref().map(|next| {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        for (name, value) in next.arguments.as_object().into_iter().flatten() {
-            query.append_pair(name, value.as_str().map_or_else(|| value.to_string(), str::to_owned).as_str());
-        }
-        format!("/api/v1/mcp/{server}/tools/{}?{}", next.tool, query.finish())
-    });
-    let status = if location.is_some() { CallStatus::Accepted } else { CallStatus::Success };
-    let result = ToolResult { status, result: answer.structured, server: server.to_owned(), tool: tool.to_owned() };
-    let body = Json(result);
-    match location.and_then(|l| HeaderValue::from_str(&l).ok()) {
-        Some(location) => (StatusCode::ACCEPTED, [(header::LOCATION, location)], body).into_response(),
-        None => body.into_response(),
+/// What takes no query refuses one: a misspelt way of sending arguments must not be a call without them.
+fn no_query(query: Option<&str>) -> Result<(), Error> {
+    match query.unwrap_or_default() {
+        "" => Ok(()),
+        _ => Err(Error::new(
+            ErrorKind::InvalidInput,
+            "query_unexpected",
+            "Nothing is taken from the query here. Send arguments in the body of a POST, or by GET to a tool that reads.",
+        )),
     }
 }
 
-async fn method_not_allowed() -> Response {
-    wrong_method().into_response()
+async fn only_reads(method: Method) -> Response {
+    in_other_words(&method, READS)
 }
 
-fn wrong_method() -> Problem {
+/// OPTIONS, and what no tool is called with.
+async fn other_method(
+    State(gateway): State<Arc<Gateway>>,
+    names: Names,
+    Extension(cx): Extension<Arc<CallContext>>,
+    method: Method,
+) -> Response {
+    let Ok(Path((server, tool))) = names else { return not_found().await };
+    match visible(&gateway, &cx, &server, &tool).await {
+        Some(found) => in_other_words(&method, if query::reads(&found) { BY_BOTH } else { BY_POST }),
+        None => Problem::from(tool_runtime::pipeline::tool_unknown()).into_response(),
+    }
+}
+
+fn in_other_words(method: &Method, allowed: HeaderValue) -> Response {
+    match *method {
+        Method::OPTIONS => (StatusCode::NO_CONTENT, [(header::ALLOW, allowed)]).into_response(),
+        _ => wrong_method(allowed).into_response(),
+    }
+}
+
+fn wrong_method(allowed: HeaderValue) -> Problem {
     Problem::from(Error::new(
         ErrorKind::Malformed,
         "method_not_allowed",
         "That method does not exist here. Call tools by POST; tools that only read also by GET.",
     ))
     .with_status(StatusCode::METHOD_NOT_ALLOWED)
+    .header(header::ALLOW, allowed)
 }

@@ -70,6 +70,18 @@ fn spec(name: &'static str) -> ToolSpec {
         listed: name != "find_words",
         example: None,
     }
+    .example(json!({"text": "it's me"}))
+}
+
+/// `read_thing` also shows a list of three things on two pages (`kind` `page`), and work that has not ended (`soon`).
+fn reading() -> ToolSpec {
+    let mut spec = spec("read_thing");
+    spec.input["properties"]["cursor"] = json!({"type": "string"});
+    spec.input["properties"]["maybe"] = json!({"type": ["boolean", "null"]});
+    spec.input["properties"]["shape"] = json!({"type": "object"});
+    spec.output["properties"]["status"] = json!({"enum": ["success", "in_progress"]});
+    spec.output["properties"]["next_cursor"] = json!({"type": ["string", "null"]});
+    spec
 }
 
 #[async_trait]
@@ -84,6 +96,16 @@ impl Tool for Scripted {
             "slow_thing" => {
                 self.1.started.notify_one();
                 self.1.go_on.notified().await;
+            }
+            "read_thing" if arguments["kind"] == "page" => {
+                let first = arguments.get("cursor").is_none();
+                let (items, next) = if first { (json!([1, 2]), json!("c 2")) } else { (json!([3]), Json::Null) };
+                let structured = json!({"said": {}, "items": items, "next_cursor": next, "total": 3});
+                return Ok(ToolOutput { structured, follow_up: None });
+            }
+            "read_thing" if arguments["kind"] == "soon" => {
+                let follow_up = Some(FollowUp { tool: "read_thing".into(), arguments });
+                return Ok(ToolOutput { structured: json!({"said": {}, "status": "in_progress"}), follow_up });
             }
             "start_thing" => {
                 let arguments = json!({"text": "a b&c", "count": 3});
@@ -124,7 +146,10 @@ impl Connector for Target {
     }
 
     fn tools(&self) -> Vec<Arc<dyn Tool>> {
-        TOOLS.map(|name| Arc::new(Scripted(spec(name), Arc::clone(&self.0))) as Arc<dyn Tool>).into()
+        TOOLS
+            .map(|name| if name == "read_thing" { reading() } else { spec(name) })
+            .map(|spec| Arc::new(Scripted(spec, Arc::clone(&self.0))) as Arc<dyn Tool>)
+            .into()
     }
 
     fn toolsets(&self) -> &'static [Toolset] {
@@ -271,6 +296,7 @@ fn tokens() -> StaticTokens {
     StaticTokens::default()
         .with("alice", person("alice", &["netops"]))
         .with("mallory", person("mallory", &["netops"]))
+        .with_bound("bound", person("alice", &["netops"]))
         .with_at("rest-only", person("alice", &["netops"]), &[Resource::Rest])
         .with_at("lab-1-only", person("alice", &["netops"]), &[Resource::McpServer("lab-1".into())])
         .with_at("lab-1-reads", person("alice", &["netops"]), &[Resource::McpReadonly("lab-1".into())])

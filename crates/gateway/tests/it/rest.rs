@@ -42,10 +42,8 @@ async fn reads_are_called_by_get_with_typed_values_and_writes_are_not() {
     for path in [tool_path("add_note"), tool_path("reload_device")] {
         let reply = server.alice(&path).await;
         assert_eq!(reply.problem(), (405, "method_not_allowed".into()));
-        assert_eq!(reply.header("allow"), Some("POST"));
+        assert_eq!(reply.header("allow"), Some("POST, OPTIONS"));
     }
-    let reply = server.raw("DELETE", &tool_path("add_note"), &[&server.host(), ALICE], b"").await;
-    assert_eq!(reply.problem(), (405, "method_not_allowed".into()));
     assert!(server.audit.entries().iter().all(|e| e.tool.as_ref().is_none_or(|t| t.tool == "read_thing")));
 }
 
@@ -114,6 +112,8 @@ async fn bodies_that_cannot_be_read_say_why() {
     };
     assert_eq!(send("application/json", "{\"argu").await, (400, "malformed_body".into()));
     assert_eq!(send("text/plain", "{}").await, (415, "content_type_unsupported".into()));
+    let untyped = server.raw("POST", &path, &[&host, ALICE, "content-length: 2"], b"{}").await;
+    assert_eq!(untyped.problem(), (415, "content_type_unsupported".into()));
     for body in ["[]", "{\"argumnets\": {}}", "{\"arguments\": []}", "{\"arguments\": {\"unknown\": 1}}"] {
         assert_eq!(send("application/json; charset=utf-8", body).await, (422, "invalid_arguments".into()), "{body}");
     }
@@ -134,4 +134,160 @@ async fn a_limited_caller_is_told_when_to_come_back_and_a_key_conflict_is_409() 
         let reply = server.post(&tool_path("add_note"), &[ALICE, "idempotency-key: k-1"], &body).await;
         assert_eq!(reply.status, status);
     }
+}
+
+#[tokio::test]
+async fn every_path_below_the_root_asks_for_a_token_first() {
+    let server = Server::start().await;
+    for path in
+        ["/api/v1", "/api/v1/nowhere", "/api/v1/openapi.json", "/api/v1/mcp/nonesuch/tools", "/api/v1/mcp/x/y/z"]
+    {
+        for method in ["GET", "POST", "DELETE", "OPTIONS", "BREW"] {
+            let reply = server.raw(method, path, &[&server.host(), "content-length: 0"], b"").await;
+            assert_eq!(reply.problem(), (401, "token_missing".into()), "{method} {path}");
+        }
+    }
+    assert_eq!(server.alice("/api/v1/mcp/%ff/tools").await.problem(), (404, "path_unknown".into()));
+    assert_eq!(server.alice("/api/v1/mcp/lab-1/tools/%ff").await.problem(), (404, "path_unknown".into()));
+}
+
+#[tokio::test]
+async fn other_methods_are_405_with_the_methods_that_there_are() {
+    let server = Server::start().await;
+    let (read, write) = (tool_path("read_thing"), tool_path("add_note"));
+    let (reads, both, posts) = ("GET, HEAD, OPTIONS", "GET, HEAD, POST, OPTIONS", "POST, OPTIONS");
+    for (path, allowed) in [
+        ("/api/v1/openapi.json", reads),
+        ("/api/v1/mcp/lab-1/tools", reads),
+        (read.as_str(), both),
+        (write.as_str(), posts),
+    ] {
+        for method in ["DELETE", "PUT", "PATCH", "TRACE", "BREW"] {
+            let reply = server.raw(method, path, &[&server.host(), ALICE], b"").await;
+            assert_eq!(reply.problem(), (405, "method_not_allowed".into()), "{method} {path}");
+            assert_eq!(reply.header("allow"), Some(allowed), "{method} {path}");
+        }
+        let reply = server.raw("OPTIONS", path, &[&server.host(), ALICE], b"").await;
+        assert_eq!((reply.status, reply.header("allow"), reply.body.as_str()), (204, Some(allowed), ""), "{path}");
+    }
+    // T10: no method tells a hidden tool from one that does not exist.
+    for method in ["DELETE", "OPTIONS"] {
+        for tool in ["hidden_write", "nonesuch"] {
+            let reply = server.raw(method, &tool_path(tool), &[&server.host(), ALICE], b"").await;
+            assert_eq!(reply.problem(), (404, "tool_unknown".into()), "{method} {tool}");
+            assert_eq!(reply.header("allow"), None);
+        }
+    }
+    let head = server.raw("HEAD", &format!("{read}?count=3"), &[&server.host(), ALICE], b"").await;
+    assert_eq!((head.status, head.body.as_str()), (200, ""));
+}
+
+#[tokio::test]
+async fn what_cannot_be_answered_in_json_is_406_before_anything_is_done() {
+    let server = Server::start().await;
+    for accept in ["text/html", "application/xml, text/*", "*/*, application/json;q=0"] {
+        let accept = format!("accept: {accept}");
+        let reply = server.post(&tool_path("add_note"), &[ALICE, &accept], &json!({})).await;
+        assert_eq!(reply.problem(), (406, "not_acceptable".into()), "{accept}");
+    }
+    assert!(server.audit.entries().is_empty());
+    for accept in ["*/*", "application/*;q=0.1", "text/html, application/json"] {
+        let accept = format!("accept: {accept}");
+        assert_eq!(server.get(&tool_path("read_thing"), &[ALICE, &accept]).await.status, 200, "{accept}");
+    }
+}
+
+#[tokio::test]
+async fn arguments_in_the_wrong_place_are_refused_and_not_ignored() {
+    let server = Server::start().await;
+    let post = server.post(&format!("{}?text=a", tool_path("add_note")), &[ALICE], &json!({})).await;
+    for reply in [
+        post,
+        server.alice("/api/v1/mcp/lab-1/tools?cursor=x").await,
+        server.alice("/api/v1/openapi.json?pretty=true").await,
+    ] {
+        assert_eq!(reply.problem(), (422, "query_unexpected".into()));
+    }
+    let read = tool_path("read_thing");
+    for (query, status, code) in [
+        ("text=a&text=b", 422, "invalid_arguments"),
+        ("shape=%7B%7D", 422, "invalid_arguments"),
+        ("maybe=null", 422, "invalid_arguments"),
+        ("maybe=1", 422, "invalid_arguments"),
+        ("other=b", 422, "invalid_arguments"),
+        ("text=%ff", 400, "query_unreadable"),
+    ] {
+        assert_eq!(server.alice(&format!("{read}?{query}")).await.problem(), (status, code.into()), "{query}");
+    }
+    assert_eq!(server.alice(&format!("{read}?text=a&maybe=false")).await.status, 200);
+    assert_eq!(server.alice(&format!("{}?text=%ff", tool_path("nonesuch"))).await.problem().0, 404);
+}
+
+#[tokio::test]
+async fn work_that_goes_on_is_202_at_its_location_until_it_has_ended() {
+    let server = Server::start().await;
+    let started = server.call("start_thing", json!({})).await;
+    assert_eq!((started.status, started.header("retry-after")), (202, Some("1")));
+    let path = format!("{}?kind=soon", tool_path("read_thing"));
+    let looked = server.alice(&path).await;
+    assert_eq!((looked.status, looked.json()["status"].as_str()), (202, Some("accepted")));
+    assert_eq!((looked.header("location"), looked.header("retry-after")), (Some(path.as_str()), Some("1")));
+    let ended = server.alice(&format!("{}?kind=now", tool_path("read_thing"))).await;
+    assert_eq!((ended.status, ended.json()["status"].as_str()), (200, Some("success")));
+    assert_eq!((ended.header("location"), ended.header("retry-after")), (None, None));
+}
+
+#[tokio::test]
+async fn pages_are_linked_and_counted() {
+    let server = Server::start().await;
+    let path = tool_path("read_thing");
+    let first = server.alice(&format!("{path}?kind=page")).await;
+    let expected = format!("<{path}?kind=page>; rel=\"first\", <{path}?cursor=c+2&kind=page>; rel=\"next\"");
+    assert_eq!((first.header("link"), first.header("x-total-count")), (Some(expected.as_str()), Some("3")));
+    let last = server.alice(&format!("{path}?cursor=c+2&kind=page")).await;
+    assert_eq!(last.json()["result"]["items"], json!([3]));
+    assert_eq!(last.header("link"), Some(format!("<{path}?kind=page>; rel=\"first\"").as_str()));
+    assert_eq!(server.call("read_thing", json!({"kind": "page"})).await.header("link"), None);
+}
+
+#[tokio::test]
+async fn t7_a_replay_says_that_it_is_one_whatever_it_answers() {
+    let server = Server::start().await;
+    let send = async |key: &str| {
+        let key = format!("idempotency-key: {key}");
+        server.post(&tool_path("add_note"), &[ALICE, &key], &json!({"arguments": {"text": "a"}})).await
+    };
+    let (first, second) = (send("\"k 1\"").await, send("k-1").await);
+    assert_eq!(first.problem(), (400, "reference_invalid".into()), "a key has no spaces");
+    assert_eq!((second.status, second.header("idempotency-replayed")), (200, None));
+    let third = send("\"k-1\"").await;
+    assert_eq!((third.status, third.header("idempotency-replayed")), (200, Some("true")));
+    assert_eq!(second.body, third.body);
+    for malformed in ["\"k-1", "\"k-1\";a=1", "\""] {
+        assert_eq!(send(malformed).await.problem(), (400, "reference_invalid".into()), "{malformed}");
+    }
+}
+
+#[tokio::test]
+async fn pages_of_allowed_origins_may_ask_first_and_read_the_answers_headers() {
+    let server = Server::start().await;
+    let (host, path) = (server.host(), tool_path("add_note"));
+    let origin = "origin: https://console.test";
+    let asks = ["access-control-request-method: POST", "access-control-request-headers: authorization,mcp-name"];
+    for path in [path.as_str(), "/mcp/lab-1", "/.well-known/oauth-protected-resource/mcp/lab-1"] {
+        let reply = server.raw("OPTIONS", path, &[&host, origin, asks[0], asks[1]], b"").await;
+        assert_eq!((reply.status, reply.header("access-control-allow-origin")), (204, Some("https://console.test")));
+        assert_eq!(reply.header("access-control-allow-headers"), Some("authorization,mcp-name"));
+        assert!(reply.header("access-control-allow-methods").unwrap().contains("POST"), "{reply:?}");
+        let foreign = server.raw("OPTIONS", path, &[&host, "origin: https://evil.test", asks[0]], b"").await;
+        assert_eq!(foreign.header("access-control-allow-origin"), None, "{path}");
+        assert_ne!(foreign.status, 204);
+    }
+    for headers in [&[ALICE, origin][..], &[origin]] {
+        let reply = server.get(&tool_path("read_thing"), headers).await;
+        assert_eq!(reply.header("access-control-allow-origin"), Some("https://console.test"));
+        assert!(reply.header("access-control-expose-headers").unwrap().contains("www-authenticate"));
+        assert_eq!(reply.header("vary"), Some("origin"));
+    }
+    assert_eq!(server.alice(&tool_path("read_thing")).await.header("access-control-allow-origin"), None);
 }

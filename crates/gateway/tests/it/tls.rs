@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::fixture::{Reply, Server, soon};
+use crate::fixture::{Reply, Server, soon, tool_path};
 use crate::http2;
 
 /// An authority, and what it signs.
@@ -207,6 +207,31 @@ async fn a_client_certificate_is_asked_for_and_only_a_valid_one_will_do() {
     assert!(works(&optional, None).await);
     assert!(works(&optional, Some(&optional.authority.client(2099))).await);
     assert!(!works(&optional, Some(&stranger.client(2099))).await);
+}
+
+#[tokio::test]
+async fn a_token_bound_to_a_certificate_is_worth_nothing_without_it() {
+    let encrypted = Encrypted::start(ClientCertificates::Optional).await;
+    let (own, another) = (encrypted.authority.client(2099), encrypted.authority.client(2099));
+    let thumbprint: String = platform::canonical::sha256(&own.0).iter().map(|byte| format!("{byte:02x}")).collect();
+    let call = async |client: Option<&Identity>| {
+        let mut stream = encrypted.connect(b"http/1.1", client).await.unwrap();
+        let (path, host) = (tool_path("read_thing"), encrypted.server.host());
+        let request = format!(
+            "GET {path} HTTP/1.1\r\n{host}\r\nauthorization: Bearer bound.{thumbprint}\r\nconnection: close\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut reply = Vec::new();
+        // The other side may close without a word of TLS.
+        let _end = soon(stream.read_to_end(&mut reply)).await.is_ok();
+        Reply::parse(&reply)
+    };
+    assert_eq!(call(Some(&own)).await.status, 200);
+    for client in [None, Some(&another)] {
+        let reply = call(client).await;
+        assert_eq!(reply.problem(), (401, "token_invalid".into()));
+        assert!(reply.header("www-authenticate").unwrap().contains("error=\"invalid_token\""));
+    }
 }
 
 #[tokio::test]

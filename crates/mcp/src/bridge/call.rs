@@ -31,10 +31,7 @@ impl Bridge {
             arguments: request.arguments.unwrap_or_default(),
             references,
             abilities,
-            answers: Answers {
-                responses: request.input_responses.unwrap_or_default(),
-                state: request.request_state,
-            },
+            answers: Answers { responses: request.input_responses.unwrap_or_default(), state: request.request_state },
             progress: notes.progress(),
             log: notes.log(),
         };
@@ -51,8 +48,10 @@ impl Bridge {
 
     /// Notes make a stream of the reply, so they need a caller who takes one.
     fn notes(&self, context: &RequestContext<RoleServer>, era: Era) -> Notes {
-        let streams =
-            context.extensions.get::<http::request::Parts>().is_some_and(|p| p.extensions.get::<AcceptsStream>().is_some());
+        let streams = context
+            .extensions
+            .get::<http::request::Parts>()
+            .is_some_and(|p| p.extensions.get::<AcceptsStream>().is_some());
         if !streams {
             return Notes::new(None, None);
         }

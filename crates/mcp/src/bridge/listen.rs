@@ -102,9 +102,7 @@ async fn tell(sink: &SubscriptionSink, change: Change) {
     let sent = match change {
         Change::Tools if accepted.tools_list_changed == Some(true) => sink.notify_tool_list_changed().await,
         Change::Prompts if accepted.prompts_list_changed == Some(true) => sink.notify_prompt_list_changed().await,
-        Change::Resources if accepted.resources_list_changed == Some(true) => {
-            sink.notify_resource_list_changed().await
-        }
+        Change::Resources if accepted.resources_list_changed == Some(true) => sink.notify_resource_list_changed().await,
         Change::Resource(uri) if accepted.resource_subscriptions.as_ref().is_some_and(|uris| uris.contains(&uri)) => {
             sink.notify_resource_updated(uri).await
         }

@@ -258,11 +258,7 @@ impl ServerHandler for Bridge {
         self.read(read, &context).await.map(drop)
     }
 
-    async fn unsubscribe(
-        &self,
-        _: UnsubscribeRequestParams,
-        _: RequestContext<RoleServer>,
-    ) -> Result<(), ErrorData> {
+    async fn unsubscribe(&self, _: UnsubscribeRequestParams, _: RequestContext<RoleServer>) -> Result<(), ErrorData> {
         self.offered(self.0.extras.resource_updates)
     }
 

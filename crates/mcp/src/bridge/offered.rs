@@ -20,9 +20,7 @@ use super::call::abilities;
 use super::{Bridge, invalid_params, one_page, ttl_ms, unknown_method};
 use crate::asking::Answers;
 use crate::handler::{PromptCall, PromptReply};
-use crate::offers::{
-    CompletionOf, CompletionQuestion, PromptDescription, ResourceDescription, ResourceTemplate,
-};
+use crate::offers::{CompletionOf, CompletionQuestion, PromptDescription, ResourceDescription, ResourceTemplate};
 use crate::reply::asking::{allowed, cannot_answer, input_required};
 use crate::reply::content::{contents, prompt_message};
 use crate::revision::Era;
@@ -120,10 +118,7 @@ impl Bridge {
             name: request.name,
             arguments: texts(request.arguments)?,
             abilities,
-            answers: Answers {
-                responses: request.input_responses.unwrap_or_default(),
-                state: request.request_state,
-            },
+            answers: Answers { responses: request.input_responses.unwrap_or_default(), state: request.request_state },
         };
         let asked = match self.ask(context, self.0.handler.fill_prompt(&cx, call)).await? {
             PromptReply::Prompt(prompt) => {

@@ -36,11 +36,7 @@ fn base(task: &Task) -> WireTask {
 }
 
 /// The answer of `tasks/get`.
-pub(crate) fn detailed(
-    task: Task,
-    cx: &CallContext,
-    abilities: ClientAbilities,
-) -> Result<DetailedTask, ErrorData> {
+pub(crate) fn detailed(task: Task, cx: &CallContext, abilities: ClientAbilities) -> Result<DetailedTask, ErrorData> {
     let wire = base(&task);
     let payload = match task.state {
         TaskState::Working => TaskPayload::Working,

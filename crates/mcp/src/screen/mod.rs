@@ -12,8 +12,8 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 
-pub(crate) use self::message::{Message, message};
 pub use self::message::{Malformed, parse_message};
+pub(crate) use self::message::{Message, message};
 use crate::error::Fault;
 use crate::revision::Revision;
 
@@ -163,10 +163,8 @@ pub(crate) fn version(headers: &HeaderMap, message: &Message<'_>, served: &[Revi
 /// What rmcp would judge too late: methods of 2026-07-28 that an older request does not know, and a stream for a caller
 /// that does not take one.
 pub(crate) fn stream(headers: &HeaderMap, message: &Message<'_>, accepted: bool) -> Result<(), Fault> {
-    let newer = matches!(
-        message.method.as_ref(),
-        "tasks/get" | "tasks/update" | "tasks/cancel" | "subscriptions/listen"
-    );
+    let newer =
+        matches!(message.method.as_ref(), "tasks/get" | "tasks/update" | "tasks/cancel" | "subscriptions/listen");
     let version = headers.get(VERSION_HEADER).and_then(|v| v.to_str().ok()).and_then(Revision::parse);
     if newer && message.meta(VERSION_KEY).is_none() && version.is_none_or(Revision::is_legacy) {
         return Err(Fault::unknown_method());

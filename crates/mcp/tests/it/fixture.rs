@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use mcp::{
-    CallHandler, CallReply, Endpoint, EndpointOptions, Extras, ServerDescription, ToolAnnotations, ToolCall, ToolDescription,
+    CallHandler, CallReply, Endpoint, EndpointOptions, Extras, ServerDescription, ToolAnnotations, ToolCall,
+    ToolDescription,
 };
 use platform::context::{CallReferences, Protocol, RequestId, TraceContext};
 use platform::principal::{PrincipalKind, TokenFacts, TokenProof};

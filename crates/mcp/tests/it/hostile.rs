@@ -306,9 +306,8 @@ async fn twenty_mixed_requests_at_once_each_get_their_own_answer() {
 async fn odd_values_for_what_is_offered_beside_tools_are_answered_with_a_code() {
     let server = Server::everything(EndpointOptions::default()).await;
     let long = "x".repeat(100_000);
-    let completion = |of: serde_json::Value, value: serde_json::Value| {
-        json!({"ref": of, "argument": {"name": "a", "value": value}})
-    };
+    let completion =
+        |of: serde_json::Value, value: serde_json::Value| json!({"ref": of, "argument": {"name": "a", "value": value}});
     for (method, params, code) in [
         ("resources/read", json!({"uri": ""}), "invalid_params"),
         ("resources/read", json!({"uri": "no-scheme"}), "invalid_params"),

@@ -218,9 +218,9 @@ impl CallHandler for Everything {
         if name != "greet" {
             return Err(unknown("prompt_unknown"));
         }
-        let who = arguments.get("name").ok_or_else(|| {
-            Error::new(ErrorKind::InvalidInput, "invalid_arguments", "`name` is missing.")
-        })?;
+        let who = arguments
+            .get("name")
+            .ok_or_else(|| Error::new(ErrorKind::InvalidInput, "invalid_arguments", "`name` is missing."))?;
         Ok(Prompt {
             description: None,
             messages: vec![

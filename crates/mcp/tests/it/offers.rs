@@ -34,7 +34,10 @@ async fn what_is_not_offered_is_an_unknown_method() {
         ("resources/read", json!({"uri": "test://a"})),
         ("prompts/list", json!({})),
         ("prompts/get", json!({"name": "a"})),
-        ("completion/complete", json!({"ref": {"type": "ref/prompt", "name": "a"}, "argument": {"name": "a", "value": ""}})),
+        (
+            "completion/complete",
+            json!({"ref": {"type": "ref/prompt", "name": "a"}, "argument": {"name": "a", "value": ""}}),
+        ),
         ("tasks/get", json!({"taskId": "a"})),
         ("tasks/update", json!({"taskId": "a", "inputResponses": {}})),
         ("tasks/cancel", json!({"taskId": "a"})),
@@ -69,7 +72,10 @@ async fn methods_of_the_newest_revision_do_not_exist_for_older_requests() {
 async fn lists_are_paged_by_the_handlers_cursor_and_private() {
     let server = Server::everything(EndpointOptions::default()).await;
     let first = server.modern(&modern("resources/list", json!({}))).await.result();
-    assert_eq!(first["resources"][0], json!({"uri": "test://r/1", "name": "r1", "title": "R", "mimeType": "text/plain"}));
+    assert_eq!(
+        first["resources"][0],
+        json!({"uri": "test://r/1", "name": "r1", "title": "R", "mimeType": "text/plain"})
+    );
     assert_eq!(first["nextCursor"], "two");
     for method in ["tools/list", "resources/list", "resources/templates/list", "prompts/list"] {
         let list = server.modern(&modern(method, json!({}))).await.result();
@@ -163,9 +169,7 @@ async fn prompts_are_filled_in_and_may_ask_first() {
 #[tokio::test]
 async fn completion_passes_what_was_typed_and_never_more_than_a_hundred() {
     let server = Server::everything(EndpointOptions::default()).await;
-    let ask = |of: &serde_json::Value, typed: &str| {
-        json!({"ref": of, "argument": {"name": "site", "value": typed}, "context": {"arguments": {"area": "HQ"}}})
-    };
+    let ask = |of: &serde_json::Value, typed: &str| json!({"ref": of, "argument": {"name": "site", "value": typed}, "context": {"arguments": {"area": "HQ"}}});
     let prompt = json!({"type": "ref/prompt", "name": "greet"});
     let template = json!({"type": "ref/resource", "uri": "test://r/{n}"});
     let one = server.modern(&modern("completion/complete", ask(&prompt, "zu"))).await.result();

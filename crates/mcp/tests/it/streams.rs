@@ -118,11 +118,7 @@ async fn a_listener_hears_first_that_it_listens_then_only_what_it_asked_for() {
     let methods: Vec<_> = heard[1..].iter().map(|m| m["method"].as_str().unwrap()).collect();
     assert_eq!(
         methods,
-        [
-            "notifications/prompts/list_changed",
-            "notifications/resources/updated",
-            "notifications/prompts/list_changed"
-        ]
+        ["notifications/prompts/list_changed", "notifications/resources/updated", "notifications/prompts/list_changed"]
     );
     assert_eq!(heard[2]["params"]["uri"], "test://r/1");
 
@@ -166,8 +162,12 @@ async fn one_person_holds_a_few_streams_and_no_more() {
 async fn a_listener_that_takes_no_stream_is_told() {
     let server = Server::everything(EndpointOptions::default()).await;
     let body = modern("subscriptions/listen", json!({"notifications": {}}));
-    let headers =
-        [JSON, ("accept", "application/json"), ("mcp-protocol-version", "2026-07-28"), ("mcp-method", "subscriptions/listen")];
+    let headers = [
+        JSON,
+        ("accept", "application/json"),
+        ("mcp-protocol-version", "2026-07-28"),
+        ("mcp-method", "subscriptions/listen"),
+    ];
     let reply = server.send("POST", "/mcp", &headers, body.to_string().into_bytes()).await;
     assert_eq!(reply.error(), (406, -32600, "not_acceptable".into()));
 }

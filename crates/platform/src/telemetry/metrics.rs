@@ -20,6 +20,7 @@ use prometheus_client::registry::Registry;
 use super::label::{Handles, Labels};
 use super::process::ProcessCollector;
 use crate::audit::Outcome;
+use crate::http::{Outbound, OutboundObserver};
 use crate::policy::Effect;
 
 /// The content type of [`Metrics::render`] (OpenMetrics 1.0, <https://prometheus.io/docs/specs/om/open_metrics_spec/>).
@@ -305,12 +306,24 @@ fn outcome_name(outcome: Outcome) -> &'static str {
     }
 }
 
+/// Every request to a target is counted by the status it got.
+impl OutboundObserver for Metrics {
+    fn attempted(&self, outbound: &Outbound<'_>) {
+        let status = match outbound.outcome {
+            crate::http::Outcome::Status(status) => Some(status.as_u16()),
+            _ => None,
+        };
+        self.target(outbound.target, status);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::Metrics;
     use crate::audit::Outcome;
+    use crate::http::{Outbound, OutboundObserver};
     use crate::policy::Effect;
 
     const MS: Duration = Duration::from_millis(1);

@@ -203,8 +203,9 @@ fn page_request(asked: &Asked, binding: &str) -> Result<PageRequest, Error> {
     let cursor: Option<Cursor> = URL_SAFE_NO_PAD.decode(text).ok().and_then(|b| serde_json::from_slice(&b).ok());
     match cursor {
         Some(cursor) if cursor.a == binding => Ok(PageRequest { offset: cursor.o, limit }),
+        // Not found and not invalid: no schema can tell such a cursor from one that was issued.
         _ => Err(Error::new(
-            ErrorKind::InvalidInput,
+            ErrorKind::NotFound,
             "invalid_cursor",
             "The cursor is not one that was issued for these arguments; start again without a cursor.",
         )),

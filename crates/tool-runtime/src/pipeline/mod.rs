@@ -30,6 +30,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use platform::audit::AuditLog;
+use platform::config::LimitsConfig;
 use platform::context::CallReferences;
 use platform::policy::PolicyEngine;
 use platform::resource::BaseUrl;
@@ -42,6 +43,7 @@ use platform::{CallContext, Error, Json, SharedClock};
 use tokio_util::task::TaskTracker;
 
 pub use self::intent::IntentJournal;
+pub use self::resolve::tool_unknown;
 pub use self::tasks::{LongTask, TASK_S};
 
 use self::audit_guard::AuditGuard;
@@ -133,6 +135,19 @@ pub struct Limits {
     pub max_result: usize,
     /// How long a stored result of an idempotency key is kept.
     pub keep_results: Duration,
+}
+
+impl Limits {
+    /// As the operator says; a burst is half a minute's calls.
+    pub fn configured(limits: &LimitsConfig) -> Self {
+        let rate = |per_minute: u32| RateLimit { per_minute: per_minute.max(1), burst: (per_minute / 2).max(1) };
+        Self {
+            per_principal: rate(limits.per_principal_per_minute),
+            per_source: rate(limits.per_source_per_minute),
+            max_result: limits.max_result,
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for Limits {

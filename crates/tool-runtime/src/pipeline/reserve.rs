@@ -100,6 +100,7 @@ fn just_finished() -> Error {
         "idempotency_in_progress",
         "The call with this idempotency key has just finished. Repeat it to get its result.",
     )
+    .with_retry_after(std::time::Duration::from_secs(1))
 }
 
 /// Gives the reservation back after a failure before `execute`, and hands that failure on.

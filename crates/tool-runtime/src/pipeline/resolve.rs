@@ -28,10 +28,15 @@ pub(super) async fn resolve(
         {
             Ok(Arc::clone(tool))
         }
-        _ => Err(Error::new(
-            ErrorKind::NotFound,
-            "tool_unknown",
-            "There is no such tool on this server for you. List the tools to see what there is.",
-        )),
+        _ => Err(tool_unknown()),
     }
+}
+
+/// What a tool answers that does not exist for a caller: the same words at every door.
+pub fn tool_unknown() -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        "tool_unknown",
+        "There is no such tool on this server for you. List the tools to see what there is.",
+    )
 }

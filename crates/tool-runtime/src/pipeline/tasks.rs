@@ -171,6 +171,11 @@ impl Pipeline {
         }
     }
 
+    /// Whether a task is this caller's. None of ours waits for answers, so those that are brought to one are ignored.
+    pub async fn knows_task(&self, cx: &CallContext, id: &str) -> Result<(), Error> {
+        self.find(cx, id).await.map(drop)
+    }
+
     /// Takes the wish to stop a task on record. No target that is connected can stop work which it has accepted, and the
     /// task says so; one that has ended stays as it is.
     pub async fn cancel_task(&self, cx: &CallContext, id: &str) -> Result<(), Error> {

@@ -48,7 +48,7 @@ async fn a_cursor_answers_only_the_question_it_was_issued_for() {
         json!({"prefix": "t", "cursor": changed}),
     ] {
         let refusal = lab.call("list_things", arguments.clone()).await.unwrap_err();
-        assert_eq!((refusal.kind(), refusal.code()), (ErrorKind::InvalidInput, "invalid_cursor"), "{arguments}");
+        assert_eq!((refusal.kind(), refusal.code()), (ErrorKind::NotFound, "invalid_cursor"), "{arguments}");
     }
 }
 

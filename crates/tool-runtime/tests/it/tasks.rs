@@ -81,10 +81,12 @@ async fn t22_a_task_is_unknown_to_everybody_else_and_everywhere_else() {
         assert_eq!((error.kind(), error.code()), (ErrorKind::NotFound, "task_unknown"));
         let error = lab.road.cancel_task(&stranger, &task.id).await.unwrap_err();
         assert_eq!(error.code(), "task_unknown");
+        assert_eq!(lab.road.knows_task(&stranger, &task.id).await.unwrap_err().code(), "task_unknown");
     }
     assert_eq!(lab.runs(), 0);
     let guessed = lab.road.task(&Arc::new(cx()), "nonesuch").await.unwrap_err();
     assert_eq!(guessed.code(), "task_unknown");
+    assert!(lab.road.knows_task(&cx(), &task.id).await.is_ok());
     let aggregate = CallContext { resource: Resource::Mcp, ..cx() };
     assert!(ask(&lab, aggregate, &task).await.is_ok());
 }
