@@ -24,12 +24,12 @@ LONGEST_WAIT_S = 70
 
 
 class Page(html.parser.HTMLParser):
-    """What a person can do on a page: links, and the one form with its fields."""
+    """What a person can do on a page: links, and the one form with its fields and buttons."""
 
     def __init__(self, url, status, text):
         super().__init__()
         self.url, self.status, self.text = url, status, text
-        self.links, self.action, self.fields, self.alert = [], None, {}, ""
+        self.links, self.action, self.fields, self.buttons, self.alert = [], None, {}, [], ""
         self._in_alert = False
         self.feed(text)
 
@@ -41,6 +41,8 @@ class Page(html.parser.HTMLParser):
             self.action = urllib.parse.urljoin(self.url, attributes.get("action") or self.url)
         elif tag == "input" and attributes.get("name"):
             self.fields[attributes["name"]] = attributes.get("value") or ""
+        elif tag == "button" and attributes.get("name"):
+            self.buttons.append((attributes["name"], attributes.get("value")))
         self._in_alert = attributes.get("role") == "alert"
 
     def handle_data(self, data):
@@ -112,7 +114,11 @@ def through_the_pages(browser, page, user):
         else:
             if page.alert:
                 raise RuntimeError(f"the issuer said: {page.alert.strip()}")
-            form |= {"username": user, "password": people[user]["password"]}
+            if ("action", "approve") in page.buttons:
+                # The issuer asks whether a client that registered itself may act for the person.
+                form["action"] = "approve"
+            else:
+                form |= {"username": user, "password": people[user]["password"]}
         if time.monotonic() > until:
             raise RuntimeError(f"no way through within {LONGEST_WAIT_S} s; the page said: {page.alert.strip()}")
         page = browser.open(page.action, form)

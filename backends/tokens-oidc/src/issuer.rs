@@ -39,6 +39,7 @@ pub(crate) struct Metadata {
     pub(crate) token_endpoint: Option<Url>,
     pub(crate) introspection_endpoint: Option<Url>,
     pub(crate) userinfo_endpoint: Option<Url>,
+    pub(crate) end_session_endpoint: Option<Url>,
     #[serde(default)]
     pub(crate) authorization_response_iss_parameter_supported: bool,
 }

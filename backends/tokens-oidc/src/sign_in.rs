@@ -212,4 +212,16 @@ impl SignIn for OidcSignIn {
         }
         Ok(SignedIn { principal })
     }
+
+    async fn sign_out_url(&self, back: &str, name: &str) -> Result<Option<String>, Error> {
+        let Some(mut url) = self.issuer.metadata().await?.end_session_endpoint.clone() else { return Ok(None) };
+        if url.origin() != self.issuer.entry.target.options().base.origin() {
+            return Err(garbled("the end-session endpoint is on another host"));
+        }
+        url.query_pairs_mut()
+            .append_pair("client_id", &self.client.id)
+            .append_pair("post_logout_redirect_uri", back)
+            .append_pair("logout_hint", name);
+        Ok(Some(url.into()))
+    }
 }

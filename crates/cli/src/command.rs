@@ -7,7 +7,7 @@ use platform::config::{Config, Loaded, environment, load};
 
 use crate::failure::Outcome;
 use crate::terminal::Terminal;
-use crate::{audit, bridge, check, connect, doctor, exit, login, logout, policy, secret, serve, tools};
+use crate::{admin, audit, bridge, check, connect, doctor, exit, login, logout, policy, secret, serve, tools};
 
 /// MCP servers for the network, behind sign-in, policy, just-in-time credentials and a tamper-evident audit log.
 #[derive(Parser)]
@@ -47,6 +47,14 @@ pub(crate) enum Command {
     Secret(secret::SecretCommand),
     /// Read, verify and export the audit log.
     Audit(audit::Audit),
+    /// People of the built-in issuer.
+    User(admin::User),
+    /// Groups of the built-in issuer.
+    Group(admin::Group),
+    /// OAuth clients of the built-in issuer.
+    Client(admin::Client),
+    /// Signing keys of the built-in issuer.
+    Keys(admin::Keys),
 }
 
 impl Command {
@@ -54,7 +62,7 @@ impl Command {
         match self {
             #[cfg(feature = "lab")]
             Self::Lab(lab) => lab.run(terminal).await,
-            Self::Serve(serve) => serve.run().await,
+            Self::Serve(serve) => serve.run(terminal).await,
             Self::Check(check) => check.run(terminal),
             Self::Doctor(doctor) => doctor.run(terminal).await,
             Self::Login(login) => login.run(terminal).await,
@@ -65,6 +73,10 @@ impl Command {
             Self::Policy(policy) => policy.run(terminal),
             Self::Secret(secret) => secret.run(terminal).await,
             Self::Audit(audit) => audit.run(terminal).await,
+            Self::User(user) => user.run(terminal).await,
+            Self::Group(group) => group.run(terminal).await,
+            Self::Client(client) => client.run(terminal).await,
+            Self::Keys(keys) => keys.run(terminal).await,
         }
     }
 }
@@ -109,7 +121,10 @@ mod tests {
         let mut text = String::new();
         let mut command = Cli::command().term_width(100);
         text.push_str(&command.render_help().to_string());
-        for name in ["lab", "doctor", "login", "logout", "connect", "mcp", "tools", "policy", "secret", "audit"] {
+        for name in [
+            "lab", "doctor", "login", "logout", "connect", "mcp", "tools", "policy", "secret", "audit", "user",
+            "group", "client", "keys",
+        ] {
             let sub = command.find_subcommand_mut(name).unwrap();
             text.push_str(&format!("\n=== {name}\n{}", sub.render_help()));
         }
@@ -129,6 +144,11 @@ mod tests {
             "interlock lab token --state d --user alice --mfa --audience http://127.0.0.1:1/mcp/interlock",
             "interlock audit verify --state d --json",
             "interlock audit export --state d",
+            "interlock user create dave --group operators --state d",
+            "interlock user list --url http://127.0.0.1:1 --json",
+            "interlock group add admin dave --state d --as ada",
+            "interlock client create robot --grant client-credentials --confidential --state d",
+            "interlock keys rotate issuer --now --state d",
             "interlock tools call catalyst-center get_device --arg device_id=1 --state d --user alice",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");

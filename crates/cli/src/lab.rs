@@ -41,6 +41,9 @@ pub(crate) struct Lab {
     /// Policy profile: `lab-open` (changes need a second factor) or `production` (changes need an approved change too).
     #[arg(long, value_name = "NAME", default_value_t = Profile::LabOpen)]
     profile: Profile,
+    /// Loopback address of a web server whose client ID metadata documents are believed too; may be given several times.
+    #[arg(long = "client-documents", value_name = "ADDR")]
+    documents_from: Vec<SocketAddr>,
     /// Offer at `/mcp/conformance` what the official MCP conformance suite asks for.
     #[arg(long)]
     conformance: bool,
@@ -90,9 +93,10 @@ impl Lab {
     pub(crate) async fn run(self, terminal: &Terminal) -> Outcome {
         match self.command {
             None => {
-                let Self { state, listen, devices, profile, conformance, .. } = self;
+                let Self { state, listen, devices, profile, documents_from, conformance, .. } = self;
                 log_by_the_labs_clock(&state)?;
-                let options = LabOptions { state, listen, devices, profile, conformance, json: terminal.json };
+                let json = terminal.json;
+                let options = LabOptions { state, listen, devices, profile, documents_from, conformance, json };
                 let run = server::lab::run(options);
                 match Box::pin(run).await {
                     Ok(()) => Ok(()),

@@ -7,6 +7,7 @@
 //! Where to go next: [`command`] for the commands and their order, one module per command, [`rest`] for how the platform is
 //! called, [`sign_in`] and [`tokens`] for as whom, [`failure`] and [`exit`] for how anything goes wrong.
 
+mod admin;
 mod audit;
 mod bridge;
 mod check;

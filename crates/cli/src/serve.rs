@@ -1,5 +1,6 @@
 //! `interlock serve`: the platform by its configuration.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -9,19 +10,24 @@ use platform::telemetry::{Format, Options, init};
 use crate::command::read_config;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
+use crate::terminal::Terminal;
 
 #[derive(Args)]
 pub(crate) struct Serve {
     /// Configuration file.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// While nobody can sign in at the built-in issuer: show the code for the first administrator on standard error even
+    /// where that is no terminal. Whoever reads it there first is administrator.
+    #[arg(long)]
+    print_setup_code: bool,
     /// Refused: what the conformance suite asks for stands outside the road and belongs to a lab.
     #[arg(long, hide = true)]
     conformance: bool,
 }
 
 impl Serve {
-    pub(crate) async fn run(self) -> Outcome {
+    pub(crate) async fn run(self, terminal: &Terminal) -> Outcome {
         if self.conformance {
             return Err(server::no_fixtures_in_production().into());
         }
@@ -31,7 +37,9 @@ impl Serve {
             LogFormat::Human => Format::Human,
         };
         start_logging(&Options { format, filter: config.telemetry.filter.clone(), ..Options::default() })?;
-        Ok(Box::pin(server::serve(config)).await?)
+        let show = |text: &str| terminal.progress(text);
+        let seen = self.print_setup_code || std::io::stderr().is_terminal();
+        Ok(Box::pin(server::serve(config, seen.then_some(&show as &(dyn Fn(&str) + Sync)))).await?)
     }
 }
 

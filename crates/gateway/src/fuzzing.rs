@@ -41,7 +41,7 @@ pub fn references(values: &[&[u8]]) -> Option<Result<CallReferences, String>> {
 
 /// The sign-in cookie in `Cookie` values.
 pub fn sign_in_cookie(values: &[&[u8]]) -> Option<String> {
-    pages::elevate::cookie(&headers("cookie", values)?)
+    pages::cookie(&headers("cookie", values)?, "interlock_signin")
 }
 
 /// The ends of the certificates in a PEM file, each where it is one.

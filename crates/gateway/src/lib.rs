@@ -3,7 +3,8 @@
 //! call the pipeline, and map.
 //!
 //! The gateway knows no connector, no backend and no issuer; `server` hands it the parts. Where to go next: [`edge`]
-//! for the layers, [`mcp_door`] and [`rest`] for the two ways to a tool, [`pages`] for people.
+//! for the layers, [`mcp_door`] and [`rest`] for the two ways to a tool, [`pages`] for people, `step_up` for callers that
+//! can do better than read a link.
 
 pub mod edge;
 #[doc(hidden)]
@@ -12,26 +13,30 @@ mod logout;
 pub mod mcp_door;
 mod metadata;
 mod operations;
+mod options;
 pub mod pages;
 mod problem;
 pub mod rest;
+mod revoking;
 mod serve;
+mod step_up;
 
-use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use platform::SharedClock;
 use platform::audit::AuditLog;
 use platform::audit_refusals::RefusalCounter;
-use platform::resource::BaseUrl;
-use platform::revocation::LogoutTokens;
+use platform::revocation::{LogoutTokens, Revocations};
+use platform::seal::Sealer;
 use platform::telemetry::Metrics;
 use platform::tokens::{SignIn, TokenVerifier};
 use tool_runtime::Pipeline;
 
-pub use self::serve::tls::{ClientCertificates, SOON, Tls, TlsFiles};
+pub use self::options::Options;
+pub use self::pages::BrowserSessions;
+pub use self::revoking::Revoking;
+pub use self::serve::tls::{ClientCertificates, Tls, TlsFiles};
 pub use self::serve::{ConnectionLimits, Serving, serve};
 
 /// What the gateway is made of.
@@ -44,6 +49,12 @@ pub struct Parts {
     pub logout: Arc<dyn LogoutTokens>,
     /// Sign-in of the pages.
     pub sign_in: Arc<dyn SignIn>,
+    /// Browser sessions of the pages.
+    pub sessions: BrowserSessions,
+    /// Where a person's sign-out everywhere goes: [`Revoking`].
+    pub revocations: Arc<dyn Revocations>,
+    /// Seals what MCP clients carry between two rounds of one call.
+    pub request_state: Arc<Sealer>,
     /// Audit, for what is not a tool call.
     pub audit: Arc<dyn AuditLog>,
     /// What is refused before a principal is known (T25).
@@ -59,49 +70,11 @@ pub struct Parts {
     pub options: Options,
 }
 
-/// Settings of the doors.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Public base URL.
-    pub base: BaseUrl,
-    /// `Host` values under which the platform answers, `host` or `host:port`, lower case.
-    pub hosts: Vec<String>,
-    /// Browser origins that may call MCP and REST.
-    pub origins: Vec<String>,
-    /// Networks whose `X-Forwarded-For` counts (T2).
-    pub trusted_proxies: Vec<ipnet::IpNet>,
-    /// Most bytes of a request body.
-    pub max_body: usize,
-    /// Requests under way at once.
-    pub max_concurrent: usize,
-    /// Requests of one source under way at once.
-    pub max_concurrent_per_source: usize,
-    /// Requests of one principal under way at once.
-    pub max_concurrent_per_principal: usize,
-    /// Requests without a valid token per source and minute, before a failure is told to wait.
-    pub failures_per_source_per_minute: u32,
-    /// How long a body may take whatever its rate.
-    pub body_grace: Duration,
-    /// Bytes per second with which a body comes after that.
-    pub body_bytes_per_s: u64,
-    /// Longest time for a request.
-    pub request_timeout: Duration,
-    /// Whether `/metrics` is served without a token.
-    pub open_metrics: bool,
-    /// Version of the product.
-    pub version: &'static str,
-}
-
-impl Options {
-    fn trusts(&self, address: IpAddr) -> bool {
-        self.trusted_proxies.iter().any(|net| net.contains(&address))
-    }
-}
-
 /// What every handler and layer shares.
 pub(crate) struct Gateway {
     pub(crate) parts: Parts,
     pub(crate) sign_ins: pages::PendingSignIns,
+    pub(crate) step_up: step_up::StepUp,
     pub(crate) principals: edge::Turns,
 }
 
@@ -109,8 +82,9 @@ pub(crate) struct Gateway {
 /// authentication (the built-in issuer).
 pub fn router(parts: Parts, more: Router) -> (Router, mcp_door::Endpoints) {
     let sign_ins = pages::PendingSignIns::default();
+    let step_up = step_up::StepUp::new(&parts.options, Arc::clone(&parts.request_state));
     let principals = edge::Turns::new(parts.options.max_concurrent_per_principal, "your account");
-    let gateway = Arc::new(Gateway { parts, sign_ins, principals });
+    let gateway = Arc::new(Gateway { parts, sign_ins, step_up, principals });
     let (mcp, endpoints) = mcp_door::router(&gateway);
     let doors = Router::new()
         .merge(mcp)

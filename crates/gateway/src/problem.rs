@@ -55,7 +55,8 @@ impl Problem {
         self
     }
 
-    /// For statuses that belong to HTTP itself and to no kind of error: 405, 406, 415, 431.
+    /// For statuses that belong to HTTP itself and to no kind of error: 405, 406, 415, 431; and 401 with a challenge that
+    /// lifts a refusal (RFC 9470).
     pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
         self.status = Some(status);
         self

@@ -9,16 +9,17 @@ use platform::{Error, ErrorKind};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::browser::{CookieKind, PageError, Source, browser_id, to_client, with_cookies};
+use crate::browser::{PageError, Source, to_client};
 use crate::claims::{ACR_MFA, ACR_PASSWORD};
 use crate::clients::{Client, GrantType};
 use crate::codes::Grant;
+use crate::errand::{self, Errand};
+use crate::grants::Granted;
 use crate::issuer::{Issuer, State};
 use crate::parameters::{LONGEST_VALUE, Parameters};
 use crate::redirects;
 use crate::resources;
 use crate::sessions::Session;
-use crate::sign_in::{PENDING_S, Pending, Step};
 use crate::users::User;
 
 /// Scopes that are granted when asked for; others are left out, as RFC 6749 section 3.3 lets us.
@@ -41,6 +42,8 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) mfa: bool,
     pub(crate) max_age: Option<i64>,
     pub(crate) fresh: bool,
+    /// The person is asked whether the client may, whatever was said before.
+    pub(crate) consent: bool,
     pub(crate) silent: bool,
     pub(crate) login_hint: Option<String>,
 }
@@ -76,7 +79,7 @@ async fn begin(state: &State, source: Source, headers: &HeaderMap, encoded: &[u8
     let parameters = Parameters::parse(encoded, LONGEST_VALUE)
         .map_err(|e| refused("invalid_request", &format!("{e} Go back to your application and start again.")))?;
     let client = match parameters.get("client_id") {
-        Some(id) => state.clients.find(id).await?,
+        Some(id) => state.client(id, source).await?,
         None => None,
     };
     let Some(client) = client else {
@@ -100,7 +103,7 @@ async fn begin(state: &State, source: Source, headers: &HeaderMap, encoded: &[u8
             return Ok(to_client(state, &redirect, parameters.get("state"), &error)?);
         }
     };
-    Ok(answer(state, headers, &client, &redirect, request).await?)
+    Ok(errand::begin(state, headers, Errand::Client(request), &client, Some(&redirect)).await?)
 }
 
 /// Everything about the request that the client may be told about.
@@ -139,7 +142,8 @@ fn check(
     let resource = match p.get("resource") {
         Some(resource) => Some(
             resources::audience(&state.platform, resource)
-                .ok_or(("invalid_target", "The resource is not part of this platform."))?,
+                .filter(|audience| state.may_ask_for(client, audience))
+                .ok_or(("invalid_target", "The resource is not part of this platform, or not for this client."))?,
         ),
         None => None,
     };
@@ -148,10 +152,9 @@ fn check(
     if silent && prompts.len() > 1 {
         return Err(("invalid_request", "prompt=none stands alone."));
     }
-    // There is nothing to consent to and one account at a time: both mean that the person wants to see the page.
     let interactive = ["login", "consent", "select_account"];
     if prompts.iter().any(|prompt| *prompt != "none" && !interactive.contains(prompt)) {
-        return Err(("invalid_request", "prompt may be none or login."));
+        return Err(("invalid_request", "prompt may be none, login, consent or select_account."));
     }
     let max_age = match p.get("max_age") {
         Some(text) => match text.parse::<u32>() {
@@ -176,7 +179,9 @@ fn check(
         resource,
         mfa: acr == Some(ACR_MFA),
         max_age,
-        fresh: !silent && !prompts.is_empty(),
+        // There is one account at a time: who wants to choose signs in again.
+        fresh: prompts.contains(&"login") || prompts.contains(&"select_account"),
+        consent: prompts.contains(&"consent"),
         silent,
         login_hint: p.get("login_hint").map(str::to_owned),
     })
@@ -189,71 +194,20 @@ pub(crate) fn granted_scope(asked: Option<&str>) -> Option<String> {
     (!granted.is_empty()).then(|| granted.join(" "))
 }
 
-/// A code, a page, or `login_required`.
-async fn answer(
-    state: &State,
-    headers: &HeaderMap,
-    client: &Client,
-    redirect: &Url,
-    request: AuthorizationRequest,
-) -> Result<Response, Error> {
-    let session = usable_session(state, headers, &request).await?;
-    let step = match session {
-        Some((session, user)) if session.mfa || !(request.mfa || user.mfa_always) => {
-            return code(state, redirect, request, &user, &session);
-        }
-        Some((session, user)) if user.has_totp() => Step::Code {
-            name: user.name,
-            credentials: user.credentials,
-            password_at: session.password_at,
-            sid: session.sid,
-        },
-        _ => Step::Password,
-    };
-    if request.silent {
-        let error = [("error", "login_required"), ("error_description", "The person has to sign in.")];
-        return to_client(state, redirect, request.state.as_deref(), &error);
-    }
-    let browser = browser_id(state, headers)?;
-    let cookie = CookieKind::Browser.set(state, &browser, PENDING_S)?;
-    let pending = Pending::new(state, request, step);
-    Ok(with_cookies(pending.page(state, client, redirect, &browser, None)?, [cookie]))
-}
-
-/// The browser's session with its user, if both still stand and the request does not ask for a fresher one.
-async fn usable_session(
-    state: &State,
-    headers: &HeaderMap,
-    request: &AuthorizationRequest,
-) -> Result<Option<(Session, User)>, Error> {
-    let now = state.clock.epoch_seconds();
-    let cookie = CookieKind::Session.read(state, headers);
-    let Some(session) = cookie.and_then(|c| state.sessions.find(&c, now)) else { return Ok(None) };
-    let too_old = request.max_age.is_some_and(|age| age == 0 || now - session.password_at > age);
-    if request.fresh || too_old {
-        return Ok(None);
-    }
-    let user = state.users.find(&session.name).await?.filter(|u| u.credentials == session.credentials);
-    Ok(user.map(|user| (session, user)))
-}
-
 /// Sends the browser back with a code.
 pub(crate) fn code(
     state: &State,
     redirect: &Url,
-    request: AuthorizationRequest,
+    request: &AuthorizationRequest,
     user: &User,
     session: &Session,
 ) -> Result<Response, Error> {
-    let client_state = request.state.clone();
     let code = state.codes.issue(Grant {
-        request,
-        name: user.name.clone(),
-        credentials: user.credentials.clone(),
-        mfa: session.mfa,
-        auth_time: session.password_at,
-        sid: session.sid.clone(),
+        granted: Granted::new(&request.client_id, &request.scope, request.resource.as_deref(), user, session),
+        redirect_uri: request.redirect_uri.clone(),
+        challenge: request.challenge.clone(),
+        nonce: request.nonce.clone(),
         issued_at: state.clock.epoch_seconds(),
     })?;
-    to_client(state, redirect, client_state.as_deref(), &[("code", code.expose())])
+    to_client(state, redirect, request.state.as_deref(), &[("code", code.expose())])
 }

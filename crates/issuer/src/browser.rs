@@ -10,12 +10,13 @@ use cookie::{Cookie, SameSite};
 use http::header::{COOKIE, LOCATION, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use platform::Error;
+use platform::{Error, ErrorKind};
 use url::Url;
 
 use crate::issuer::State;
 use crate::keys::random_id;
 use crate::pages;
+use crate::parameters::{LONGEST_FORM_VALUE, Parameters};
 use crate::redirects;
 
 /// Which cookie.
@@ -64,6 +65,35 @@ impl CookieKind {
 /// The browser's binding: the one it brought, or a new one.
 pub(crate) fn browser_id(state: &State, headers: &HeaderMap) -> Result<String, Error> {
     CookieKind::Browser.read(state, headers).map_or_else(random_id, Ok)
+}
+
+impl State {
+    /// A form of ours that belongs to no sign-in: readable, and sent by a page that this browser was shown. Errors:
+    /// `invalid_form`, `csrf`.
+    pub(crate) fn own_form(
+        &self,
+        source: Source,
+        headers: &HeaderMap,
+        body: &[u8],
+        page: &str,
+    ) -> Result<Parameters, Error> {
+        let form = Parameters::parse(body, LONGEST_FORM_VALUE).ok().filter(|form| form.repeated().is_none());
+        let Some(form) = form else {
+            self.refuse(source.0, "invalid_form", None);
+            let message = "The form could not be read. Go back and try again.";
+            return Err(Error::new(ErrorKind::Malformed, "invalid_form", message));
+        };
+        let browser = CookieKind::Browser.read(self, headers);
+        if browser.is_some_and(|b| self.sealer.csrf_holds(&b, page, form.get("csrf").unwrap_or_default())) {
+            return Ok(form);
+        }
+        self.refuse(source.0, "csrf", None);
+        Err(Error::new(
+            ErrorKind::Forbidden,
+            "csrf",
+            "This form does not belong to a page in this browser. Cookies may be off. Load the page again.",
+        ))
+    }
 }
 
 /// Adds `Set-Cookie` headers.

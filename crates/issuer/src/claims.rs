@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use platform::{Error, Secret};
 use serde::{Deserialize, Serialize};
 
-use crate::codes::Grant;
+use crate::grants::Granted;
 use crate::issuer::State;
 use crate::keys::{ACCESS_TOKEN, ID_TOKEN};
 use crate::users::User;
@@ -48,7 +48,7 @@ pub(crate) struct Authentication {
 }
 
 impl Authentication {
-    fn of(grant: &Grant) -> Self {
+    fn of(grant: &Granted) -> Self {
         let (acr, amr): (&str, &[&str]) =
             if grant.mfa { (ACR_MFA, &["pwd", "otp", "mfa"]) } else { (ACR_PASSWORD, &["pwd"]) };
         Self {
@@ -78,29 +78,29 @@ struct IdClaims<'a> {
     authentication: &'a Option<Authentication>,
 }
 
-/// Claims of a person's access token.
-pub(crate) fn of_person(state: &State, user: &User, grant: &Grant, aud: String) -> Result<AccessClaims, Error> {
-    let iat = state.clock.epoch_seconds();
-    Ok(AccessClaims {
+/// Claims of a person's access token, issued at `iat`: a moment before the person's record was read, so that whatever
+/// happens to the record afterwards raises a floor that this token does not pass.
+pub(crate) fn of_person(state: &State, user: &User, granted: &Granted, aud: String, iat: i64) -> AccessClaims {
+    AccessClaims {
         iss: state.url.clone(),
         sub: user.sub.clone(),
         aud,
         exp: iat + TOKEN_S,
         iat,
         jti: uuid::Uuid::new_v4().to_string(),
-        client_id: grant.request.client_id.clone(),
-        scope: grant.request.scope.clone(),
+        client_id: granted.client_id.clone(),
+        scope: granted.scope.clone(),
         groups: user.groups.clone(),
         preferred_username: user.name.clone(),
         name: user.display_name.clone(),
-        authentication: Some(Authentication::of(grant)),
-    })
+        authentication: Some(Authentication::of(granted)),
+    }
 }
 
 impl AccessClaims {
     /// Signs them as `at+jwt`.
     pub(crate) fn sign(&self, state: &State) -> Result<Secret, Error> {
-        state.key.sign(ACCESS_TOKEN, self)
+        state.keys.sign(ACCESS_TOKEN, self)
     }
 
     /// The ID token that goes with this access token.
@@ -121,6 +121,6 @@ impl AccessClaims {
             name: &self.name,
             authentication: &self.authentication,
         };
-        state.key.sign(ID_TOKEN, &claims)
+        state.keys.sign(ID_TOKEN, &claims)
     }
 }

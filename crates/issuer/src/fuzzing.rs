@@ -1,7 +1,7 @@
 //! The issuer's parsers as plain functions over bytes, for the fuzz targets in `fuzz/` and for nobody else.
 
 use crate::parameters::{LONGEST_VALUE, Parameters};
-use crate::{redirects, token};
+use crate::{oauth, redirects};
 
 /// The value of `name` in a form or query, and whether any name is repeated; `None` where it is refused.
 pub fn form(encoded: &[u8], name: &str) -> Option<(Option<String>, bool)> {
@@ -16,5 +16,5 @@ pub fn redirect(registered: &[String], requested: &str) -> Option<url::Url> {
 
 /// The client id of HTTP Basic credentials.
 pub fn basic(header: &str) -> Option<String> {
-    token::basic(header).map(|(id, _)| id)
+    oauth::basic(header).map(|(id, _)| id)
 }

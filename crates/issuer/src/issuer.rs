@@ -4,18 +4,23 @@ use std::sync::Arc;
 
 use platform::audit::{AuditActor, AuditEntry, AuditLog, Outcome};
 use platform::audit_refusals::RefusalCounter;
+use platform::http::{ForeignClient, OutboundObserver};
 use platform::resource::BaseUrl;
+use platform::revocation::Revocations;
 use platform::secret::SecretKey;
 use platform::store::Store;
 use platform::{Error, ErrorKind, Json, SharedClock};
 use url::Url;
 
+use crate::client_documents::ClientDocuments;
 use crate::clients::{Clients, NewClient};
 use crate::codes::Codes;
-use crate::keys::SigningKey;
+use crate::device::Polls;
+use crate::key_ring::KeyRing;
 use crate::passwords::Passwords;
 use crate::sealing::Sealer;
 use crate::sessions::Sessions;
+use crate::setup::Setup;
 use crate::throttle::Throttle;
 use crate::users::{NewUser, User, Users};
 
@@ -33,10 +38,19 @@ pub struct IssuerOptions {
     pub audit: Arc<dyn AuditLog>,
     /// Counts who is refused before they are known (T25); the server runs it.
     pub refusals: Arc<RefusalCounter>,
-    /// Signs tokens.
-    pub signing_key: SigningKey,
-    /// Seals TOTP secrets in the store and the state of unfinished sign-ins in the pages. Must outlive a restart.
+    /// Sign tokens.
+    pub keys: KeyRing,
+    /// Seals TOTP secrets in the store and the state of unfinished sign-ins in the pages, and authenticates refresh tokens.
+    /// Must outlive a restart.
     pub sealing_key: SecretKey,
+    /// Is told what is revoked (T3).
+    pub revocations: Arc<dyn Revocations>,
+    /// Reads the documents of clients whose id is a URL.
+    pub foreign: ForeignClient,
+    /// Hears of every logout token that is sent.
+    pub observer: Option<Arc<dyn OutboundObserver>>,
+    /// Clients may register themselves (RFC 7591): in a lab only (T30).
+    pub open_registration: bool,
 }
 
 /// The issuer. Clones share one state.
@@ -55,7 +69,7 @@ pub(crate) struct State {
     pub(crate) clock: SharedClock,
     pub(crate) audit: Arc<dyn AuditLog>,
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) key: SigningKey,
+    pub(crate) keys: KeyRing,
     pub(crate) sealer: Sealer,
     pub(crate) users: Users,
     pub(crate) clients: Clients,
@@ -64,6 +78,16 @@ pub(crate) struct State {
     pub(crate) sessions: Sessions,
     pub(crate) codes: Codes,
     pub(crate) refusals: Arc<RefusalCounter>,
+    pub(crate) revocations: Arc<dyn Revocations>,
+    pub(crate) documents: ClientDocuments,
+    pub(crate) open_registration: bool,
+    pub(crate) observer: Option<Arc<dyn OutboundObserver>>,
+    pub(crate) polls: Polls,
+    pub(crate) setup: Setup,
+    /// Rings when logout tokens are to be sent.
+    pub(crate) logouts: tokio::sync::Notify,
+    /// Held while somebody decides whether an administrator is left.
+    pub(crate) administering: tokio::sync::Mutex<()>,
 }
 
 impl Issuer {
@@ -89,13 +113,21 @@ impl Issuer {
             users: Users::new(Arc::clone(&options.store)),
             clients: Clients::new(Arc::clone(&options.store)),
             store: options.store,
-            key: options.signing_key,
+            keys: options.keys,
             sealer,
             passwords: Passwords::new(),
             throttle: Throttle::new(),
             sessions: Sessions::new(),
             codes: Codes::new(),
             refusals: options.refusals,
+            revocations: options.revocations,
+            documents: ClientDocuments::new(options.foreign),
+            open_registration: options.open_registration,
+            observer: options.observer,
+            polls: Polls::new(),
+            setup: Setup::default(),
+            logouts: tokio::sync::Notify::new(),
+            administering: tokio::sync::Mutex::default(),
         });
         Ok(Self(state))
     }
@@ -111,6 +143,12 @@ impl Issuer {
     /// inserts the well-known part before an issuer's path.
     pub fn metadata_json(&self) -> Json {
         crate::metadata::document(&self.0)
+    }
+
+    /// The document of the administration as a protected resource (RFC 9728). The server serves it at
+    /// `/.well-known/oauth-protected-resource/issuer/admin`.
+    pub fn administration_json(&self) -> Json {
+        crate::metadata::administration(&self.0)
     }
 
     /// Creates or replaces a user; what is unchanged is not written. Returns the subject. Errors: `user_invalid`

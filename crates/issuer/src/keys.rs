@@ -1,4 +1,5 @@
-//! The ES256 key that signs tokens, its public half as a JWK, and random identifiers. Claims stand in `claims`.
+//! One ES256 key: its private half, which signs, and its public half, as a JWK. Which key signs now stands in `key_ring`,
+//! claims in `claims`.
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
@@ -14,12 +15,20 @@ use serde_json::json;
 pub(crate) const ACCESS_TOKEN: &str = "at+jwt";
 /// `typ` of an ID token.
 pub(crate) const ID_TOKEN: &str = "JWT";
+/// `typ` of a logout token (OpenID Connect Back-Channel Logout 1.0, section 2.4).
+pub(crate) const LOGOUT_TOKEN: &str = "logout+jwt";
 
 /// A P-256 key pair for ES256 (RFC 7518, section 3.4). Its `kid` is the RFC 7638 thumbprint, so that the same key keeps
 /// the same id on every replica and after every restart.
-pub struct SigningKey {
+pub(crate) struct SigningKey {
     pkcs8: Secret,
     encoding: EncodingKey,
+    public: PublicKey,
+}
+
+/// The public half: all that is kept of a key that signs no more.
+#[derive(Clone)]
+pub(crate) struct PublicKey {
     decoding: DecodingKey,
     kid: String,
     x: String,
@@ -27,8 +36,8 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// A new key. The caller keeps [`SigningKey::to_pkcs8`] somewhere safe.
-    pub fn generate() -> Result<Self, Error> {
+    /// A new key. The caller keeps its PKCS#8 form somewhere safe.
+    pub(crate) fn generate() -> Result<Self, Error> {
         let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
             .map_err(Error::internal)?;
         Self::from_der(document.as_ref())
@@ -36,19 +45,24 @@ impl SigningKey {
 
     /// A key from its PKCS#8 form: DER in standard base64, as [`SigningKey::to_pkcs8`] gives it. Error:
     /// `signing_key_invalid`.
-    pub fn from_pkcs8(pkcs8: &Secret) -> Result<Self, Error> {
+    pub(crate) fn from_pkcs8(pkcs8: &Secret) -> Result<Self, Error> {
         let der = zeroize::Zeroizing::new(STANDARD.decode(pkcs8.expose().trim()).map_err(|_| invalid_key())?);
         Self::from_der(&der)
     }
 
     /// The private key: PKCS#8 DER in standard base64.
-    pub fn to_pkcs8(&self) -> Secret {
+    pub(crate) fn to_pkcs8(&self) -> Secret {
         self.pkcs8.clone()
     }
 
     /// Key id: the RFC 7638 thumbprint.
-    pub fn kid(&self) -> &str {
-        &self.kid
+    pub(crate) fn kid(&self) -> &str {
+        &self.public.kid
+    }
+
+    /// The public half.
+    pub(crate) fn public(&self) -> &PublicKey {
+        &self.public
     }
 
     fn from_der(der: &[u8]) -> Result<Self, Error> {
@@ -56,11 +70,27 @@ impl SigningKey {
         // SEC 1 uncompressed point: 0x04, then 32 bytes each of x and y.
         let point = pair.public_key().as_ref();
         let (Some(x), Some(y)) = (point.get(1..33), point.get(33..65)) else { return Err(invalid_key()) };
-        let (x, y) = (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y));
-        let members = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
         Ok(Self {
             pkcs8: Secret::new(STANDARD.encode(der)),
             encoding: EncodingKey::from_ec_der(der),
+            public: PublicKey::from_coordinates(URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y))?,
+        })
+    }
+
+    /// Signs claims as a compact JWS.
+    pub(crate) fn sign<T: Serialize>(&self, typ: &str, claims: &T) -> Result<Secret, Error> {
+        let mut header = Header::new(Algorithm::ES256);
+        header.typ = Some(typ.to_owned());
+        header.kid = Some(self.public.kid.clone());
+        jsonwebtoken::encode(&header, claims, &self.encoding).map(Secret::new).map_err(Error::internal)
+    }
+}
+
+impl PublicKey {
+    /// The key at these coordinates, each base64url of 32 bytes. Error: `signing_key_invalid`.
+    pub(crate) fn from_coordinates(x: String, y: String) -> Result<Self, Error> {
+        let members = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
+        Ok(Self {
             decoding: DecodingKey::from_ec_components(&x, &y).map_err(|_| invalid_key())?,
             kid: URL_SAFE_NO_PAD.encode(platform::canonical::sha256(members.as_bytes())),
             x,
@@ -68,17 +98,19 @@ impl SigningKey {
         })
     }
 
-    /// The public half as a JWK (RFC 7517).
-    pub(crate) fn jwk(&self) -> Json {
-        json!({"kty": "EC", "crv": "P-256", "x": self.x, "y": self.y, "kid": self.kid, "use": "sig", "alg": "ES256"})
+    /// Key id: the RFC 7638 thumbprint.
+    pub(crate) fn kid(&self) -> &str {
+        &self.kid
     }
 
-    /// Signs claims as a compact JWS.
-    pub(crate) fn sign<T: Serialize>(&self, typ: &str, claims: &T) -> Result<Secret, Error> {
-        let mut header = Header::new(Algorithm::ES256);
-        header.typ = Some(typ.to_owned());
-        header.kid = Some(self.kid.clone());
-        jsonwebtoken::encode(&header, claims, &self.encoding).map(Secret::new).map_err(Error::internal)
+    /// Both coordinates, base64url.
+    pub(crate) fn coordinates(&self) -> (&str, &str) {
+        (&self.x, &self.y)
+    }
+
+    /// As a JWK (RFC 7517).
+    pub(crate) fn jwk(&self) -> Json {
+        json!({"kty": "EC", "crv": "P-256", "x": self.x, "y": self.y, "kid": self.kid, "use": "sig", "alg": "ES256"})
     }
 
     /// Claims of a token that this key signed under this `typ`; the caller checks every claim.
@@ -116,9 +148,15 @@ mod tests {
         let same = SigningKey::from_pkcs8(&key.to_pkcs8()).unwrap();
         assert_eq!(key.kid(), same.kid());
         let token = key.sign(ACCESS_TOKEN, &serde_json::json!({"sub": "x"})).unwrap();
-        assert!(same.verify::<serde_json::Value>(ACCESS_TOKEN, token.expose()).is_some());
-        assert!(same.verify::<serde_json::Value>(ID_TOKEN, token.expose()).is_none());
-        assert!(SigningKey::generate().unwrap().verify::<serde_json::Value>(ACCESS_TOKEN, token.expose()).is_none());
+        assert!(same.public().verify::<serde_json::Value>(ACCESS_TOKEN, token.expose()).is_some());
+        assert!(same.public().verify::<serde_json::Value>(ID_TOKEN, token.expose()).is_none());
+        assert!(
+            SigningKey::generate()
+                .unwrap()
+                .public()
+                .verify::<serde_json::Value>(ACCESS_TOKEN, token.expose())
+                .is_none()
+        );
         assert!(SigningKey::from_pkcs8(&Secret::new("AAAA")).is_err());
     }
 }

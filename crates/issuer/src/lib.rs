@@ -1,6 +1,7 @@
-//! The built-in OpenID Connect issuer: discovery, keys, sign-in pages with a second factor, authorization code with
-//! PKCE, client credentials, userinfo (rules T1, T4, T5). Everyone reaches it over HTTP only; the server nests
-//! [`Issuer::router`] at `<public url>/issuer`.
+//! The built-in OpenID Connect issuer: discovery, keys that rotate, sign-in pages with a second factor; authorization code
+//! with PKCE, device flow, refresh tokens, client credentials; introspection, revocation, sign-out with back-channel;
+//! clients by registration and by document; enrolment and administration (rules T1, T3, T4, T5, T28). Everyone reaches it
+//! over HTTP only; the server nests [`Issuer::router`] at `<public url>/issuer` and runs [`Issuer::run`] beside it.
 //!
 //! # Signing in without a browser
 //! The pages need no JavaScript, so a command line drives them with a cookie jar and two posts:
@@ -18,28 +19,50 @@
 //! back to the first.
 //!
 //! # Where to go next
-//! `authorize` and `sign_in` for the browser's side, `token` and `claims` for what is issued, `users` and
-//! `clients` for what the store keeps, `throttle`, `passwords`, `second_factor` for T5.
+//! The browser's side: `authorize`, `errand` for how it goes on, `sign_in`, `decision`, `device_pages`, `logout`, `pages`.
+//! Programs: `oauth` for who asks, `token`, `refresh`, `device`, `introspection`, `registration`, `client_documents`. What
+//! the store keeps: `users`, `clients`, `refresh`, `floors`. T5: `throttle`, `passwords`, `password_rules`, `second_factor`,
+//! `enrolment`, `setup`, `admin`. T28: `key_ring`.
 
+mod admin;
 mod authorize;
+mod back_channel;
 mod browser;
 mod claims;
+mod client_documents;
 mod clients;
 mod codes;
+mod consents;
+mod decision;
+mod device;
+mod device_pages;
+mod enrolment;
+mod errand;
+mod floors;
 #[doc(hidden)]
 pub mod fuzzing;
+mod grants;
+mod introspection;
 mod issuer;
+mod key_ring;
 mod keys;
+mod logout;
 mod metadata;
+mod oauth;
+mod own_clients;
 mod pages;
 mod parameters;
+mod password_rules;
 mod passwords;
 mod redirects;
+mod refresh;
+mod registration;
 mod resources;
 mod router;
 mod sealing;
 mod second_factor;
 mod sessions;
+mod setup;
 mod sign_in;
 mod throttle;
 mod token;
@@ -49,5 +72,6 @@ mod users;
 pub use claims::{ACR_MFA, ACR_PASSWORD};
 pub use clients::{GrantType, NewClient};
 pub use issuer::{Issuer, IssuerOptions};
-pub use keys::SigningKey;
+pub use key_ring::{KeyInfo, KeyRing, KeyState};
+pub use own_clients::COMMAND_LINE_CLIENT;
 pub use users::NewUser;

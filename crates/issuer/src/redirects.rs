@@ -17,6 +17,11 @@ pub(crate) fn registrable(uri: &str) -> bool {
     }
 }
 
+/// Whether the issuer itself may post there: https, or http on loopback.
+pub(crate) fn reachable(uri: &str) -> bool {
+    registrable(uri) && (uri.starts_with("https:") || uri.starts_with("http:"))
+}
+
 /// The URL to redirect to, if `requested` is one of `registered`: the same text, or the same loopback URL on another port
 /// (RFC 8252, section 7.3).
 pub(crate) fn matching(registered: &[String], requested: &str) -> Option<Url> {

@@ -13,7 +13,10 @@ use platform::{Error, ErrorKind};
 
 use crate::browser::{PageError, render_error};
 use crate::issuer::Issuer;
-use crate::{authorize, metadata, pages, sign_in, token, userinfo};
+use crate::{
+    admin, authorize, decision, device, device_pages, enrolment, introspection, logout, metadata, pages, registration,
+    setup, sign_in, token, userinfo,
+};
 
 /// Most bytes of a request body.
 const LARGEST_BODY: usize = 64 << 10;
@@ -28,6 +31,17 @@ pub(crate) fn router(issuer: Issuer) -> Router {
         .route("/sign-in/otp", post(sign_in::otp))
         .route("/token", post(token::post))
         .route("/userinfo", get(userinfo::handle).post(userinfo::handle))
+        .route("/decision", post(decision::post))
+        .route("/device_authorization", post(device::authorization))
+        .route("/device", get(device_pages::get).post(device_pages::post))
+        .route("/introspect", post(introspection::introspect))
+        .route("/revoke", post(introspection::revoke))
+        .route("/register", post(registration::post))
+        .route("/logout", get(logout::handle).post(logout::handle))
+        .route("/logout/confirm", post(logout::confirm))
+        .route("/enrol", get(enrolment::get).post(enrolment::post))
+        .route("/setup", get(setup::get).post(setup::post))
+        .merge(admin::routes())
         .route("/style.css", get(style))
         .fallback(not_found)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))

@@ -24,6 +24,8 @@ pub(crate) struct Sealer {
     request: SecretKey,
     csrf: hmac::Key,
     seed: hmac::Key,
+    rest: hmac::Key,
+    refresh: hmac::Key,
 }
 
 impl Sealer {
@@ -40,6 +42,8 @@ impl Sealer {
             request: SecretKey::new(*derive("interlock/issuer/request/1")),
             csrf: hmac::Key::new(hmac::HMAC_SHA256, &*derive("interlock/issuer/csrf/1")),
             seed: hmac::Key::new(hmac::HMAC_SHA256, &*derive("interlock/issuer/seed/1")),
+            rest: hmac::Key::new(hmac::HMAC_SHA256, &*derive("interlock/issuer/at-rest/1")),
+            refresh: hmac::Key::new(hmac::HMAC_SHA256, &*derive("interlock/issuer/refresh/1")),
         }
     }
 
@@ -84,6 +88,21 @@ impl Sealer {
         URL_SAFE_NO_PAD
             .decode(token)
             .is_ok_and(|tag| hmac::verify(&self.csrf, format!("{browser}.{request_id}").as_bytes(), &tag).is_ok())
+    }
+
+    /// How the store keeps a code or token that we hand out: who reads the store alone can neither use nor guess it.
+    pub(crate) fn at_rest(&self, kind: &str, text: &str) -> String {
+        hex::encode(hmac::sign(&self.rest, format!("{kind}\0{text}").as_bytes()))
+    }
+
+    /// The authentication code of a refresh token, 32 bytes.
+    pub(crate) fn refresh_code(&self, told: &[u8]) -> hmac::Tag {
+        hmac::sign(&self.refresh, told)
+    }
+
+    /// Whether this is the code of a refresh token; compared in constant time.
+    pub(crate) fn refresh_code_holds(&self, told: &[u8], code: &[u8]) -> bool {
+        hmac::verify(&self.refresh, told, code).is_ok()
     }
 
     /// Keyed digest of a lab user's password, so that seeding the same lab again costs no Argon2.

@@ -30,26 +30,44 @@ pub(crate) struct Session {
 }
 
 /// All sessions.
-pub(crate) struct Sessions(Cache<[u8; 32], Session>);
+pub(crate) struct Sessions {
+    live: Cache<[u8; 32], Session>,
+    /// Sessions that were signed out, by `sid`, for as long as anything could still name them.
+    ended: Cache<String, ()>,
+}
 
 impl Sessions {
     pub(crate) fn new() -> Self {
         let lifetime = Duration::from_secs(SESSION_S.unsigned_abs());
-        Self(Cache::builder().max_capacity(MOST_SESSIONS).time_to_live(lifetime).build())
+        Self {
+            live: Cache::builder().max_capacity(MOST_SESSIONS).time_to_live(lifetime).build(),
+            ended: Cache::builder().max_capacity(MOST_SESSIONS).time_to_live(lifetime).build(),
+        }
     }
 
     /// The session of a cookie, if it is live at `now`.
     pub(crate) fn find(&self, cookie: &str, now: i64) -> Option<Session> {
-        self.0.get(&sha256(cookie.as_bytes())).filter(|s| now - s.password_at < SESSION_S)
+        let found = self.live.get(&sha256(cookie.as_bytes()));
+        found.filter(|s| now - s.password_at < SESSION_S && !self.has_ended(&s.sid))
     }
 
     /// Starts a session and ends the one it follows. Returns the new cookie's value.
     pub(crate) fn start(&self, session: Session, former_cookie: Option<&str>) -> Result<Secret, Error> {
         let id = random_id()?;
         if let Some(former) = former_cookie {
-            self.0.invalidate(&sha256(former.as_bytes()));
+            self.live.invalidate(&sha256(former.as_bytes()));
         }
-        self.0.insert(sha256(id.as_bytes()), session);
+        self.live.insert(sha256(id.as_bytes()), session);
         Ok(Secret::new(id))
+    }
+
+    /// Ends a session in every browser that holds it, and whatever was begun in it and is not finished.
+    pub(crate) fn end(&self, sid: &str) {
+        self.ended.insert(sid.to_owned(), ());
+    }
+
+    /// Whether a session was signed out.
+    pub(crate) fn has_ended(&self, sid: &str) -> bool {
+        self.ended.contains_key(sid)
     }
 }

@@ -13,13 +13,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use url::Url;
 
-use crate::authorize::{self, AuthorizationRequest};
 use crate::browser::{CookieKind, PageError, Source, to_client, with_cookies};
 use crate::claims::{ACR_MFA, ACR_PASSWORD};
 use crate::clients::Client;
+use crate::errand::{self, Errand, Proceeded};
 use crate::issuer::{Issuer, State};
 use crate::keys::random_id;
-use crate::pages::{self, FormPage};
+use crate::pages::{self, DecisionPage, FormPage};
 use crate::parameters::{LONGEST_FORM_VALUE, Parameters};
 use crate::redirects;
 use crate::sealing::Purpose;
@@ -38,8 +38,8 @@ const OWNER: &str = "sign-in";
 pub(crate) struct Pending {
     id: String,
     begun_at: i64,
-    request: AuthorizationRequest,
-    step: Step,
+    pub(crate) errand: Errand,
+    pub(crate) step: Step,
 }
 
 /// What is asked for next.
@@ -58,12 +58,19 @@ pub(crate) enum Step {
         /// The session's `sid`.
         sid: String,
     },
+    /// Whether a client may, of somebody who is signed in.
+    Decide {
+        /// The user's name.
+        name: String,
+        /// The session's `sid`.
+        sid: String,
+    },
 }
 
 impl Pending {
     /// Begins now.
-    pub(crate) fn new(state: &State, request: AuthorizationRequest, step: Step) -> Self {
-        Self { id: uuid::Uuid::new_v4().to_string(), begun_at: state.clock.epoch_seconds(), request, step }
+    pub(crate) fn new(state: &State, errand: Errand, step: Step) -> Self {
+        Self { id: uuid::Uuid::new_v4().to_string(), begun_at: state.clock.epoch_seconds(), errand, step }
     }
 
     /// The page of its step.
@@ -71,7 +78,7 @@ impl Pending {
         &self,
         state: &State,
         client: &Client,
-        redirect: &Url,
+        redirect: Option<&Url>,
         browser: &str,
         error: Option<&Error>,
     ) -> Result<Response, Error> {
@@ -82,7 +89,7 @@ impl Pending {
         &self,
         state: &State,
         client: &Client,
-        redirect: &Url,
+        redirect: Option<&Url>,
         browser: &str,
         typed: Option<&str>,
         error: Option<&Error>,
@@ -90,31 +97,46 @@ impl Pending {
         let plain = serde_json::to_vec(self).map_err(Error::internal)?;
         let sealed = state.sealer.seal(Purpose::Request, OWNER, &plain)?;
         let csrf = state.sealer.csrf(browser, &self.id);
-        let mut page = FormPage { request: &sealed, csrf: &csrf, client: &client.name, redirect, username: "", error };
+        let mut page = FormPage { request: &sealed, csrf: &csrf, client, redirect, username: "", error };
         Ok(match &self.step {
             Step::Password => {
-                page.username = typed.or(self.request.login_hint.as_deref()).unwrap_or_default();
+                page.username = typed.or(self.errand.login_hint()).unwrap_or_default();
                 pages::sign_in(state, &page)
             }
             Step::Code { name, .. } => {
                 page.username = name;
                 pages::second_factor(state, &page)
             }
+            Step::Decide { name, .. } => {
+                page.username = name;
+                let (scope, resource) = self.errand.asks_for();
+                let device = match &self.errand {
+                    Errand::Device(device) => Some(device),
+                    Errand::Client(_) => None,
+                };
+                pages::decision(state, &DecisionPage { form: page, scope, resource, device })
+            }
         })
     }
 }
 
 /// A form that belongs to a sign-in in this browser.
-struct Submitted {
-    pending: Pending,
+pub(crate) struct Submitted {
+    pub(crate) pending: Pending,
     browser: String,
-    client: Client,
-    redirect: Url,
-    form: Parameters,
+    pub(crate) client: Client,
+    /// Where the client gets the browser back; none for a device.
+    pub(crate) redirect: Option<Url>,
+    pub(crate) form: Parameters,
 }
 
 /// Reads a post: the sealed sign-in, the browser it belongs to, the CSRF token.
-async fn submitted(state: &State, source: Source, headers: &HeaderMap, body: &[u8]) -> Result<Submitted, Error> {
+pub(crate) async fn submitted(
+    state: &State,
+    source: Source,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Submitted, Error> {
     let malformed = |code: &'static str, message: &str| {
         state.refuse(source.0, code, None);
         Error::new(ErrorKind::Malformed, code, message)
@@ -141,8 +163,13 @@ async fn submitted(state: &State, source: Source, headers: &HeaderMap, body: &[u
         ));
     };
     // Read again: the client may have changed since the page was shown.
-    let client = state.clients.find(&pending.request.client_id).await?.ok_or_else(too_old)?;
-    let redirect = redirects::matching(&client.redirect_uris, &pending.request.redirect_uri).ok_or_else(too_old)?;
+    let client = state.client(pending.errand.client_id(), source).await?.ok_or_else(too_old)?;
+    let redirect = match &pending.errand {
+        Errand::Client(request) => {
+            Some(redirects::matching(&client.redirect_uris, &request.redirect_uri).ok_or_else(too_old)?)
+        }
+        Errand::Device(_) => None,
+    };
     Ok(Submitted { pending, browser, client, redirect, form })
 }
 
@@ -171,7 +198,7 @@ pub(crate) async fn password(
         Err(error) => return Ok(again(state, &post, &typed, &error)?),
     };
     let password_at = state.clock.epoch_seconds();
-    let mfa = post.pending.request.mfa || user.mfa_always;
+    let mfa = post.pending.errand.wants_mfa() || user.mfa_always;
     let acr = if mfa { ACR_MFA } else { ACR_PASSWORD };
     let facts = [("step", json!("password")), ("acr_wanted", json!(acr))];
     let actor = state.actor(&user, &post.client.client_id);
@@ -179,14 +206,10 @@ pub(crate) async fn password(
     let sid = uuid::Uuid::new_v4().to_string();
     if !mfa {
         let session = Session { name: user.name.clone(), credentials: user.credentials.clone(), password_at, mfa, sid };
-        return Ok(finish(state, &headers, post, &user, session)?);
+        return Ok(finish(state, &headers, post, &user, session).await?);
     }
     if !user.has_totp() {
-        let error = [
-            ("error", "unmet_authentication_requirements"),
-            ("error_description", "This person has no second factor."),
-        ];
-        return Ok(to_client(state, &post.redirect, post.pending.request.state.as_deref(), &error)?);
+        return Ok(no_second_factor(state, &post)?);
     }
     let step = Step::Code { name: user.name, credentials: user.credentials, password_at, sid };
     Ok(next_step(state, &post, step)?)
@@ -209,14 +232,14 @@ pub(crate) async fn otp(
         Some("other") => return Ok(next_step(state, &post, Step::Password)?),
         _ => {}
     }
-    let user = state.users.find(&name).await?.filter(|u| u.credentials == credentials);
+    let user = state.users.live(&name, &credentials).await?;
     let Some(user) = user else { return Err(wrong_step(state, source).into()) };
     let typed: String = post.form.get("otp").unwrap_or_default().chars().filter(|c| *c != ' ').collect();
     if let Err(error) = check_code(state, source, &user, &post.client.client_id, &typed).await {
         return Ok(again(state, &post, "", &error)?);
     }
     let session = Session { name, credentials, password_at, mfa: true, sid };
-    Ok(finish(state, &headers, post, &user, session)?)
+    Ok(finish(state, &headers, post, &user, session).await?)
 }
 
 /// The user, if name and password are right. The throttle is read while a turn to hash is held, so that parallel guesses
@@ -228,7 +251,7 @@ async fn check_password(state: &State, source: Source, typed: &str, password: Se
     let buckets = [account, Bucket::source(source.0)];
     throttled(state, source, &buckets)?;
     let user = state.users.find(typed).await?;
-    let stored = user.as_ref().map(|u| u.password.clone());
+    let stored = user.as_ref().and_then(User::usable_password);
     let (right, turn) = state.passwords.verify(turn, password, stored).await?;
     let user = match user {
         Some(user) if right => {
@@ -275,7 +298,7 @@ async fn check_code(state: &State, source: Source, user: &User, client_id: &str,
     Err(Error::new(ErrorKind::Unauthenticated, code, message))
 }
 
-fn throttled(state: &State, source: Source, buckets: &[Bucket]) -> Result<(), Error> {
+pub(crate) fn throttled(state: &State, source: Source, buckets: &[Bucket]) -> Result<(), Error> {
     let Some(seconds) = state.throttle.wait(buckets, state.clock.epoch_seconds()) else { return Ok(()) };
     state.refuse(source.0, "sign_in_throttled", None);
     let message = format!("Too many wrong tries. Wait {seconds} seconds and try again.");
@@ -287,19 +310,19 @@ fn again(state: &State, post: &Submitted, typed: &str, error: &Error) -> Result<
     if error.kind() == ErrorKind::Internal {
         return Ok(pages::error(state, error));
     }
-    post.pending.page_for(state, &post.client, &post.redirect, &post.browser, Some(typed), Some(error))
+    post.pending.page_for(state, &post.client, post.redirect.as_ref(), &post.browser, Some(typed), Some(error))
 }
 
 /// The next page, under a new browser cookie: what was known before this step is worth nothing after it.
 fn next_step(state: &State, post: &Submitted, step: Step) -> Result<Response, Error> {
     let browser = random_id()?;
-    let pending = Pending::new(state, post.pending.request.clone(), step);
+    let pending = Pending::new(state, post.pending.errand.clone(), step);
     let cookie = CookieKind::Browser.set(state, &browser, PENDING_S)?;
-    Ok(with_cookies(pending.page(state, &post.client, &post.redirect, &browser, None)?, [cookie]))
+    Ok(with_cookies(pending.page(state, &post.client, post.redirect.as_ref(), &browser, None)?, [cookie]))
 }
 
-/// A new session under a new id, and back to the client with a code.
-fn finish(
+/// A new session under a new id, and on with the errand.
+async fn finish(
     state: &State,
     headers: &HeaderMap,
     post: Submitted,
@@ -309,15 +332,33 @@ fn finish(
     let former = CookieKind::Session.read(state, headers);
     let left = SESSION_S - (state.clock.epoch_seconds() - session.password_at);
     let id = state.sessions.start(session.clone(), former.as_deref())?;
-    let cookies = [CookieKind::Session.set(state, id.expose(), left)?, CookieKind::Browser.set(state, "", 0)?];
-    let response = authorize::code(state, &post.redirect, post.pending.request, user, &session)?;
-    Ok(with_cookies(response, cookies))
+    let (errand, client, redirect) = (post.pending.errand, &post.client, post.redirect.as_ref());
+    let browser = random_id()?;
+    let (response, binding) = match errand::proceed(state, errand, client, redirect, user, &session, &browser).await? {
+        Proceeded::Away(response) => (response, CookieKind::Browser.set(state, "", 0)?),
+        Proceeded::Page(response) => (response, CookieKind::Browser.set(state, &browser, PENDING_S)?),
+    };
+    Ok(with_cookies(response, [CookieKind::Session.set(state, id.expose(), left)?, binding]))
 }
 
 fn cancelled(state: &State, post: &Submitted) -> Result<Response, Error> {
-    let error = [("error", "access_denied"), ("error_description", "The person cancelled the sign-in.")];
-    let response = to_client(state, &post.redirect, post.pending.request.state.as_deref(), &error)?;
+    let response = turned_away(state, post, "access_denied", "The person cancelled the sign-in.")?;
     Ok(with_cookies(response, [CookieKind::Browser.set(state, "", 0)?]))
+}
+
+fn no_second_factor(state: &State, post: &Submitted) -> Result<Response, Error> {
+    turned_away(state, post, "unmet_authentication_requirements", "This person has no second factor.")
+}
+
+/// An error for the client; for a device, which nobody sends back, a page.
+fn turned_away(state: &State, post: &Submitted, error: &str, description: &str) -> Result<Response, Error> {
+    match (&post.pending.errand, &post.redirect) {
+        (Errand::Client(request), Some(redirect)) => {
+            let error = [("error", error), ("error_description", description)];
+            to_client(state, redirect, request.state.as_deref(), &error)
+        }
+        _ => Ok(pages::notice(state, "The device was not let in", description)),
+    }
 }
 
 fn wrong_step(state: &State, source: Source) -> Error {

@@ -35,6 +35,12 @@ impl Bucket {
         Self { key: sha256(format!("otp\0{sub}").as_bytes()), free: FREE_PER_ACCOUNT }
     }
 
+    /// Tries of one kind from one address, of which `free` cost nothing: device codes, links, registrations.
+    pub(crate) fn codes(kind: &str, source: Option<IpAddr>, free: u32) -> Self {
+        let Self { key, .. } = Self::source(source);
+        Self { key: sha256(&[kind.as_bytes(), b"\0", &key].concat()), free }
+    }
+
     /// Everything from one address. IPv6 counts by /64, which is what one customer holds. Callers without a known
     /// address share one bucket.
     pub(crate) fn source(source: Option<IpAddr>) -> Self {

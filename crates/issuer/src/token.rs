@@ -1,4 +1,5 @@
-//! `/token` (RFC 6749 sections 4.1.3 and 4.4): client authentication, codes and client credentials in, tokens out.
+//! `/token` (RFC 6749): codes, device codes, refresh tokens and client credentials in, tokens out. Who asks is found out in
+//! `oauth`; families of refresh tokens stand in `refresh`.
 
 use axum::Json;
 use axum::body::Bytes;
@@ -6,11 +7,10 @@ use axum::extract::State as Extension;
 use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
-use http::{HeaderMap, StatusCode};
-use percent_encoding::percent_decode_str;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::HeaderMap;
 use platform::audit::{AuditActor, Outcome};
+use platform::revocation::Revoked;
 use platform::{Error, Secret};
 use serde_json::json;
 use subtle::ConstantTimeEq as _;
@@ -19,60 +19,23 @@ use crate::authorize::granted_scope;
 use crate::browser::Source;
 use crate::claims::{self, AccessClaims, TOKEN_S};
 use crate::clients::{Client, GrantType};
-use crate::codes::Grant;
+use crate::codes::Spent;
+use crate::grants::Granted;
 use crate::issuer::{Issuer, State};
-use crate::parameters::{LONGEST_VALUE, Parameters};
-use crate::resources;
+use crate::oauth::{OAuthError, answered, request};
+use crate::parameters::Parameters;
+use crate::refresh::Found;
+use crate::{back_channel, device, registration, resources};
 
-/// An error of RFC 6749 section 5.2.
-#[derive(Debug)]
-struct TokenError {
-    status: StatusCode,
-    error: &'static str,
-    description: &'static str,
-}
-
-impl TokenError {
-    const fn new(error: &'static str, description: &'static str) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, error, description }
-    }
-
-    const CLIENT: Self = Self {
-        status: StatusCode::UNAUTHORIZED,
-        error: "invalid_client",
-        description: "The client is unknown or did not prove who it is.",
-    };
-    const GRANT: Self = Self::new(
-        "invalid_grant",
-        "The code is unknown, used, expired, or for another client, redirect URI or code verifier. Start a new sign-in.",
-    );
-    const TARGET: Self = Self::new("invalid_target", "The resource is not the one that was granted.");
-}
-
-impl From<Error> for TokenError {
-    fn from(error: Error) -> Self {
-        tracing::error!(code = error.code(), detail = error.detail(), "no token could be issued");
-        Self {
-            status: StatusCode::SERVICE_UNAVAILABLE,
-            error: "temporarily_unavailable",
-            description: "The issuer cannot issue tokens right now. Try again.",
-        }
-    }
-}
-
-impl IntoResponse for TokenError {
-    fn into_response(self) -> Response {
-        let body = Json(json!({"error": self.error, "error_description": self.description}));
-        let mut response = (self.status, body).into_response();
-        if self.status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(
-                WWW_AUTHENTICATE,
-                http::HeaderValue::from_static("Basic realm=\"interlock\", charset=\"UTF-8\""),
-            );
-        }
-        response
-    }
-}
+const GRANT: OAuthError = OAuthError::new(
+    "invalid_grant",
+    "The code is unknown, used, expired, or for another client, redirect URI or code verifier. Start a new sign-in.",
+);
+const REFRESH: OAuthError = OAuthError::new(
+    "invalid_grant",
+    "The refresh token is unknown, used, expired, revoked, or another client's. Start a new sign-in.",
+);
+const TARGET: OAuthError = OAuthError::new("invalid_target", "The resource is not one that was granted.");
 
 /// `POST /token`.
 pub(crate) async fn post(
@@ -82,128 +45,152 @@ pub(crate) async fn post(
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
     let state = &*issuer.0;
-    let answer = match body {
-        Ok(body) => issue(state, source, &headers, &body).await,
-        Err(rejection) => Err(TokenError {
-            status: rejection.status(),
-            error: "invalid_request",
-            description: "The request is too large or was cut short.",
-        }),
+    let answer = match request(state, source, &headers, body).await {
+        Ok((client, form)) => issue(state, source, &client, &form).await,
+        Err(error) => Err(error),
     };
-    answer.unwrap_or_else(|error| {
-        state.refuse(source.0, error.error, None);
-        error.into_response()
-    })
+    answered(state, source, answer)
 }
 
-async fn issue(state: &State, source: Source, headers: &HeaderMap, body: &[u8]) -> Result<Response, TokenError> {
-    let media_type = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let media_type = media_type.split(';').next().unwrap_or_default().trim();
-    if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        return Err(TokenError::new("invalid_request", "Send application/x-www-form-urlencoded."));
-    }
-    let mut form = Parameters::parse(body, LONGEST_VALUE)
-        .map_err(|_| TokenError::new("invalid_request", "A parameter is too long, malformed or one too many."))?;
-    if form.repeats("resource") {
-        return Err(TokenError::new("invalid_target", "Ask for one resource at a time."));
-    }
-    if form.repeated().is_some() {
-        return Err(TokenError::new("invalid_request", "A parameter is repeated."));
-    }
-    let client = authenticate(state, headers, &mut form).await?;
-    match form.get("grant_type") {
-        Some("authorization_code") => of_code(state, source, &client, &form).await,
-        Some("client_credentials") => of_client(state, source, &client, &form).await,
-        Some(_) => Err(TokenError::new("unsupported_grant_type", "Use authorization_code or client_credentials.")),
-        None => Err(TokenError::new("invalid_request", "grant_type is missing.")),
-    }
-}
-
-/// The client, by `client_secret_basic`, `client_secret_post`, or as a public client by its id alone. Wrong secrets are
-/// not throttled: they are random and long, so there is nothing to guess, and a delay would only help who wants to lock
-/// a client out.
-async fn authenticate(state: &State, headers: &HeaderMap, form: &mut Parameters) -> Result<Client, TokenError> {
-    let posted = form.secret("client_secret");
-    let (id, secret) = match headers.get(AUTHORIZATION) {
-        Some(value) => {
-            let (id, secret) = value.to_str().ok().and_then(basic).ok_or(TokenError::CLIENT)?;
-            if posted.is_some() || form.get("client_id").is_some_and(|other| other != id) {
-                return Err(TokenError::new("invalid_request", "Use one way of client authentication."));
-            }
-            (id, Some(secret))
-        }
-        None => (form.get("client_id").unwrap_or_default().to_owned(), posted),
+async fn issue(state: &State, source: Source, client: &Client, form: &Parameters) -> Result<Response, OAuthError> {
+    let asked = form.get("grant_type").ok_or(OAuthError::new("invalid_request", "grant_type is missing."))?;
+    let Some(grant) = GrantType::named(asked) else {
+        return Err(OAuthError::new(
+            "unsupported_grant_type",
+            "Use authorization_code, refresh_token, client_credentials, or the device code grant.",
+        ));
     };
-    let client = state.clients.find(&id).await?.ok_or(TokenError::CLIENT)?;
-    client.proves(secret.as_ref().map(Secret::expose)).then_some(client).ok_or(TokenError::CLIENT)
-}
-
-/// Id and secret of HTTP Basic, form-decoded as RFC 6749 section 2.3.1 has it.
-pub(crate) fn basic(header: &str) -> Option<(String, Secret)> {
-    let (scheme, encoded) = header.split_once(' ')?;
-    let decoded = scheme.eq_ignore_ascii_case("basic").then(|| STANDARD.decode(encoded.trim()).ok()).flatten()?;
-    let text = zeroize::Zeroizing::new(String::from_utf8(decoded).ok()?);
-    let (id, secret) = text.split_once(':')?;
-    let plain = |part: &str| percent_decode_str(&part.replace('+', " ")).decode_utf8().ok().map(|t| t.into_owned());
-    Some((plain(id)?, Secret::new(plain(secret)?)))
-}
-
-async fn of_code(state: &State, source: Source, client: &Client, form: &Parameters) -> Result<Response, TokenError> {
-    if !client.may(GrantType::AuthorizationCode) {
-        return Err(TokenError::new("unauthorized_client", "This client may not use the authorization code grant."));
+    if !client.may(grant) {
+        return Err(OAuthError::new("unauthorized_client", "This client may not use this grant."));
     }
-    let code = form.get("code").ok_or(TokenError::new("invalid_request", "code is missing."))?;
-    let grant = state.codes.redeem(code, state.clock.epoch_seconds()).ok_or(TokenError::GRANT)?;
-    let request = &grant.request;
-    if request.client_id != client.client_id
-        || form.get("redirect_uri") != Some(&request.redirect_uri)
-        || !form.get("code_verifier").is_some_and(|verifier| answers(verifier, &request.challenge))
+    match grant {
+        GrantType::AuthorizationCode => of_code(state, source, client, form).await,
+        GrantType::DeviceCode => of_device(state, source, client, form).await,
+        GrantType::RefreshToken => of_refresh(state, source, client, form).await,
+        GrantType::ClientCredentials => of_client(state, source, client, form).await,
+    }
+}
+
+/// What goes out.
+struct Issued {
+    grant: GrantType,
+    claims: AccessClaims,
+    refresh: Option<Secret>,
+    nonce: Option<String>,
+}
+
+async fn of_code(state: &State, source: Source, client: &Client, form: &Parameters) -> Result<Response, OAuthError> {
+    let code = form.get("code").ok_or(OAuthError::new("invalid_request", "code is missing."))?;
+    let iat = state.clock.epoch_seconds();
+    let Some(grant) = state.codes.redeem(code, iat) else {
+        end_spent(state, code).await?;
+        return Err(GRANT);
+    };
+    if grant.granted.client_id != client.client_id
+        || form.get("redirect_uri") != Some(&grant.redirect_uri)
+        || !form.get("code_verifier").is_some_and(|verifier| answers(verifier, &grant.challenge))
     {
-        return Err(TokenError::GRANT);
+        return Err(GRANT);
     }
-    let audience = audience(state, request.resource.as_deref(), form.get("resource"))?;
+    let granted = narrowed(state, grant.granted, form)?;
     // Read again: a person who was removed or changed since the sign-in gets nothing, new groups count at once.
-    let user = state.users.find(&grant.name).await?.filter(|u| u.credentials == grant.credentials);
-    let user = user.ok_or(TokenError::GRANT)?;
-    let claims = claims::of_person(state, &user, &grant, audience)?;
+    let user = granted.person(state).await?.ok_or(GRANT)?;
+    let claims = claims::of_person(state, &user, &granted, audience(state, &granted), iat);
+    let refresh = first_refresh(state, client, &granted, &claims).await?;
+    state.codes.spend(code, Spent { jti: claims.jti.clone(), refresh: refresh.clone() });
     let actor = state.actor(&user, &client.client_id);
-    respond(state, source, actor, &claims, Some(&grant)).await
+    let issued = Issued { grant: GrantType::AuthorizationCode, claims, refresh, nonce: grant.nonce };
+    respond(state, source, client, actor, issued).await
 }
 
-/// The audience of a code's token: what the sign-in named. One that named nothing is for the platform, and may still be
-/// narrowed to one part of it.
-fn audience(state: &State, granted: Option<&str>, asked: Option<&str>) -> Result<String, TokenError> {
-    let asked = asked.map(|a| resources::audience(&state.platform, a).ok_or(TokenError::TARGET)).transpose()?;
-    match (granted, asked) {
-        (Some(granted), Some(asked)) if granted != asked => Err(TokenError::TARGET),
-        (Some(granted), _) => Ok(granted.to_owned()),
-        (None, asked) => Ok(asked.unwrap_or_else(|| state.platform.to_string())),
+/// A code that comes a second time: one of the two who had it stole it, so what it brought ends (RFC 6749, section 4.1.2).
+async fn end_spent(state: &State, code: &str) -> Result<(), Error> {
+    let Some(spent) = state.codes.spent(code) else { return Ok(()) };
+    state.revoke(Revoked::Token(spent.jti)).await?;
+    if let Some(refresh) = spent.refresh
+        && let Found::Newest(presented) = state.present(refresh.expose()).await?
+    {
+        state.end_presented(&presented).await?;
     }
+    Ok(())
 }
 
-/// Whether a PKCE verifier hashes to the challenge (RFC 7636, section 4.6).
-fn answers(verifier: &str, challenge: &str) -> bool {
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
-    let hashed = URL_SAFE_NO_PAD.encode(platform::canonical::sha256(verifier.as_bytes()));
-    (43..=128).contains(&verifier.len())
-        && verifier.bytes().all(allowed)
-        && bool::from(hashed.as_bytes().ct_eq(challenge.as_bytes()))
+async fn of_device(state: &State, source: Source, client: &Client, form: &Parameters) -> Result<Response, OAuthError> {
+    let code = form.get("device_code").ok_or(OAuthError::new("invalid_request", "device_code is missing."))?;
+    let iat = state.clock.epoch_seconds();
+    let granted = device::redeem(state, client, code).await?;
+    let granted = narrowed(state, granted, form)?;
+    let user = granted.person(state).await?.ok_or(GRANT)?;
+    let claims = claims::of_person(state, &user, &granted, audience(state, &granted), iat);
+    let refresh = first_refresh(state, client, &granted, &claims).await?;
+    let actor = state.actor(&user, &client.client_id);
+    let issued = Issued { grant: GrantType::DeviceCode, claims, refresh, nonce: None };
+    respond(state, source, client, actor, issued).await
+}
+
+async fn of_refresh(state: &State, source: Source, client: &Client, form: &Parameters) -> Result<Response, OAuthError> {
+    let token = form.get("refresh_token").ok_or(OAuthError::new("invalid_request", "refresh_token is missing."))?;
+    let iat = state.clock.epoch_seconds();
+    let presented = match state.present(token).await? {
+        Found::Newest(presented) if presented.granted().client_id == client.client_id => *presented,
+        Found::Newest(_) | Found::Nothing => return Err(REFRESH),
+        Found::Reused(granted) => {
+            reused(state, source, &granted).await?;
+            return Err(REFRESH);
+        }
+    };
+    let granted = presented.granted().clone();
+    // The family keeps what the person granted; one token may be for less.
+    let mut narrower = narrowed(state, granted.clone(), form)?;
+    narrower.scope = narrowed_scope(&granted.scope, form.get("scope"))?;
+    let Some(user) = granted.person(state).await? else {
+        state.end_presented(&presented).await?;
+        return Err(REFRESH);
+    };
+    let claims = claims::of_person(state, &user, &narrower, audience(state, &narrower), iat);
+    let Some(refresh) = state.follow(presented, &claims.jti, claims.exp).await? else {
+        reused(state, source, &granted).await?;
+        return Err(REFRESH);
+    };
+    let actor = state.actor(&user, &client.client_id);
+    let issued = Issued { grant: GrantType::RefreshToken, claims, refresh: Some(refresh), nonce: None };
+    respond(state, source, client, actor, issued).await
+}
+
+/// Writes down that a refresh token came twice: somebody has a copy of it.
+async fn reused(state: &State, source: Source, granted: &Granted) -> Result<(), Error> {
+    let actor = AuditActor {
+        issuer: state.url.clone(),
+        subject: granted.sub.clone(),
+        name: granted.name.clone(),
+        groups: Vec::new(),
+        client_id: granted.client_id.clone(),
+        act: Vec::new(),
+    };
+    state.record("issuer.refresh_reused", Outcome::Refused, actor, source.0, Some("invalid_grant"), &[]).await
 }
 
 /// A client's own token: its groups, and nothing that says a person signed in.
-async fn of_client(state: &State, source: Source, client: &Client, form: &Parameters) -> Result<Response, TokenError> {
-    if client.is_public() || !client.may(GrantType::ClientCredentials) {
-        return Err(TokenError::new("unauthorized_client", "This client may not use client credentials."));
+async fn of_client(state: &State, source: Source, client: &Client, form: &Parameters) -> Result<Response, OAuthError> {
+    if client.is_public() {
+        return Err(OAuthError::new("unauthorized_client", "This client may not use client credentials."));
     }
     let scope = granted_scope(form.get("scope")).filter(|s| s.split(' ').any(|s| s == "mcp"));
     if scope.is_none() {
-        return Err(TokenError::new("invalid_scope", "A client's own token has the scope mcp."));
+        return Err(OAuthError::new("invalid_scope", "A client's own token has the scope mcp."));
     }
+    let platform = state.platform.as_str();
+    let aud = match form.get("resource") {
+        Some(asked) => resources::audience(&state.platform, asked)
+            .filter(|asked| resources::narrows(&state.platform, &state.url, platform, asked))
+            .ok_or(TARGET)?,
+        None => platform.to_owned(),
+    };
     let iat = state.clock.epoch_seconds();
     let claims = AccessClaims {
         iss: state.url.clone(),
         sub: client.client_id.clone(),
-        aud: audience(state, None, form.get("resource"))?,
+        aud,
         exp: iat + TOKEN_S,
         iat,
         jti: uuid::Uuid::new_v4().to_string(),
@@ -222,17 +209,67 @@ async fn of_client(state: &State, source: Source, client: &Client, form: &Parame
         client_id: client.client_id.clone(),
         act: Vec::new(),
     };
-    respond(state, source, actor, &claims, None).await
+    let issued = Issued { grant: GrantType::ClientCredentials, claims, refresh: None, nonce: None };
+    respond(state, source, client, actor, issued).await
+}
+
+/// The grant with the resource that this request asks for, if that is no more than what was granted.
+fn narrowed(state: &State, mut granted: Granted, form: &Parameters) -> Result<Granted, OAuthError> {
+    let Some(asked) = form.get("resource") else { return Ok(granted) };
+    let asked = resources::audience(&state.platform, asked).ok_or(TARGET)?;
+    let before = granted.resource.as_deref().unwrap_or(state.platform.as_str());
+    if !resources::narrows(&state.platform, &state.url, before, &asked) {
+        return Err(TARGET);
+    }
+    granted.resource = Some(asked);
+    Ok(granted)
+}
+
+/// What the request asks for of the granted scopes; all of them when it names none (RFC 6749, section 6).
+fn narrowed_scope(granted: &str, asked: Option<&str>) -> Result<String, OAuthError> {
+    let Some(asked) = asked else { return Ok(granted.to_owned()) };
+    let has = |scope: &str| granted.split(' ').any(|g| g == scope);
+    if asked.split(' ').any(|scope| !scope.is_empty() && !has(scope)) {
+        return Err(OAuthError::new("invalid_scope", "A refresh cannot widen the scope."));
+    }
+    Ok(granted.split(' ').filter(|g| asked.split(' ').any(|a| a == *g)).collect::<Vec<_>>().join(" "))
+}
+
+/// The audience of a grant's token.
+fn audience(state: &State, granted: &Granted) -> String {
+    granted.resource.clone().unwrap_or_else(|| state.platform.to_string())
+}
+
+async fn first_refresh(
+    state: &State,
+    client: &Client,
+    granted: &Granted,
+    claims: &AccessClaims,
+) -> Result<Option<Secret>, Error> {
+    if !client.may(GrantType::RefreshToken) {
+        return Ok(None);
+    }
+    state.begin_family(granted.clone(), &claims.jti, claims.exp).await.map(Some)
+}
+
+/// Whether a PKCE verifier hashes to the challenge (RFC 7636, section 4.6).
+fn answers(verifier: &str, challenge: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    let hashed = URL_SAFE_NO_PAD.encode(platform::canonical::sha256(verifier.as_bytes()));
+    (43..=128).contains(&verifier.len())
+        && verifier.bytes().all(allowed)
+        && bool::from(hashed.as_bytes().ct_eq(challenge.as_bytes()))
 }
 
 /// Signs, records, answers; in that order, so that no token leaves without its record.
 async fn respond(
     state: &State,
     source: Source,
+    client: &Client,
     actor: AuditActor,
-    claims: &AccessClaims,
-    grant: Option<&Grant>,
-) -> Result<Response, TokenError> {
+    issued: Issued,
+) -> Result<Response, OAuthError> {
+    let Issued { grant, claims, refresh, nonce } = issued;
     let token = claims.sign(state)?;
     let mut body = json!({
         "access_token": token.expose(),
@@ -240,25 +277,30 @@ async fn respond(
         "expires_in": TOKEN_S,
         "scope": claims.scope,
     });
-    if let Some(grant) = grant.filter(|g| g.request.scope.split(' ').any(|s| s == "openid")) {
-        let id_token = claims.id_token(state, &token, grant.request.nonce.as_deref())?;
+    if claims.authentication.is_some() && claims.scope.split(' ').any(|s| s == "openid") {
+        let id_token = claims.id_token(state, &token, nonce.as_deref())?;
         body["id_token"] = id_token.expose().into();
     }
-    let grant_type = if grant.is_some() { "authorization_code" } else { "client_credentials" };
+    if let Some(refresh) = &refresh {
+        body["refresh_token"] = refresh.expose().into();
+    }
     let facts = [
-        ("grant_type", json!(grant_type)),
+        ("grant_type", json!(grant.name())),
         ("audience", json!(claims.aud)),
         ("scope", json!(claims.scope)),
         ("token_id", json!(claims.jti)),
         ("acr", json!(claims.authentication.as_ref().map(|a| &a.acr))),
+        ("refresh_token", json!(refresh.is_some())),
     ];
     state.record("issuer.token_issued", Outcome::Success, actor, source.0, None, &facts).await?;
+    back_channel::note(state, client, &claims).await?;
+    registration::used(state, client).await?;
     Ok(Json(body).into_response())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{answers, basic};
+    use super::{answers, narrowed_scope};
 
     #[test]
     fn pkce_is_the_example_of_rfc_7636() {
@@ -269,9 +311,9 @@ mod tests {
     }
 
     #[test]
-    fn basic_credentials_are_form_decoded() {
-        let (id, secret) = basic("Basic Y2xpZW50JTJEMTphK2IlM0Fj").unwrap();
-        assert_eq!((id.as_str(), secret.expose()), ("client-1", "a b:c"));
-        assert!(basic("Bearer abc").is_none());
+    fn a_refresh_narrows_the_scope_and_never_widens_it() {
+        assert_eq!(narrowed_scope("openid mcp", None).unwrap(), "openid mcp");
+        assert_eq!(narrowed_scope("openid mcp", Some("mcp")).unwrap(), "mcp");
+        assert!(narrowed_scope("openid mcp", Some("mcp profile")).is_err());
     }
 }

@@ -5,12 +5,11 @@ use axum::extract::State as Extension;
 use axum::response::{IntoResponse, Response};
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use platform::Error;
 use serde_json::json;
 
 use crate::browser::Source;
-use crate::claims::AccessClaims;
-use crate::issuer::{Issuer, State};
-use crate::keys::ACCESS_TOKEN;
+use crate::issuer::Issuer;
 
 /// `GET` and `POST /userinfo`, with a bearer token in the header.
 pub(crate) async fn handle(Extension(issuer): Extension<Issuer>, source: Source, headers: HeaderMap) -> Response {
@@ -20,9 +19,13 @@ pub(crate) async fn handle(Extension(issuer): Extension<Issuer>, source: Source,
     let Some((_, token)) = token else {
         return challenge(StatusCode::UNAUTHORIZED, "Bearer realm=\"interlock\"");
     };
-    let Some(claims) = verified(state, token.trim()) else {
-        state.refuse(source.0, "invalid_token", None);
-        return challenge(StatusCode::UNAUTHORIZED, "Bearer realm=\"interlock\", error=\"invalid_token\"");
+    let claims = match state.live_token(token.trim()).await {
+        Ok(Some(claims)) => claims,
+        Ok(None) => {
+            state.refuse(source.0, "invalid_token", None);
+            return challenge(StatusCode::UNAUTHORIZED, "Bearer realm=\"interlock\", error=\"invalid_token\"");
+        }
+        Err(error) => return failed(&error),
     };
     if !claims.scope.split(' ').any(|scope| scope == "openid") {
         return challenge(
@@ -31,7 +34,7 @@ pub(crate) async fn handle(Extension(issuer): Extension<Issuer>, source: Source,
         );
     }
     match state.users.find(&claims.preferred_username).await {
-        Ok(Some(user)) if user.sub == claims.sub => Json(json!({
+        Ok(Some(user)) if user.sub == claims.sub && !user.disabled => Json(json!({
             "sub": user.sub,
             "name": user.display_name,
             "preferred_username": user.name,
@@ -39,17 +42,13 @@ pub(crate) async fn handle(Extension(issuer): Extension<Issuer>, source: Source,
         }))
         .into_response(),
         Ok(_) => challenge(StatusCode::UNAUTHORIZED, "Bearer realm=\"interlock\", error=\"invalid_token\""),
-        Err(error) => {
-            tracing::error!(code = error.code(), detail = error.detail(), "userinfo failed");
-            StatusCode::SERVICE_UNAVAILABLE.into_response()
-        }
+        Err(error) => failed(&error),
     }
 }
 
-fn verified(state: &State, token: &str) -> Option<AccessClaims> {
-    let claims: AccessClaims = (token.len() <= 16_384).then(|| state.key.verify(ACCESS_TOKEN, token)).flatten()?;
-    let now = state.clock.epoch_seconds();
-    (claims.iss == state.url && claims.exp > now && claims.iat <= now).then_some(claims)
+fn failed(error: &Error) -> Response {
+    tracing::error!(code = error.code(), detail = error.detail(), "userinfo failed");
+    StatusCode::SERVICE_UNAVAILABLE.into_response()
 }
 
 fn challenge(status: StatusCode, challenge: &'static str) -> Response {

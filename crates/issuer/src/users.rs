@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use platform::store::{Collection, Expect, Op, Store};
+use platform::store::{Collection, Expect, Op, Query, Store, TransactError};
 use platform::{Error, ErrorKind, Secret};
 use serde::{Deserialize, Serialize};
 use totp_rs::Totp;
@@ -41,7 +41,9 @@ pub(crate) struct User {
     pub(crate) sub: String,
     pub(crate) name: String,
     pub(crate) display_name: String,
-    pub(crate) password: PasswordHash,
+    /// None until the person has enrolled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) password: Option<PasswordHash>,
     /// Sealed under [`Purpose::Totp`] for `sub`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     totp: Option<String>,
@@ -49,6 +51,12 @@ pub(crate) struct User {
     pub(crate) mfa_always: bool,
     /// New with every change of password or TOTP secret; sessions and codes of the old ones end with it.
     pub(crate) credentials: String,
+    /// May not sign in, and holds nothing that was issued before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) disabled: bool,
+    /// The enrolment link that is open, by the hash of its code; an older one is worth nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) enrolment: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     seed: Option<String>,
 }
@@ -62,6 +70,42 @@ impl User {
     /// Whether the user can pass a second factor.
     pub(crate) fn has_totp(&self) -> bool {
         self.totp.is_some()
+    }
+
+    /// Whether the person has a password and is not disabled.
+    pub(crate) fn can_sign_in(&self) -> bool {
+        self.password.is_some() && !self.disabled
+    }
+
+    /// The password that a sign-in is compared with: none for an account that may not sign in.
+    pub(crate) fn usable_password(&self) -> Option<PasswordHash> {
+        self.password.clone().filter(|_| !self.disabled)
+    }
+
+    /// Sets both factors, proven just now; what the old ones brought ends.
+    pub(crate) fn enrol(&mut self, password: PasswordHash, totp: &Secret, sealer: &Sealer) -> Result<(), Error> {
+        self.totp = Some(sealer.seal(Purpose::Totp, &self.sub, totp.expose().as_bytes())?);
+        self.password = Some(password);
+        self.credentials = crate::keys::random_id()?;
+        self.enrolment = None;
+        self.seed = None;
+        Ok(())
+    }
+
+    /// A new mark for the same factors: what was begun under the old one ends.
+    pub(crate) fn renew_credentials(&mut self) -> Result<(), Error> {
+        self.credentials = crate::keys::random_id()?;
+        Ok(())
+    }
+
+    /// Takes both factors away, until the person enrols by the link whose code has this hash.
+    pub(crate) fn reset(&mut self, enrolment: String) -> Result<(), Error> {
+        self.totp = None;
+        self.password = None;
+        self.credentials = crate::keys::random_id()?;
+        self.enrolment = Some(enrolment);
+        self.seed = None;
+        Ok(())
     }
 
     fn totp_secret(&self, sealer: &Sealer) -> Result<Option<Secret>, Error> {
@@ -91,6 +135,96 @@ impl Users {
         }
     }
 
+    /// A user who may sign in and whose credentials still are these.
+    pub(crate) async fn live(&self, name: &str, credentials: &str) -> Result<Option<User>, Error> {
+        Ok(self.find(name).await?.filter(|u| !u.disabled && u.credentials == credentials))
+    }
+
+    /// Users whose name comes after `after`, in order: at most `limit`.
+    pub(crate) async fn page(&self, after: Option<&str>, limit: usize) -> Result<Vec<User>, Error> {
+        let records = self.store.list(Query { collection: USERS, filter: None, after, limit }).await?;
+        records.into_iter().map(|r| serde_json::from_value(r.body).map_err(Error::internal)).collect()
+    }
+
+    /// Everybody.
+    pub(crate) async fn all(&self) -> Result<Vec<User>, Error> {
+        let mut all: Vec<User> = Vec::new();
+        loop {
+            let page = self.page(all.last().map(|u| u.name.as_str()), 1_000).await?;
+            let last = page.len() < 1_000;
+            all.extend(page);
+            if last {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Creates somebody who has not enrolled. Errors: `user_invalid`, `user_exists`.
+    pub(crate) async fn create(&self, name: &str, display_name: &str, groups: Vec<String>) -> Result<User, Error> {
+        let user = User {
+            sub: uuid::Uuid::new_v4().to_string(),
+            name: checked_name(name)?,
+            display_name: checked_display_name(display_name)?,
+            password: None,
+            totp: None,
+            groups: checked_groups(groups)?,
+            mfa_always: false,
+            credentials: crate::keys::random_id()?,
+            disabled: false,
+            enrolment: None,
+            seed: None,
+        };
+        let body = serde_json::to_value(&user).map_err(Error::internal)?;
+        let created = put(self.store.as_ref(), USERS, user.name.clone(), Expect::Absent, body, None).await;
+        match created {
+            Ok(()) => Ok(user),
+            Err(error) if error.kind() == ErrorKind::Conflict => Err(Error::new(
+                ErrorKind::Conflict,
+                "user_exists",
+                format!("There is a user {} already. Choose another name.", user.name),
+            )),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Changes a user's record: reads it, lets `change` decide, writes it unless nothing changed. Returns what stood before
+    /// and what stands now. Errors: `user_unknown`, `record_changed`, those of `change`.
+    pub(crate) async fn change(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut User) -> Result<(), Error>,
+    ) -> Result<(User, User), Error> {
+        let (before, after, ops) = self.prepare(name, change).await?;
+        if before != after {
+            transact(self.store.as_ref(), ops).await?;
+        }
+        Ok((before, after))
+    }
+
+    /// The same without the writing, for a caller that has more to write in the same transaction.
+    pub(crate) async fn prepare(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut User) -> Result<(), Error>,
+    ) -> Result<(User, User, Vec<Op>), Error> {
+        let name = folded(name).ok_or_else(unknown)?;
+        let (revision, before) = self.load(&name).await?.ok_or_else(unknown)?;
+        let mut after = before.clone();
+        change(&mut after)?;
+        let body = serde_json::to_value(&after).map_err(Error::internal)?;
+        let expect = Expect::Revision(revision);
+        Ok((before, after, vec![Op::Put { collection: USERS, id: name, expect, body, expires_at: None }]))
+    }
+
+    /// Removes a user; the subject is never used again. Errors: `user_unknown`, `record_changed`.
+    pub(crate) async fn delete(&self, name: &str) -> Result<User, Error> {
+        let name = folded(name).ok_or_else(unknown)?;
+        let (revision, user) = self.load(&name).await?.ok_or_else(unknown)?;
+        let gone = Op::Delete { collection: USERS, id: name, expect: Expect::Revision(revision) };
+        transact(self.store.as_ref(), vec![gone]).await?;
+        Ok(user)
+    }
+
     async fn load(&self, name: &str) -> Result<Option<(u64, User)>, Error> {
         let Some(record) = self.store.get(USERS, name).await? else { return Ok(None) };
         let user = serde_json::from_value(record.body).map_err(Error::internal)?;
@@ -99,11 +233,8 @@ impl Users {
 
     /// Creates or replaces a user; returns the subject.
     pub(crate) async fn upsert(&self, new: NewUser, passwords: &Passwords, sealer: &Sealer) -> Result<String, Error> {
-        let name =
-            folded(&new.name).ok_or_else(|| invalid("A user's name has 1 to 64 letters, digits or any of . _ - @."))?;
-        if new.display_name.is_empty() || new.display_name.chars().count() > 128 {
-            return Err(invalid("A user's display name has 1 to 128 characters."));
-        }
+        let name = checked_name(&new.name)?;
+        let display_name = checked_display_name(&new.display_name)?;
         if !(8..=1024).contains(&new.password.expose().chars().count()) {
             return Err(invalid("A password has 8 to 1024 characters."));
         }
@@ -123,7 +254,7 @@ impl Users {
             Some(user) if seed.is_some() && user.seed.is_some() => user.seed == seed,
             Some(user) => {
                 let turn = passwords.turn().await?;
-                passwords.verify(turn, new.password.clone(), Some(user.password.clone())).await?.0
+                passwords.verify(turn, new.password.clone(), user.password.clone()).await?.0
             }
             None => false,
         };
@@ -132,7 +263,7 @@ impl Users {
 
         let password = match &old {
             Some(user) if same_password => user.password.clone(),
-            _ => passwords.hash(new.password).await?,
+            _ => Some(passwords.hash(new.password).await?),
         };
         let totp = match (&old, &new.totp_secret) {
             (Some(user), _) if same_totp => user.totp.clone(),
@@ -146,17 +277,19 @@ impl Users {
         let user = User {
             sub: sub.clone(),
             name: name.clone(),
-            display_name: new.display_name,
+            display_name,
             password,
             totp,
             groups: new.groups,
             mfa_always: new.mfa_always,
             credentials,
+            disabled: old.as_ref().is_some_and(|u| u.disabled),
+            enrolment: None,
             seed,
         };
         if old.as_ref() != Some(&user) {
             let body = serde_json::to_value(&user).map_err(Error::internal)?;
-            put(self.store.as_ref(), USERS, name, expect, body).await?;
+            put(self.store.as_ref(), USERS, name, expect, body, None).await?;
         }
         Ok(sub)
     }
@@ -169,9 +302,14 @@ pub(crate) async fn put(
     id: String,
     expect: Expect,
     body: platform::Json,
+    expires_at: Option<i64>,
 ) -> Result<(), Error> {
-    use platform::store::TransactError;
-    match store.transact(vec![Op::Put { collection, id, expect, body, expires_at: None }]).await {
+    transact(store, vec![Op::Put { collection, id, expect, body, expires_at }]).await
+}
+
+/// All of these, or none.
+pub(crate) async fn transact(store: &dyn Store, ops: Vec<Op>) -> Result<(), Error> {
+    match store.transact(ops).await {
         Ok(_) => Ok(()),
         Err(TransactError::Conflict { .. }) => Err(Error::new(
             ErrorKind::Conflict,
@@ -187,6 +325,39 @@ pub(crate) fn folded(name: &str) -> Option<String> {
     let name = name.trim().to_ascii_lowercase();
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-@".contains(c);
     ((1..=64).contains(&name.len()) && name.chars().all(allowed)).then_some(name)
+}
+
+/// Whether these can be a user's names. Error: `user_invalid`.
+pub(crate) fn checked(name: &str, display_name: &str) -> Result<(), Error> {
+    checked_name(name)?;
+    checked_display_name(display_name).map(drop)
+}
+
+fn checked_name(name: &str) -> Result<String, Error> {
+    folded(name).ok_or_else(|| invalid("A user's name has 1 to 64 letters, digits or any of . _ - @."))
+}
+
+fn checked_display_name(name: &str) -> Result<String, Error> {
+    let fits = (1..=128).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    fits.then(|| name.to_owned()).ok_or_else(|| invalid("A user's display name has 1 to 128 characters."))
+}
+
+/// Groups as tokens carry them: sorted, each once, at most 64.
+pub(crate) fn checked_groups(mut groups: Vec<String>) -> Result<Vec<String>, Error> {
+    groups.sort();
+    groups.dedup();
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    let good = |g: &String| (1..=64).contains(&g.len()) && g.bytes().all(allowed);
+    if groups.len() > 64 || !groups.iter().all(good) {
+        return Err(invalid(
+            "A group's name has 1 to 64 letters, digits or any of . _ -, and a user at most 64 groups.",
+        ));
+    }
+    Ok(groups)
+}
+
+fn unknown() -> Error {
+    Error::new(ErrorKind::NotFound, "user_unknown", "There is no user of this name.")
 }
 
 fn invalid(message: &str) -> Error {

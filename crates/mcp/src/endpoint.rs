@@ -13,9 +13,11 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{Request, Response, header};
-use platform::CallContext;
+use http_body_util::BodyExt as _;
+use platform::{CallContext, Json};
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use serde_json::json;
 
 use crate::bridge::{Bridge, Shared};
 use crate::error::Fault;
@@ -128,19 +130,58 @@ impl Endpoint {
             return fast_call::answer(&self.shared, cx, fast).await;
         }
         let response = self.rmcp.handle(Request::from_parts(parts, http_body_util::Full::<Bytes>::new(body))).await;
-        json_only(response.map(Body::new)).map_err(|fault| fault.with_id(id))
+        in_our_words(response.map(Body::new)).await.map_err(|fault| fault.with_id(id))
     }
 }
 
-/// rmcp answers some faults with plain text; every body of ours is JSON-RPC.
-fn json_only(response: Response<Body>) -> Result<Response<Body>, Fault> {
+/// Every refusal is JSON-RPC and has a code of ours; rmcp answers some with plain text and most without a code.
+async fn in_our_words(response: Response<Body>) -> Result<Response<Body>, Fault> {
     let status = response.status();
-    let text =
-        response.headers().get(header::CONTENT_TYPE).is_none_or(|t| !t.as_bytes().starts_with(b"application/json"));
-    if text && (status.is_client_error() || status.is_server_error()) {
+    let json =
+        response.headers().get(header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"application/json"));
+    if !json && (status.is_client_error() || status.is_server_error()) {
         return Err(Fault::http(status, "bad_request", "The request does not follow the protocol's rules for HTTP."));
     }
-    Ok(response)
+    if !json {
+        return Ok(response);
+    }
+    let (mut parts, body) = response.into_parts();
+    // Written already: rmcp hands over a JSON answer whole.
+    let bytes = body.collect().await.map_err(|_| Fault::unwritable())?.to_bytes();
+    let bytes = match with_code(&bytes) {
+        Some(coded) => {
+            parts.headers.remove(header::CONTENT_LENGTH);
+            Bytes::from(coded)
+        }
+        None => bytes,
+    };
+    Ok(Response::from_parts(parts, Body::from(bytes)))
+}
+
+/// A JSON-RPC error with our code for its code; nothing where it has one, or is no error.
+fn with_code(body: &[u8]) -> Option<Vec<u8>> {
+    const ERROR: &[u8] = br#""error":{"#;
+    // The library's own errors are short; a result that quotes the word is read and left alone.
+    if body.len() > 8 * 1024 || !body.windows(ERROR.len()).any(|w| w == ERROR) {
+        return None;
+    }
+    let mut message: Json = serde_json::from_slice(body).ok()?;
+    let error = message.get_mut("error")?.as_object_mut()?;
+    let code = match error.get("code")?.as_i64()? {
+        -32_020 => "header_mismatch",
+        -32_021 => "client_capability_missing",
+        -32_022 => "unsupported_protocol_version",
+        -32_601 => "unknown_method",
+        -32_602 => "invalid_params",
+        -32_603 => "internal_error",
+        _ => "bad_request",
+    };
+    let data = error.entry("data").or_insert_with(|| json!({})).as_object_mut()?;
+    if data.contains_key("code") {
+        return None;
+    }
+    data.insert("code".to_owned(), Json::from(code));
+    serde_json::to_vec(&message).ok()
 }
 
 impl tower::Service<Request<Body>> for Endpoint {

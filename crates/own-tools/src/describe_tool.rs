@@ -58,7 +58,7 @@ pub(super) fn tool(visibility: Arc<Visibility>) -> Arc<dyn Tool> {
             let tool = found.ok_or_else(|| {
                 Error::new(
                     ErrorKind::NotFound,
-                    "tool_unknown",
+                    "tool_not_found",
                     "There is no such tool for you. `search_tools` finds the names of those that there are.",
                 )
                 .with_next("search_tools", json!({"query": ""}))

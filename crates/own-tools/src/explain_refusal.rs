@@ -104,6 +104,9 @@ fn advice(code: Option<&str>) -> &'static str {
         Some("rate_limited") => "Wait as long as `retry_after_s` says, then repeat.",
         Some("invalid_arguments") => "Correct the arguments that the refusal names; the tool's schema is the rule.",
         Some("tool_unknown") => "List the tools of the server; this one does not exist for you.",
+        Some("wrong_call_tool") => {
+            "Make the same call through the other one of `call_read_tool` and `call_write_tool`."
+        }
         Some("outcome_unknown") => "Look at the target before anything else; an operator settles the call.",
         _ => "Look the code up under /errors/<code>, or ask your operator with the request id.",
     }

@@ -187,4 +187,10 @@ pub trait SignIn: Send + Sync + 'static {
 
     /// Redeems the code of the redirect. `issuer` is the redirect's `iss` parameter.
     async fn redeem(&self, request: &SignInRequest, code: &str, issuer: Option<&str>) -> Result<SignedIn, Error>;
+
+    /// Where the browser of `name` signs out at the issuer and comes back to `back` from (OpenID Connect RP-Initiated
+    /// Logout 1.0); nothing where the issuer offers no such place.
+    async fn sign_out_url(&self, _back: &str, _name: &str) -> Result<Option<String>, Error> {
+        Ok(None)
+    }
 }

@@ -1,29 +1,30 @@
 //! How the parts meet: one function from a configuration and a bound address to everything that answers.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use audit_log::{AuditLogFile, AuditOptions};
 use axum::Router;
 use facade::{Facade, FacadeOptions};
 use gateway::mcp_door::Endpoints;
-use gateway::{ConnectionLimits, Tls, TlsFiles};
+use gateway::{BrowserSessions, Options, Revoking, Serving};
 use issuer::{Issuer, IssuerOptions};
 use own_tools::OwnTools;
 use platform::audit::{AuditEntry, AuditLog, Outcome};
 use platform::audit_refusals::RefusalCounter;
 use platform::config::{Config, ServerConfig};
-use platform::http::OutboundObserver;
+use platform::http::{AddressRule, ForeignClient, ForeignOptions, OutboundObserver};
 use platform::policy::{PolicyEngine, Profile};
 use platform::resource::BaseUrl;
+use platform::revocation::Revocations;
 use platform::seal::{Sealer, derive_key};
 use platform::secret::SecretKey;
 use platform::secrets::SecretStore;
 use platform::store::{Op, Store};
 use platform::telemetry::Metrics;
-use platform::{Error, ErrorKind, Result, SharedClock};
+use platform::{Error, ErrorKind, Json, Result, SharedClock};
 use policy_rego::{PassedGate, RegoEngine};
 use secrets_local::LocalSecrets;
 use shared_local::LocalShared;
@@ -31,7 +32,6 @@ use store_sqlite::SqliteStore;
 use tokens_oidc::{BackChannelLogout, IssuerEntry, OidcProvider, OidcSignIn, RevocationFloors, Verifier};
 use tool_runtime::pipeline::{Limits, Parts};
 use tool_runtime::{Catalogue, Instance, Pipeline, Visibility};
-use url::Url;
 
 use crate::offline::local_file;
 use crate::{connectors, keys};
@@ -50,6 +50,8 @@ pub struct Given<'a> {
     pub with_echo: bool,
     /// Servers outside the road; production has none (T13, T30).
     pub fixtures: Vec<(String, Arc<dyn mcp::CallHandler>)>,
+    /// Loopback addresses from which documents of clients may come too: a lab's own; nothing in production (T13).
+    pub documents_from: Vec<SocketAddr>,
 }
 
 /// Everything that answers.
@@ -66,12 +68,8 @@ pub struct Composed {
     pub secrets: Arc<dyn SecretStore>,
     /// Counts refusals; its task has to run.
     pub refusals: Arc<RefusalCounter>,
-    /// Numbers.
-    pub metrics: Arc<Metrics>,
-    /// What a connection may do.
-    pub limits: ConnectionLimits,
-    /// TLS, where it ends here.
-    pub tls: Option<Arc<Tls>>,
+    /// How connections are served.
+    pub serving: Serving,
     /// The built-in issuer, where the configuration has one.
     pub issuer: Option<Issuer>,
     /// Time of day.
@@ -97,7 +95,7 @@ pub fn open_stores(given: &Given<'_>) -> Result<Stores> {
 
 /// Puts everything together over open stores.
 pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
-    let Given { config, master, clock, address, with_echo, fixtures } = given;
+    let Given { config, master, clock, address, with_echo, fixtures, documents_from } = given;
     let Stores { store, secrets } = stores;
     let base = BaseUrl::new(&config.platform.url);
     let metrics = Metrics::new();
@@ -132,19 +130,35 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         limits: Limits::configured(&config.limits),
     });
 
-    // One for the verifier and for everything that ends tokens.
+    // One for the verifier and for everything that ends tokens, which ends the sessions that rest on them too.
     let floors = Arc::new(RevocationFloors::open(Arc::clone(&store), Arc::clone(&clock)).await?);
+    let sessions = BrowserSessions::new(Arc::clone(&store), Arc::clone(&clock));
+    let revocations: Arc<dyn Revocations> =
+        Arc::new(Revoking::new(floors.clone(), sessions.clone(), Arc::clone(&pipeline)));
     let builtin = match config.issuer.iter().find(|i| i.builtin) {
-        Some(builtin) => Some(Issuer::open(IssuerOptions {
-            url: builtin.url.clone(),
-            platform: base.clone(),
-            clock: Arc::clone(&clock),
-            store: Arc::clone(&store),
-            audit: audit.clone(),
-            refusals: Arc::clone(&refusals),
-            signing_key: keys::issuer(secrets.as_ref()).await?,
-            sealing_key: derive_key(master, "issuer")?,
-        })?),
+        Some(builtin) => {
+            let issuer = Issuer::open(IssuerOptions {
+                url: builtin.url.clone(),
+                platform: base.clone(),
+                clock: Arc::clone(&clock),
+                store: Arc::clone(&store),
+                audit: audit.clone(),
+                refusals: Arc::clone(&refusals),
+                keys: keys::issuer(&secrets, clock.epoch_seconds()).await?,
+                sealing_key: derive_key(master, "issuer")?,
+                revocations: Arc::clone(&revocations),
+                foreign: foreign(&documents_from, &observer)?,
+                observer: Some(Arc::clone(&observer)),
+                open_registration: builtin.open_registration,
+            })?;
+            let named = config.pages.issuer.trim_end_matches('/');
+            let pages = match Some(&config.pages).filter(|_| named == builtin.url.as_str().trim_end_matches('/')) {
+                Some(p) => Some((p.client_id.as_str(), keys::pages_client(secrets.as_ref(), &p.secret).await?)),
+                None => None,
+            };
+            issuer.register_own_clients(pages).await?;
+            Some(issuer)
+        }
         None => None,
     };
     let mut entries = Vec::new();
@@ -152,8 +166,9 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         entries.push(IssuerEntry::configured(issuer, secrets.as_ref(), &observer).await?);
     }
     let own_clients = tokens_oidc::own_clients(config, &entries);
-    let tokens = Arc::new(Verifier::new(entries, base.clone(), Arc::clone(&clock), Arc::clone(&floors))?);
-    let logout = BackChannelLogout::new(&tokens, own_clients, floors, Arc::clone(&store), Arc::clone(&clock));
+    let tokens = Arc::new(Verifier::new(entries, base.clone(), Arc::clone(&clock), floors)?);
+    let logout =
+        BackChannelLogout::new(&tokens, own_clients, Arc::clone(&revocations), Arc::clone(&store), Arc::clone(&clock));
     let sign_in = OidcSignIn::configured(config, secrets.as_ref(), &observer, Arc::clone(&clock)).await?;
 
     let mut facades = Router::new();
@@ -173,16 +188,22 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         facades = facades.merge(facade.router());
     }
 
-    let options = options(config, base, address)?;
-    let limits = ConnectionLimits::configured(&config.limits, options.trusted_proxies.clone());
-    let tls = TlsFiles::configured(&config.platform)?
-        .map(|files| Tls::load(files, Arc::clone(&clock), Arc::clone(&metrics)).map(Arc::new))
-        .transpose()?;
+    let options = Options::configured(config, address, crate::VERSION)?;
+    let serving = Serving::configured(
+        config,
+        options.trusted_proxies.clone(),
+        &clock,
+        Arc::clone(&metrics),
+        Arc::clone(&refusals),
+    )?;
     let parts = gateway::Parts {
         pipeline: Arc::clone(&pipeline),
         tokens,
         logout: Arc::new(logout),
         sign_in: Arc::new(sign_in),
+        sessions,
+        revocations,
+        request_state: Arc::new(Sealer::derive(master, "state that MCP clients carry")?),
         audit: audit.clone(),
         refusals: Arc::clone(&refusals),
         metrics: Arc::clone(&metrics),
@@ -192,7 +213,16 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     };
     let more = builtin.as_ref().map(issuer_routes).unwrap_or_default().merge(facades);
     let (router, endpoints) = gateway::router(parts, more);
-    Ok(Composed { router, endpoints, pipeline, audit, secrets, refusals, metrics, limits, tls, issuer: builtin, clock })
+    Ok(Composed { router, endpoints, pipeline, audit, secrets, refusals, serving, issuer: builtin, clock })
+}
+
+/// The client for URLs that somebody else wrote (T13).
+fn foreign(loopback: &[SocketAddr], observer: &Arc<dyn OutboundObserver>) -> Result<ForeignClient> {
+    let rule = loopback.iter().fold(AddressRule::public_only(), |rule, address| rule.with_loopback(*address));
+    let mut options = ForeignOptions::new(rule);
+    options.max_body = 16 << 10;
+    options.observer = Some(Arc::clone(observer));
+    ForeignClient::new(options)
 }
 
 async fn open_audit(config: &Config, secrets: &dyn SecretStore, clock: &SharedClock) -> Result<Arc<AuditLogFile>> {
@@ -285,51 +315,16 @@ fn instances(
 
 /// Below `/issuer`, and its metadata where RFC 8414 inserts the well-known part.
 fn issuer_routes(issuer: &Issuer) -> Router {
-    let metadata = issuer.metadata_json();
-    let document = axum::routing::get(move || {
-        let metadata = metadata.clone();
-        async move { axum::Json(metadata) }
-    });
+    let document = |json: Json| {
+        axum::routing::get(move || {
+            let json = json.clone();
+            async move { axum::Json(json) }
+        })
+    };
+    let metadata = document(issuer.metadata_json());
     Router::new()
         .nest("/issuer", issuer.router())
-        .route("/.well-known/oauth-authorization-server/issuer", document.clone())
-        .route("/.well-known/openid-configuration/issuer", document)
-}
-
-fn options(config: &Config, base: BaseUrl, address: SocketAddr) -> Result<gateway::Options> {
-    let platform = &config.platform;
-    let mut trusted_proxies = Vec::new();
-    for text in &platform.trusted_proxies {
-        let net = text.parse().or_else(|_| text.parse::<IpAddr>().map(ipnet::IpNet::from));
-        trusted_proxies.push(net.map_err(|_| {
-            Error::new(ErrorKind::InvalidInput, "config_invalid", format!("`{text}` is no address or network."))
-        })?);
-    }
-    let authority = |url: &Url| {
-        let host = url.host_str().unwrap_or_default().to_owned();
-        url.port().map_or(host.clone(), |port| format!("{host}:{port}"))
-    };
-    let mut hosts = vec![authority(&platform.url), address.to_string()];
-    if address.ip().is_loopback() {
-        hosts.push(format!("localhost:{}", address.port()));
-    }
-    hosts.extend(platform.allowed_hosts.iter().cloned());
-    let mut origins = vec![platform.url.origin().ascii_serialization()];
-    origins.extend(platform.allowed_origins.iter().cloned());
-    Ok(gateway::Options {
-        base,
-        hosts,
-        origins,
-        trusted_proxies,
-        max_body: config.limits.max_body,
-        max_concurrent: config.limits.max_concurrent,
-        max_concurrent_per_source: config.limits.max_concurrent_per_source,
-        max_concurrent_per_principal: config.limits.max_concurrent_per_principal,
-        failures_per_source_per_minute: config.limits.failures_per_source_per_minute,
-        body_grace: Duration::from_secs(10),
-        body_bytes_per_s: config.limits.body_bytes_per_s,
-        request_timeout: Duration::from_secs(config.limits.request_timeout_s),
-        open_metrics: config.telemetry.open_metrics,
-        version: crate::VERSION,
-    })
+        .route("/.well-known/oauth-authorization-server/issuer", metadata.clone())
+        .route("/.well-known/openid-configuration/issuer", metadata)
+        .route("/.well-known/oauth-protected-resource/issuer/admin", document(issuer.administration_json()))
 }

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
+use std::sync::Arc;
 
 use audit_log::AuditKeys;
-use issuer::SigningKey;
+use issuer::KeyRing;
 use platform::secret::SecretKey;
 use platform::secrets::SecretStore;
 use platform::{Error, ErrorKind, Result, Secret, seal};
@@ -68,10 +69,18 @@ pub(crate) async fn audit(secrets: &dyn SecretStore) -> Result<AuditKeys> {
     Ok(AuditKeys { signing: field(&kept, "signing")?.clone(), hmac: SecretKey::new(hmac) })
 }
 
-/// The built-in issuer's signing key.
-pub(crate) async fn issuer(secrets: &dyn SecretStore) -> Result<SigningKey> {
-    let made = || Ok(BTreeMap::from([("signing".to_owned(), SigningKey::generate()?.to_pkcs8())]));
-    SigningKey::from_pkcs8(field(&kept(secrets, ISSUER, made).await?, "signing")?)
+/// The built-in issuer's signing keys.
+pub(crate) async fn issuer(secrets: &Arc<dyn SecretStore>, now: i64) -> Result<KeyRing> {
+    KeyRing::open(Arc::clone(secrets), ISSUER, now).await
+}
+
+/// The secret with which the platform's pages sign people in at the built-in issuer.
+pub(crate) async fn pages_client(secrets: &dyn SecretStore, path: &str) -> Result<Secret> {
+    let made = || {
+        let secret = Secret::new(hex::encode(seal::random::<32>()?));
+        Ok(BTreeMap::from([("client_secret".to_owned(), secret)]))
+    };
+    Ok(field(&kept(secrets, path, made).await?, "client_secret")?.clone())
 }
 
 type Fields = BTreeMap<String, Secret>;

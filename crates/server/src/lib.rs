@@ -16,7 +16,7 @@ mod running;
 mod serve;
 
 pub use self::production::{
-    Certificate, certificate, no_fixtures as no_fixtures_in_production, refusals as production_refusals,
+    certificate_end, no_fixtures as no_fixtures_in_production, refusals as production_refusals,
 };
 pub use self::serve::serve;
 

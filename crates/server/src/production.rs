@@ -1,6 +1,6 @@
 //! What production refuses (rule T30), each refusal with its own code; and T24's rule about replicas.
 
-use gateway::{SOON, TlsFiles};
+use gateway::TlsFiles;
 use platform::config::{Config, TlsMode};
 use platform::policy::Profile;
 use platform::{Error, ErrorKind, Result};
@@ -60,6 +60,12 @@ pub fn refusals(config: &Config) -> Vec<Error> {
             "More than one replica needs a shared store; SQLite serves one process (T24).".to_owned(),
         );
     }
+    if config.issuer.iter().any(|issuer| issuer.open_registration) {
+        refuse(
+            "open_registration",
+            "Clients register themselves in labs only. Remove `open_registration`; an administrator registers clients with `interlock client create`.".to_owned(),
+        );
+    }
     if config.issuer.is_empty() {
         refuse("issuer_missing", "No [[issuer]] is configured, so nobody could sign in.".to_owned());
     }
@@ -76,38 +82,10 @@ pub fn no_fixtures() -> Error {
     )
 }
 
-/// What an operator should know of the listener's certificate. Errors: `tls_files_missing`, `tls_files_unusable`.
-pub fn certificate(config: &Config, now: i64) -> Result<Certificate> {
-    let Some(files) = TlsFiles::configured(&config.platform)? else { return Ok(Certificate::None) };
-    let left = files.not_after()?.saturating_sub(now);
-    let days = left.div_euclid(86_400);
-    Ok(match left {
-        ..=0 => Certificate::Expired { days: -days },
-        _ if left < i64::try_from(SOON.as_secs()).unwrap_or(i64::MAX) => Certificate::Soon { days },
-        _ => Certificate::Good { days },
-    })
-}
-
-/// How a certificate stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Certificate {
-    /// TLS does not end here.
-    None,
-    /// Expired so many days ago.
-    Expired {
-        /// Days.
-        days: i64,
-    },
-    /// Expires within two weeks.
-    Soon {
-        /// Days.
-        days: i64,
-    },
-    /// Valid for so many days.
-    Good {
-        /// Days.
-        days: i64,
-    },
+/// When the listener's certificate ends, seconds since the epoch; nothing where TLS does not end here. Errors:
+/// `tls_files_missing`, `tls_files_unusable`.
+pub fn certificate_end(config: &Config) -> Result<Option<i64>> {
+    TlsFiles::configured(&config.platform)?.map(|files| files.not_after()).transpose()
 }
 
 #[cfg(test)]
@@ -155,6 +133,9 @@ mod tests {
         ] {
             assert_eq!(codes(&config(toml, folder.path())?), [code], "{toml}");
         }
+        let mut open = config("", folder.path())?;
+        open.issuer.iter_mut().for_each(|issuer| issuer.open_registration = true);
+        assert_eq!(codes(&open), ["open_registration"]);
         let own = "[platform]\nurl = \"https://x.example\"\nlisten = \"0.0.0.0:443\"\ntls = \"own\"\n\
                    tls_key = \"k\"\ntls_certificate = \"c\"";
         assert_eq!(codes(&config(own, folder.path())?), Vec::<String>::new(), "TLS of our own is served anywhere");

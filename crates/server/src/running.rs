@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use gateway::Serving;
 use platform::audit::{AuditEntry, AuditLog, Outcome};
 use platform::{Error, Result};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
 use crate::compose::Composed;
 
@@ -21,35 +21,16 @@ pub(crate) async fn run(
 ) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::internal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::internal)?;
-    let stop = CancellationToken::new();
+    let how = Serving { drain, ..composed.serving.clone() };
+    let stop = how.stop.clone();
     let counting = tokio::spawn({
         let (refusals, stop) = (Arc::clone(&composed.refusals), stop.clone());
         async move { refusals.run(stop).await }
     });
-    let mut hang_up = signal(SignalKind::hangup()).map_err(Error::internal)?;
-    let watching = composed.tls.clone().map(|tls| {
+    let telling = composed.issuer.clone().map(|issuer| {
         let stop = stop.clone();
-        tokio::spawn(async move {
-            let by_signal = async {
-                while hang_up.recv().await.is_some() {
-                    // Told where it is read; the certificates in use stay if the new ones cannot be used.
-                    drop(tls.reload());
-                }
-            };
-            tokio::select! {
-                () = tls.watch(stop) => {}
-                () = by_signal => {}
-            }
-        })
+        tokio::spawn(async move { issuer.run(stop).await })
     });
-    let how = gateway::Serving {
-        stop: stop.clone(),
-        drain,
-        limits: composed.limits.clone(),
-        metrics: Arc::clone(&composed.metrics),
-        refusals: Arc::clone(&composed.refusals),
-        tls: composed.tls.clone(),
-    };
     let serving = tokio::spawn(gateway::serve(listener, composed.router.clone(), how));
     composed.audit.append(AuditEntry::event(composed.clock.now(), "platform.started", Outcome::Success)).await?;
     let started = ready(&composed).await;
@@ -63,15 +44,15 @@ pub(crate) async fn run(
     stop.cancel();
     composed.endpoints.end_streams();
     serving.await.map_err(Error::internal)?;
-    if let Some(watching) = watching {
-        watching.await.map_err(Error::internal)?;
-    }
     let drained = tokio::time::timeout(drain, async {
         composed.endpoints.drain().await;
         composed.pipeline.drain().await;
     });
     if drained.await.is_err() {
         tracing::warn!("writes were still under way at the end; the next start settles them as unknown");
+    }
+    if let Some(telling) = telling {
+        telling.await.map_err(Error::internal)?;
     }
     counting.await.map_err(Error::internal)??;
     composed.audit.append(AuditEntry::event(composed.clock.now(), "platform.stopped", Outcome::Success)).await?;

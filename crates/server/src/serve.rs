@@ -8,11 +8,12 @@ use platform::config::Config;
 use platform::{Error, ErrorKind, Result, SharedClock};
 use tokio::net::TcpListener;
 
-use crate::compose::{Given, compose, open_stores};
+use crate::compose::{Composed, Given, compose, open_stores};
 use crate::{keys, production, running};
 
-/// Serves until SIGTERM.
-pub async fn serve(config: Config) -> Result<()> {
+/// Serves until SIGTERM. `show` writes to the local terminal, and is called only with the code for the first administrator
+/// (T5), when nobody can sign in; none where there is no such terminal.
+pub async fn serve(config: Config, show: Option<&(dyn Fn(&str) + Sync)>) -> Result<()> {
     if let Some(refusal) = production::refusals(&config).into_iter().next() {
         return Err(refusal);
     }
@@ -27,13 +28,17 @@ pub async fn serve(config: Config) -> Result<()> {
     let address = listener.local_addr().map_err(Error::internal)?;
     let clock: SharedClock = Arc::new(SystemClock);
     let master = keys::master(&config.secrets.master_key_file)?;
-    let given = Given { config: &config, master: &master, clock, address, with_echo: false, fixtures: Vec::new() };
+    let (fixtures, documents_from) = (Vec::new(), Vec::new());
+    let given = Given { config: &config, master: &master, clock, address, with_echo: false, fixtures, documents_from };
     let stores = open_stores(&given)?;
     let composed = compose(given, stores).await?;
     let drain = Duration::from_secs(config.platform.drain_s);
-    running::run(composed, listener, drain, async |_| {
+    running::run(composed, listener, drain, async |composed: &Composed| {
         tracing::info!(server.address = %address, "serving");
-        Ok(())
+        match &composed.issuer {
+            Some(issuer) => issuer.offer_setup(show).await,
+            None => Ok(()),
+        }
     })
     .await
 }

@@ -114,6 +114,8 @@ async fn flood(time: Duration) -> Seen {
     let quick = [
         cases::mcp(&target, "MCP, own tools", "/mcp/interlock"),
         cases::mcp(&target, "MCP, a connector", "/mcp/catalyst-center"),
+        cases::mcp(&target, "MCP, reads only", "/mcp/interlock/readonly"),
+        cases::mcp(&target, "MCP, all servers", "/mcp"),
         cases::rest(&target),
         cases::issuer(&target),
         cases::pages(&target),

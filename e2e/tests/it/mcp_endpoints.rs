@@ -69,6 +69,8 @@ async fn t1_the_aggregate_shows_all_that_fits_and_counts_each_call_as_the_tools_
     assert_eq!(found.result()["tools"][0]["name"], "catalyst_center__list_devices");
     let described = call(&caller, &alice, "", "describe_tool", &json!({"tool": "catalyst_center__list_devices"})).await;
     assert_eq!(described.result()["call_with"], "call_read_tool");
+    let hidden = call(&caller, &sam, "", "describe_tool", &json!({"tool": "catalyst_center__deploy_template"})).await;
+    assert_eq!(hidden.code(), Some("tool_not_found"));
     let asked = json!({"tool": "catalyst_center__list_devices", "arguments": {"limit": 1}});
     let read = call(&caller, &alice, "", "call_read_tool", &asked).await;
     assert_eq!(read.result()["items"].as_array().map(Vec::len), Some(1));
@@ -225,6 +227,16 @@ async fn t22_long_work_is_a_task_for_who_declared_it_and_a_next_call_for_everybo
     assert_eq!(seen["status"], "completed", "{seen}");
     let result = &seen["result"]["structuredContent"];
     assert_eq!((&result["status"], &result["device_id"]), (&json!("success"), &json!(device)), "{seen}");
+    // Its end is kept: asked again, and after a late wish to stop, it is the same; and both are on record.
+    for (method, action) in [("tasks/cancel", "task.cancel"), ("tasks/get", "task.read")] {
+        let answer = modern(&caller, &alice, CENTER, method, &id, json!({ "taskId": id })).await;
+        assert!(answer.body.get("error").is_none(), "{answer:?}");
+        let records = caller.lab.records_of(&answer.request_id());
+        assert_eq!((records.len(), &records[0]["event"]["action"]), (1, &json!(action)), "{records:?}");
+        if method == "tasks/get" {
+            assert_eq!(answer.body["result"]["result"], seen["result"]);
+        }
+    }
 
     slow(&caller).await;
     let again = caller.deployment(&alice, CENTER, &device, 3022).await;

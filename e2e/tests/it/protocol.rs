@@ -2,7 +2,6 @@
 //! shows, in both eras, and through policy and audit.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use platform::Json;
 use reqwest::RequestBuilder;
@@ -125,7 +124,7 @@ async fn t13_completion_proposes_what_the_caller_may_list() {
 }
 
 #[tokio::test]
-async fn t22_a_deployment_that_goes_on_tells_how_long_and_becomes_a_task_of_its_caller_alone() {
+async fn t22_a_deployment_that_goes_on_tells_how_long_and_then_becomes_a_task() {
     // A lab of its own: the slow answer must meet this deployment and no other.
     let caller = Caller::new(Arc::new(Lab::start()));
     let token = caller.lab.token("ada").await;
@@ -151,23 +150,11 @@ async fn t22_a_deployment_that_goes_on_tells_how_long_and_becomes_a_task_of_its_
     assert_eq!(begun["result"]["resultType"], "task", "{begun}");
     let id = begun["result"]["taskId"].as_str().unwrap_or_else(|| panic!("no task: {begun}")).to_owned();
 
-    // Nobody else's, and nobody's who did not declare tasks.
-    let other = caller.lab.token("alice").await;
-    let unknown = newer(&caller, &other, "tasks/get", json!({"taskId": id}), &able).await;
-    assert_eq!((unknown.code(), &unknown.body["error"]["code"]), (Some("task_unknown"), &json!(-32602)), "{unknown:?}");
+    // Whose it is and how it ends, `mcp_endpoints` says; here that nobody polls who did not declare tasks.
     let undeclared = newer(&caller, &token, "tasks/get", json!({"taskId": id}), &json!({})).await;
     assert_eq!((undeclared.status, &undeclared.body["error"]["code"]), (400, &json!(-32021)), "{undeclared:?}");
-
-    let until = Instant::now() + Duration::from_secs(120);
-    let ended = loop {
-        let task = newer(&caller, &token, "tasks/get", json!({"taskId": id}), &able).await;
-        if task.body["result"]["status"] != "working" {
-            break task;
-        }
-        assert!(Instant::now() < until, "the deployment never ended: {task:?}");
-    };
-    assert_eq!(ended.body["result"]["status"], "completed", "{ended:?}");
-    assert_eq!(ended.body["result"]["result"]["isError"], false, "{ended:?}");
+    let declared = newer(&caller, &token, "tasks/get", json!({"taskId": id}), &able).await;
+    assert_eq!(declared.body["result"]["taskId"], json!(id), "{declared:?}");
 }
 
 #[tokio::test]

@@ -36,6 +36,10 @@ pub(super) fn edit(
     let fresh = text.trim().is_empty();
     let source = if fresh { "{}" } else { text };
     let root = CstRootNode::parse(source, &options).map_err(|e| e.to_string())?;
+    // The editable tree keeps comments whatever the options say, and such a client would not start with one.
+    if !options.allow_comments {
+        serde_json::from_str::<serde::de::IgnoredAny>(source).map_err(|e| e.to_string())?;
+    }
     let top = root.object_value().ok_or("its top is no object")?;
     let Some(members) = members else {
         let Some(found) = top.get(servers) else { return Ok(text.to_owned()) };

@@ -5,13 +5,16 @@ use std::path::Path;
 use platform::clock::SystemClock;
 use platform::config::Config;
 use platform::{Clock as _, Error};
-use server::Certificate;
 use server::offline::{policy, secrets};
 
 use super::{Findings, machine, running, sign_in};
 use crate::command::read_config;
 use crate::failure::Failure;
 use crate::web;
+
+const DAY: i64 = 86_400;
+/// A certificate that ends within this time is to be replaced now.
+const SOON: i64 = 14 * DAY;
 
 /// Everything that the configuration names, in the order in which `serve` needs it.
 pub(super) async fn examine(file: &Path, findings: &mut Findings) {
@@ -47,11 +50,11 @@ pub(super) async fn examine(file: &Path, findings: &mut Findings) {
 fn certificate(config: &Config, findings: &mut Findings) {
     let check = "platform.tls_certificate";
     let fix = "put the new chain and key in place of the files; the running platform reads them within seconds";
-    match server::certificate(config, SystemClock.epoch_seconds()) {
-        Ok(Certificate::None) => {}
-        Ok(Certificate::Good { days }) => findings.ok(check, format!("is valid for {days} days")),
-        Ok(Certificate::Soon { days }) => findings.wrong(check, format!("expires in {days} days"), fix),
-        Ok(Certificate::Expired { days }) => findings.wrong(check, format!("expired {days} days ago"), fix),
+    match server::certificate_end(config).map(|end| end.map(|end| end - SystemClock.epoch_seconds())) {
+        Ok(None) => {}
+        Ok(Some(left @ ..=0)) => findings.wrong(check, format!("expired {} days ago", -left / DAY), fix),
+        Ok(Some(left)) if left < SOON => findings.wrong(check, format!("expires in {} days", left / DAY), fix),
+        Ok(Some(left)) => findings.ok(check, format!("is valid for {} days", left / DAY)),
         Err(error) => findings.failed(check, &error.into(), "the sentence names the file"),
     }
     if let Some(key) = &config.platform.tls_key {

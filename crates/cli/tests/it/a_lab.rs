@@ -70,7 +70,7 @@ fn start(folder: &Path) -> (Child, Value) {
     (child, serde_json::from_str(&line).unwrap())
 }
 
-fn stop(child: &mut Child) -> Option<i32> {
+pub(crate) fn stop(child: &mut Child) -> Option<i32> {
     if let Ok(Some(status)) = child.try_wait() {
         return status.code();
     }

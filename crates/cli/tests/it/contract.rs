@@ -119,3 +119,43 @@ fn t25_a_stopped_lab_exits_0_its_audit_verifies_and_its_folder_is_used_again() {
     assert_eq!(again["users"], lab.ready["users"]);
     assert!(lab.run(&["lab", "token", "--user", "alice"]).status.success());
 }
+
+#[test]
+fn t5_an_administrator_creates_disables_and_lists_people_and_rotates_keys_while_the_lab_runs() {
+    let lab = ALab::start();
+    let created = lab.run(&["user", "create", "dave", "--group", "developers", "--json"]);
+    assert_eq!(created.status.code(), Some(0), "{}", out(&created));
+    let url = json(&created)["enrolment_url"].as_str().unwrap().to_owned();
+    assert!(url.starts_with(lab.ready["issuer"].as_str().unwrap()), "{url}");
+    let added = lab.run(&["group", "add", "service-desk", "dave"]);
+    assert_eq!(added.status.code(), Some(0), "{}", out(&added));
+    let shown = json(&lab.run(&["user", "show", "dave", "--json"]));
+    assert_eq!(shown["groups"], serde_json::json!(["developers", "service-desk"]));
+    assert_eq!(shown["enrolled"], false);
+    let table = out(&lab.run(&["user", "list"]));
+    assert!(table.contains("NAME") && table.contains("not enrolled"), "{table}");
+
+    // A warm token of somebody who is disabled is worth nothing on the next call.
+    let call = ["tools", "list", "interlock", "--user", "alice"];
+    assert_eq!(lab.run(&call).status.code(), Some(0));
+    assert_eq!(lab.run(&["user", "disable", "alice"]).status.code(), Some(0));
+    assert_eq!(lab.run(&call).status.code(), Some(3), "refused with warm caches");
+
+    let nobody = lab.run(&["user", "list", "--as", "bob"]);
+    assert_eq!(nobody.status.code(), Some(4), "no member of the group admin");
+    let last = lab.run(&["user", "disable", "ada", "--json"]);
+    assert_eq!(json(&last)["error"]["code"], "last_administrator");
+
+    let secret =
+        json(&lab.run(&["client", "create", "robot", "--grant", "client-credentials", "--confidential", "--json"]));
+    assert!(secret["client_secret"].as_str().unwrap().len() >= 24);
+
+    let before = json(&lab.run(&["keys", "list", "--json"]));
+    let rotated = json(&lab.run(&["keys", "rotate", "issuer", "--json"]));
+    assert_eq!(rotated["current"], before["keys"][1]["kid"]);
+    let call = ["tools", "list", "interlock", "--user", "bob"];
+    assert_eq!(lab.run(&call).status.code(), Some(0), "a token of the new key is believed");
+    let compromised = lab.run(&["keys", "rotate", "issuer", "--now"]);
+    assert_eq!(compromised.status.code(), Some(0), "{}", out(&compromised));
+    assert_eq!(lab.run(&call).status.code(), Some(3), "what an old key signed is worth nothing at once");
+}

@@ -79,18 +79,34 @@ pub(crate) fn around(gateway: &Arc<Gateway>, doors: Router) -> Router {
         .layer(from_fn_with_state(Arc::clone(gateway), identify::identify))
 }
 
-/// The body limit answers a length that it refuses in plain text; every refusal of ours has a code.
+/// Libraries below us refuse in plain text or without a word: a length over the limit, a method that a path does not have, a
+/// path that is no UTF-8. Every refusal of ours has a code.
 async fn in_our_words(response: Response) -> Response {
-    let plain = response.headers().get(header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"text/plain"));
-    if response.status() != StatusCode::PAYLOAD_TOO_LARGE || !plain {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    if !kind.is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain")) {
         return response;
     }
-    Problem::from(Error::new(
-        ErrorKind::TooLarge,
-        "body_too_large",
-        "The request body is too large. Send less at once.",
-    ))
-    .into_response()
+    let error = match response.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Error::new(ErrorKind::TooLarge, "body_too_large", "The request body is too large. Send less at once.")
+        }
+        StatusCode::METHOD_NOT_ALLOWED => Error::new(
+            ErrorKind::Malformed,
+            "method_not_allowed",
+            "That method does not exist here. The `Allow` header names those that do.",
+        ),
+        StatusCode::BAD_REQUEST => Error::new(
+            ErrorKind::Malformed,
+            "http_malformed",
+            "The path or the query of the request cannot be read; percent-encode UTF-8.",
+        ),
+        _ => return response,
+    };
+    let problem = Problem::from(error).with_status(response.status());
+    match response.headers().get(header::ALLOW) {
+        Some(allow) => problem.header(header::ALLOW, allow.clone()).into_response(),
+        None => problem.into_response(),
+    }
 }
 
 impl Limits {

@@ -25,6 +25,7 @@ use super::aggregate::{self, ByName};
 use super::waiting::reporting;
 use super::{describe, tasks, text, view};
 use crate::Gateway;
+use crate::step_up::Stopped;
 
 /// Descriptions of the tools that a view reaches, by (server, tool), for one catalogue revision; what a caller sees is
 /// picked out of them.
@@ -37,6 +38,7 @@ struct Described {
 pub(super) struct ViewHandler {
     pub(super) resource: Resource,
     pub(super) pipeline: Arc<Pipeline>,
+    gateway: Arc<Gateway>,
     version: &'static str,
     described: ArcSwapOption<Described>,
 }
@@ -48,9 +50,9 @@ struct Asked {
 }
 
 impl ViewHandler {
-    pub(super) fn new(resource: Resource, gateway: &Gateway) -> Self {
+    pub(super) fn new(resource: Resource, gateway: &Arc<Gateway>) -> Self {
         let (pipeline, version) = (Arc::clone(&gateway.parts.pipeline), gateway.parts.options.version);
-        Self { resource, pipeline, version, described: ArcSwapOption::empty() }
+        Self { resource, pipeline, gateway: Arc::clone(gateway), version, described: ArcSwapOption::empty() }
     }
 
     pub(super) fn catalogue(&self) -> Arc<Catalogue> {
@@ -118,7 +120,8 @@ impl ViewHandler {
             }
         };
         let request = self.request(inner.name.clone(), inner.arguments, references);
-        let visible = self.visible(cx).await?;
+        // Where it cannot be asked what is visible, the pipeline refuses, on record.
+        let visible = self.visible(cx).await.unwrap_or_default();
         let found = visible.iter().find(|t| t.server.name == request.server && t.name() == request.tool);
         if let Some(tool) = found
             && ByName::of(tool) != door
@@ -140,7 +143,9 @@ impl ViewHandler {
         answer: Answer,
     ) -> CallReply {
         let Some(follow_up) = &answer.follow_up else { return text::reply(answer.structured, None) };
-        if abilities.tasks {
+        let next = self.next(cx, server, follow_up).await;
+        // Nobody gets a task that could not be asked about at this endpoint.
+        if abilities.tasks && next.is_some() {
             match self.pipeline.begin_task(cx, server, tool, &answer, follow_up).await {
                 Ok(task) => return CallReply::Task(Box::new(tasks::wire(task))),
                 // What was begun goes on all the same, and the next call finds it.
@@ -152,7 +157,6 @@ impl ViewHandler {
                 ),
             }
         }
-        let next = self.next(cx, server, follow_up).await;
         text::reply(answer.structured, next)
     }
 
@@ -169,8 +173,8 @@ impl ViewHandler {
         Some(NextCall { tool: name, arguments })
     }
 
-    /// The reply to a call that was not carried out. A caller that declared more than tools could be offered another way
-    /// here; everybody else gets the refusal as a result (T11).
+    /// The reply to a call that was not carried out: the refusal as a result (T11). What a caller that declared more is
+    /// offered instead stands in [`crate::step_up`].
     fn refused(name: String, by_name: Option<ByName>, error: Error) -> CallReply {
         match (error.code(), by_name) {
             ("tool_unknown", None) => CallReply::UnknownTool(name),
@@ -210,7 +214,7 @@ impl CallHandler for ViewHandler {
     }
 
     async fn call_tool(&self, cx: &Arc<CallContext>, call: ToolCall) -> CallReply {
-        let ToolCall { name, arguments, references, abilities, progress, .. } = call;
+        let ToolCall { name, arguments, references, abilities, answers, progress, .. } = call;
         let Asked { request, by_name } = match self.asked(cx, name.clone(), arguments, references).await {
             Ok(asked) => asked,
             Err(refusal) => {
@@ -219,9 +223,13 @@ impl CallHandler for ViewHandler {
             }
         };
         let (server, tool) = (request.server.clone(), request.tool.clone());
-        match reporting(&progress, &name, self.pipeline.call(Arc::clone(cx), request)).await {
+        let gateway = &self.gateway;
+        let work = Box::pin(gateway.step_up.call(gateway, cx, request, abilities, &answers));
+        match reporting(&progress, &name, work).await {
             Ok(answer) => self.answered(cx, (&server, &tool), abilities, answer).await,
-            Err(error) => Self::refused(name, by_name, error),
+            Err(Stopped::Asks(asking)) => CallReply::InputRequired(asking),
+            Err(Stopped::BadRequest(error)) => CallReply::BadRequest(error),
+            Err(Stopped::Refused(error)) => Self::refused(name, by_name, error),
         }
     }
 

@@ -33,6 +33,7 @@ use self::handler::ViewHandler;
 pub(crate) use self::view::{endpoints, title};
 use crate::Gateway;
 use crate::edge::{Door, authenticate};
+use crate::step_up;
 
 /// The endpoints, for the shutdown.
 pub struct Endpoints(Vec<Endpoint>);
@@ -77,5 +78,8 @@ pub(crate) fn router(gateway: &Arc<Gateway>) -> (Router, Endpoints) {
 fn route(gateway: &Arc<Gateway>, resource: Resource, endpoint: &Endpoint) -> Router {
     let path = resource.path();
     let door = Door { gateway: Arc::clone(gateway), resource, protocol: Protocol::Mcp };
-    Router::new().route_service(&path, endpoint.clone()).layer(from_fn_with_state(door, authenticate))
+    Router::new()
+        .route_service(&path, endpoint.clone())
+        .layer(from_fn_with_state(Arc::clone(gateway), step_up::answer))
+        .layer(from_fn_with_state(door, authenticate))
 }

@@ -3,15 +3,16 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use maud::{DOCTYPE, Markup, html};
-use platform::Error;
-use tool_runtime::elevation::ElevationRequest;
+use platform::{Error, ErrorKind};
 
+use super::sessions::Session;
+use super::visitor::FORM_TOKEN;
 use crate::Gateway;
 
 const STYLE: &str = include_str!("pages.css");
 
-/// Everything from ourselves, nothing framed, no scripts at all.
-const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; \
+/// Everything from ourselves, forms to ourselves, nothing framed, no scripts at all.
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; \
                       frame-ancestors 'none'";
 
 pub(super) async fn stylesheet() -> Response {
@@ -22,7 +23,7 @@ pub(super) async fn stylesheet() -> Response {
     (headers, STYLE).into_response()
 }
 
-fn page(status: StatusCode, title: &str, content: &Markup) -> Response {
+pub(super) fn page(status: StatusCode, title: &str, content: &Markup) -> Response {
     let body = html! {
         (DOCTYPE)
         html lang="en" {
@@ -33,51 +34,32 @@ fn page(status: StatusCode, title: &str, content: &Markup) -> Response {
                 link rel="stylesheet" href="/pages.css";
             }
             body {
-                header { a href="/" { "Interlock" } }
+                header { a href="/" { "Interlock" } a href=(super::account::PATH) { "Your page" } }
                 main { h1 { (title) } (content) }
             }
         }
     };
-    let headers: [(HeaderName, HeaderValue); 6] = [
+    let headers: [(HeaderName, HeaderValue); 7] = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
         (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
         (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
     ];
     (status, headers, body.into_string()).into_response()
 }
 
-pub(super) fn step_up(id: &str, request: &ElevationRequest) -> Response {
-    let content = html! {
-        p { "A call in your name was stopped because it needs a fresh second factor." }
-        dl {
-            dt { "Person" } dd { (request.name) }
-            dt { "Client" } dd { code { (request.client_id) } }
-            dt { "Server" } dd { code { (request.server) } }
-            dt { "Tool" } dd { code { (request.tool) } " " span.risk { (request.risk.as_str()) } }
-        }
-        p {
-            @if request.single_use() {
-                "Passing the second factor allows exactly this call, once, within 15 minutes."
-            } @else {
-                "Passing the second factor allows this client to make changes on this server in your name for 15 minutes."
-            }
-            " If you did not ask for this, close the page and tell your operator."
-        }
-        p { a.button href=(format!("/elevate/{id}/start")) { "Pass the second factor" } }
-    };
-    page(StatusCode::OK, "Confirm it is you", &content)
+/// The hidden field that every form carries.
+pub(super) fn form_token(session: &Session) -> Markup {
+    html! { input type="hidden" name=(FORM_TOKEN) value=(session.form_token()); }
 }
 
-pub(super) fn elevated(request: &ElevationRequest) -> Response {
-    let content = html! {
-        p.good { "Done. The second factor was accepted." }
-        p { "Go back to your client and repeat the same call: " code { (request.tool) } " on " code { (request.server) } "." }
-        p { "You can close this page." }
-    };
-    page(StatusCode::OK, "You are confirmed", &content)
+/// A moment for people, in UTC: pages know no time zone.
+pub(super) fn moment(epoch_s: i64) -> String {
+    jiff::Timestamp::from_second(epoch_s)
+        .map_or_else(|_| "?".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string())
 }
 
 pub(super) fn failed(error: &Error) -> Response {
@@ -88,6 +70,9 @@ pub(super) fn failed(error: &Error) -> Response {
     let content = html! {
         p.bad { (error.message()) }
         p { "Code: " a href=(format!("/errors/{}", error.code())) { code { (error.code()) } } }
+        @if error.kind() == ErrorKind::Unauthenticated {
+            p { a.button href="/signin" { "Sign in" } }
+        }
     };
     page(status, "That did not work", &content)
 }

@@ -1,46 +1,55 @@
-//! Pages for people: the step-up page of a refusal (T4). No JavaScript, strict headers, nothing kept in the browser but
-//! one short-lived cookie that binds the sign-in to the browser that began it.
+//! Pages for people. No JavaScript, strict headers, nothing in the browser but an opaque session id and, during a sign-in,
+//! a cookie that binds it to the browser that began it.
 //!
-//! `GET /elevate/{id}` shows what was refused · `GET /elevate/{id}/start` sends to the issuer · `GET /signin/callback`
-//! comes back, verifies, grants.
+//! - [`elevate`]: the step-up page of a refusal (T4): `/elevate/{id}`, `/elevate/{id}/start`
+//! - [`account`]: a person's own page, and signing out: `/pages`, `/signout`
+//! - [`sign_in`]: to the issuer and back: `/signin`, `/signin/callback`
+//! - [`sessions`] and [`visitor`]: who is there, and whether a form is ours
+//! - [`layout`]: what pages look like
 
-pub(crate) mod elevate;
+mod account;
+mod elevate;
 pub(crate) mod layout;
+pub(crate) mod sessions;
+mod sign_in;
+mod visitor;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
-use axum::routing::get;
-use platform::tokens::SignInRequest;
+use axum::routing::{get, post};
+use platform::audit::{AuditActor, AuditEntry, Outcome};
 
+pub use self::sessions::BrowserSessions;
+pub(crate) use self::sign_in::PendingSignIns;
+pub(crate) use self::visitor::cookie;
 use crate::Gateway;
-
-/// Sign-ins under way: state → what it is for. They live minutes; losing them at a restart costs a click.
-#[derive(Clone)]
-pub(crate) struct PendingSignIns(moka::sync::Cache<String, Arc<Pending>>);
-
-/// One sign-in under way.
-pub(crate) struct Pending {
-    /// What the issuer was asked for.
-    request: SignInRequest,
-    /// Value of the cookie of the browser that began it.
-    browser: String,
-    /// Elevation request to fulfil.
-    elevation: String,
-}
-
-impl Default for PendingSignIns {
-    fn default() -> Self {
-        Self(moka::sync::Cache::builder().max_capacity(10_000).time_to_live(Duration::from_secs(600)).build())
-    }
-}
+use crate::edge::Identified;
 
 pub(crate) fn router(gateway: &Arc<Gateway>) -> Router {
     Router::new()
-        .route("/elevate/{id}", get(elevate::show))
+        .route("/elevate/{id}", get(elevate::show).post(elevate::allow))
         .route("/elevate/{id}/start", get(elevate::start))
-        .route("/signin/callback", get(elevate::finish))
+        .route("/signin", get(sign_in::start))
+        .route("/signin/callback", get(sign_in::finish))
+        .route(account::PATH, get(account::show))
+        .route("/pages/elevations/{id}/end", post(account::end_elevation))
+        .route("/pages/sessions/{id}/end", post(account::end_session))
+        .route("/signout", post(account::sign_out))
+        .route("/signout/everywhere", post(account::sign_out_everywhere))
+        .route("/signedout", get(account::signed_out_page))
         .route("/pages.css", get(layout::stylesheet))
         .with_state(Arc::clone(gateway))
+}
+
+/// A record about a page, with the visitor's request and address.
+fn event(gateway: &Gateway, identified: &Identified, action: &str, outcome: Outcome, actor: AuditActor) -> AuditEntry {
+    let mut entry = AuditEntry::event(gateway.parts.clock.now(), action, outcome);
+    entry.request_id = Some(identified.request_id.to_string());
+    entry.client_request_id = identified.client_request_id.clone();
+    entry.trace_id = Some(identified.trace.trace_id_hex());
+    entry.source = Some(identified.source);
+    entry.protocol = Some("page".to_owned());
+    entry.actor = Some(actor);
+    entry
 }

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use api::ToolList;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, Request, State};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
@@ -37,6 +37,7 @@ use crate::Gateway;
 use crate::edge::{Door, authenticate};
 use crate::operations::not_found;
 use crate::problem::Problem;
+use crate::step_up;
 
 const READS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
 const BY_BOTH: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, OPTIONS");
@@ -49,10 +50,20 @@ pub(crate) fn router(gateway: &Arc<Gateway>) -> Router {
         .route("/mcp/{server}/tools", get(list).fallback(only_reads))
         .route("/mcp/{server}/tools/{tool}", post(call).get(read).fallback(other_method))
         .fallback(not_found)
+        .layer(map_response(nothing_allowed_where_nothing_is))
         .layer(from_fn(negotiate::accept))
         .layer(from_fn_with_state(door, authenticate))
         .with_state(Arc::clone(gateway));
     Router::new().nest("/api/v1", inside)
+}
+
+/// The routes name their methods on whatever is answered for another one; with a 404 that would tell a hidden tool from one
+/// that does not exist (T10).
+async fn nothing_allowed_where_nothing_is(mut response: Response) -> Response {
+    if response.status() == StatusCode::NOT_FOUND {
+        response.headers_mut().remove(header::ALLOW);
+    }
+    response
 }
 
 type Names = Result<Path<(String, String)>, PathRejection>;
@@ -156,9 +167,9 @@ async fn visible(gateway: &Gateway, cx: &CallContext, server: &str, tool: &str) 
 async fn answered(gateway: &Gateway, cx: Arc<CallContext>, called: &Called<'_>, arguments: platform::Json) -> Response {
     let (server, tool) = (called.server.to_owned(), called.tool.to_owned());
     let request = CallRequest { server, tool, arguments, references: CallReferences::default() };
-    match gateway.parts.pipeline.call(cx, request).await {
+    match gateway.parts.pipeline.call(Arc::clone(&cx), request).await {
         Ok(answer) => answer::success(called, answer),
-        Err(error) => Problem::from(error).logged().into_response(),
+        Err(error) => step_up::of_refusal(gateway, &cx, error).into_response(),
     }
 }
 

@@ -22,9 +22,10 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use platform::audit_refusals::RefusalCounter;
-use platform::config::LimitsConfig;
+use platform::config::{Config, LimitsConfig};
 use platform::telemetry::Metrics;
 use platform::tokens::ClientCertificate;
+use platform::{Result, SharedClock};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -35,7 +36,7 @@ use tower::ServiceExt as _;
 pub(crate) use self::admission::bucket;
 use self::admission::{Admission, Admitted, Full};
 use self::guarded::{Guarded, Watch};
-use self::tls::{Hello, Tls};
+use self::tls::{Hello, Tls, TlsFiles};
 
 /// Most bytes of a request's head, and of what is read ahead of a body.
 const MAX_HEAD: usize = 64 << 10;
@@ -63,7 +64,7 @@ pub struct ConnectionLimits {
 
 impl ConnectionLimits {
     /// As the configuration has them.
-    pub fn configured(limits: &LimitsConfig, trusted_proxies: Vec<ipnet::IpNet>) -> Self {
+    fn configured(limits: &LimitsConfig, trusted_proxies: Vec<ipnet::IpNet>) -> Self {
         Self {
             connections: limits.max_connections,
             connections_per_source: limits.max_connections_per_source,
@@ -105,6 +106,23 @@ pub struct Serving {
     pub tls: Option<Arc<Tls>>,
 }
 
+impl Serving {
+    /// As the configuration has it. Errors: `tls_files_missing`, `tls_files_unusable`.
+    pub fn configured(
+        config: &Config,
+        trusted_proxies: Vec<ipnet::IpNet>,
+        clock: &SharedClock,
+        metrics: Arc<Metrics>,
+        refusals: Arc<RefusalCounter>,
+    ) -> Result<Self> {
+        let load = |files| Tls::load(files, Arc::clone(clock), Arc::clone(&metrics)).map(Arc::new);
+        let tls = TlsFiles::configured(&config.platform)?.map(load).transpose()?;
+        let limits = ConnectionLimits::configured(&config.limits, trusted_proxies);
+        let drain = Duration::from_secs(config.platform.drain_s);
+        Ok(Self { stop: CancellationToken::new(), drain, limits, metrics, refusals, tls })
+    }
+}
+
 /// What all connections of a listener share.
 struct Shared {
     serving: Serving,
@@ -131,6 +149,10 @@ pub async fn serve(listener: TcpListener, router: Router, serving: Serving) {
     let farewells = Arc::new(Semaphore::new(FAREWELLS));
     let shared = Arc::new(Shared { builder: builder(), router, serving, cut: CancellationToken::new(), farewells });
     let open = TaskTracker::new();
+    if let Some(tls) = shared.serving.tls.clone() {
+        let stop = stop.clone();
+        open.spawn(async move { tls.watch(stop).await });
+    }
     loop {
         let (stream, peer) = tokio::select! {
             () = stop.cancelled() => break,
@@ -207,7 +229,8 @@ async fn connection(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, ad
     }
     match &shared.serving.tls {
         None => drive(&shared, stream, peer, None).await,
-        Some(tls) => match tls.accept(stream, shared.serving.limits.head).await {
+        // In a place of its own, which an established connection gives back.
+        Some(tls) => match Box::pin(tls.accept(stream, shared.serving.limits.head)).await {
             Hello::Secure { stream, client } => drive(&shared, *stream, peer, client).await,
             Hello::Refused(code) => shared.refused(peer, code),
         },

@@ -21,6 +21,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{NoServerSessionStorage, ServerConfig, WebPkiClientVerifier};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
@@ -29,8 +30,8 @@ use super::words;
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_secs(5);
-/// A certificate that ends within this time is spoken of.
-pub const SOON: Duration = Duration::from_secs(14 * 86_400);
+/// A certificate that ends within this time, in seconds, is spoken of.
+const SOON: i64 = 14 * 86_400;
 /// Largest file that is read: a chain and its keys are a few kilobytes, a bundle of authorities some hundred.
 const LARGEST: u64 = 4 << 20;
 /// First byte of a TLS record that holds a ClientHello (RFC 8446 section 5.1).
@@ -179,12 +180,27 @@ impl Tls {
         }
     }
 
-    /// Looks at the files every few seconds, and reads them again when one has changed, until `stop`.
-    pub async fn watch(&self, stop: CancellationToken) {
+    /// Looks at the files every few seconds, and reads them again when one has changed or on SIGHUP, until `stop`.
+    pub(super) async fn watch(&self, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(LOOK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-            self.look();
+        let mut hang_up = match signal(SignalKind::hangup()) {
+            Ok(hang_up) => hang_up,
+            Err(error) => {
+                tracing::warn!(error.message = %error, "SIGHUP cannot be heard; the files are looked at all the same");
+                while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+                    self.look();
+                }
+                return;
+            }
+        };
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = ticks.tick() => self.look(),
+                // Told where it is read; the certificates in use stay if the new ones cannot be used.
+                _ = hang_up.recv() => drop(self.reload()),
+            }
         }
     }
 
@@ -201,7 +217,7 @@ impl Tls {
         let left = self.not_after().saturating_sub(self.clock.epoch_seconds());
         if left <= 0 {
             tracing::error!("the certificate has expired: clients will refuse it");
-        } else if left < i64::try_from(SOON.as_secs()).unwrap_or(i64::MAX) {
+        } else if left < SOON {
             tracing::warn!(interlock.days = left / 86_400, "the certificate expires soon");
         }
     }

@@ -10,9 +10,8 @@ use crate::problem::Problem;
 /// A whole HTTP/1.1 response with a problem document, after which the connection closes.
 pub(crate) fn answer(problem: impl Into<Problem>) -> Vec<u8> {
     let (status, body) = problem.into().document();
-    let retry = (status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::SERVICE_UNAVAILABLE)
-        .then_some("retry-after: 1\r\n")
-        .unwrap_or_default();
+    let later = status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::SERVICE_UNAVAILABLE;
+    let retry = if later { "retry-after: 1\r\n" } else { "" };
     let head = format!(
         "HTTP/1.1 {} {}\r\ncontent-type: application/problem+json\r\ncache-control: no-store\r\n{retry}x-request-id: {}\r\n\
          connection: close\r\ncontent-length: {}\r\n\r\n",

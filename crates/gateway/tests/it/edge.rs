@@ -141,3 +141,15 @@ async fn a_request_that_takes_too_long_ends_with_an_answer() {
     assert_eq!(status, ErrorKind::Timeout.http_status());
     assert!(["request_timeout", "deadline_exceeded"].contains(&code.as_str()));
 }
+
+#[tokio::test]
+async fn what_a_library_refuses_without_a_word_has_a_code() {
+    let server = Server::start().await;
+    let host = server.host();
+    let reply = server.raw("DELETE", "/healthz", &[&host], b"").await;
+    assert_eq!(reply.problem(), (405, "method_not_allowed".into()));
+    assert_eq!(reply.header("allow"), Some("GET,HEAD"));
+    for path in ["/errors/%ff", "/elevate/%ff"] {
+        assert_eq!(server.get(path, &[]).await.problem(), (400, "http_malformed".into()), "{path}");
+    }
+}

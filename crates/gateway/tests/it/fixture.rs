@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gateway::{ConnectionLimits, Options, Parts, Serving, mcp_door::Endpoints};
+use gateway::{BrowserSessions, ConnectionLimits, Options, Parts, Revoking, Serving, mcp_door::Endpoints};
 use platform::audit::AuditLog;
 use platform::audit_refusals::RefusalCounter;
 use platform::clock::AdjustableClock;
 use platform::policy::{Effect, Obligation, Risk, RiskTable, TargetFacts};
 use platform::resource::{BaseUrl, Resource};
-use platform::revocation::{Logout, LogoutTokens};
+use platform::revocation::{Logout, LogoutTokens, Revocations, Revoked};
 use platform::seal::Sealer;
 use platform::secret::SecretKey;
 use platform::telemetry::Metrics;
@@ -39,13 +39,14 @@ pub(crate) struct Signals {
 }
 
 /// All of them; `find_words` is a port, and policy hides `hidden_write`.
-const TOOLS: [&str; 8] = [
+const TOOLS: [&str; 9] = [
     "read_thing",
     "slow_thing",
     "start_thing",
     "fail_thing",
     "find_words",
     "add_note",
+    "configure_device",
     "reload_device",
     "hidden_write",
 ];
@@ -218,7 +219,8 @@ impl Connector for Target {
     }
 }
 
-/// An issuer whose codes are the names of people; `weak-<name>` signs in without a second factor.
+/// An issuer whose codes are the names of people; `weak-<name>` signs in without a second factor, `stale-<name>` with one
+/// that was given a minute ago.
 struct FakeSignIn(Arc<AdjustableClock>);
 
 #[async_trait]
@@ -232,10 +234,36 @@ impl SignIn for FakeSignIn {
         if issuer != Some(ISSUER) {
             return Err(Error::new(ErrorKind::Unmet, "sign_in_refused", "The issuer is another one."));
         }
-        let weak = code.strip_prefix("weak-");
-        let auth_time = Some(self.0.epoch_seconds());
-        let principal = Principal { mfa: weak.is_none(), auth_time, ..person(weak.unwrap_or(code), &["netops"]) };
+        let (how, name) = code.split_once('-').unwrap_or(("", code));
+        let age = if how == "stale" { 60 } else { 0 };
+        let mut principal = person(name, &["netops"]);
+        principal.mfa = how != "weak";
+        principal.auth_time = Some(self.0.epoch_seconds() - age);
+        principal.token.session = Some(format!("sid-of-{name}"));
+        principal.token.key = Some("key-1".to_owned());
         Ok(SignedIn { principal })
+    }
+
+    async fn sign_out_url(&self, back: &str, name: &str) -> Result<Option<String>, Error> {
+        Ok(Some(format!("{ISSUER}/end?back={back}&name={name}")))
+    }
+}
+
+/// The verifier's floors, as they were raised.
+#[derive(Default)]
+pub(crate) struct Floors(std::sync::Mutex<Vec<(String, Revoked)>>);
+
+#[async_trait]
+impl Revocations for Floors {
+    async fn revoke(&self, issuer: &str, what: Revoked, _: i64) -> Result<(), Error> {
+        self.0.lock().unwrap().push((issuer.to_owned(), what));
+        Ok(())
+    }
+}
+
+impl Floors {
+    pub(crate) fn raised(&self) -> Vec<(String, Revoked)> {
+        self.0.lock().unwrap().clone()
     }
 }
 
@@ -253,6 +281,8 @@ impl LogoutTokens for FakeLogout {
 }
 
 pub(crate) struct Server {
+    pub(crate) revoking: Arc<Revoking>,
+    pub(crate) floors: Arc<Floors>,
     pub(crate) address: SocketAddr,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) audit: Arc<MemoryAudit>,
@@ -269,12 +299,15 @@ fn policy() -> StaticPolicy {
         if input.principal.subject == "mallory" {
             return Ok(StaticPolicy::decision(Effect::Deny, &["deny:test"]));
         }
-        let met = input.elevation.is_some();
-        if input.tool.risk != Risk::Disruptive || met {
+        let by_token = input.tool.risk == Risk::Change && input.principal.mfa;
+        let met = input.elevation.is_some() || by_token;
+        if !matches!(input.tool.risk, Risk::Change | Risk::Disruptive) || met {
             return Ok(StaticPolicy::decision(Effect::Allow, &["grant:test"]));
         }
         let mut challenge = StaticPolicy::decision(Effect::Challenge, &["grant:test", "unmet:step_up"]);
-        let obligation = Obligation { met, parameters: Default::default() };
+        // As a policy might that knows no better: that a token is never enough for one call is the platform's own rule.
+        let parameters = [("by".to_owned(), json!(["elevation", "fresh_token"]))].into();
+        let obligation = Obligation { met, parameters };
         challenge.obligations.insert("step_up".into(), obligation);
         Ok(challenge)
     })
@@ -288,12 +321,19 @@ fn risks() -> RiskTable {
     let read =
         ["read_thing", "slow_thing", "start_thing", "fail_thing", "find_words"].map(|t| ("lab-target", t, Risk::Read));
     let record = ["add_note", "hidden_write"].map(|t| ("lab-target", t, Risk::Record));
-    RiskTable::from_rows(read.into_iter().chain(record))
+    let change = [("lab-target", "configure_device", Risk::Change)];
+    RiskTable::from_rows(read.into_iter().chain(record).chain(change))
 }
 
-/// `alice` and `mallory` are let in everywhere, the others where their names say.
+/// `alice` and `mallory` are let in everywhere; `cli-alice` comes through a client that answers challenges, and
+/// `cli-alice-mfa` with the token that it gets then; the others where their names say.
 fn tokens() -> StaticTokens {
+    let by_cli = |mfa| Principal { client_id: "interlock-cli".into(), mfa, ..person("alice", &["netops"]) };
+    let elsewhere = Principal { issuer: "https://other.test".into(), ..by_cli(false) };
     StaticTokens::default()
+        .with("cli-alice", by_cli(false))
+        .with("cli-alice-mfa", by_cli(true))
+        .with("cli-elsewhere", elsewhere)
         .with("alice", person("alice", &["netops"]))
         .with("mallory", person("mallory", &["netops"]))
         .with_bound("bound", person("alice", &["netops"]))
@@ -342,10 +382,11 @@ impl Server {
             Instance { name: format!("lab-{n}"), environment: "test".into(), connector }
         };
         visibility.publish(Catalogue::build((1..=count).map(instance).collect(), &risks()).unwrap());
+        let store: Arc<dyn platform::store::Store> = Arc::new(MemoryStore::new(Arc::clone(&shared_clock)));
         let pipeline = Pipeline::new(tool_runtime::pipeline::Parts {
             visibility,
             policy,
-            store: Arc::new(MemoryStore::new(Arc::clone(&shared_clock))),
+            store: Arc::clone(&store),
             shared: Arc::new(MemoryShared::default()),
             audit: Arc::clone(&log),
             secrets: Arc::new(MemorySecrets::new(Arc::clone(&shared_clock))),
@@ -368,11 +409,19 @@ impl Server {
             body_grace: Duration::from_secs(10),
             body_bytes_per_s: 1_024,
             request_timeout: Duration::from_secs(60),
+            step_up_challenge_clients: vec!["interlock-cli".into()],
+            step_up_acr: [(ISSUER.to_owned(), vec!["acr:mfa".to_owned()])].into(),
             open_metrics: false,
             version: "1.2.3",
         };
         change(&mut options);
+        let floors = Arc::new(Floors::default());
+        let sessions = BrowserSessions::new(store, Arc::clone(&shared_clock));
+        let revoking = Arc::new(Revoking::new(Arc::clone(&floors) as _, sessions.clone(), Arc::clone(&pipeline)));
         let parts = Parts {
+            request_state: Arc::new(Sealer::derive(&SecretKey::new([7; 32]), "request state").unwrap()),
+            sessions,
+            revocations: Arc::clone(&revoking) as _,
             pipeline,
             tokens: Arc::new(tokens()),
             logout: Arc::new(FakeLogout),
@@ -396,7 +445,7 @@ impl Server {
         };
         how(&mut serving);
         let serving = tokio::spawn(gateway::serve(listener, router, serving));
-        Self { address, metrics, audit, refusals, signals, clock, stop, serving, endpoints }
+        Self { revoking, floors, address, metrics, audit, refusals, signals, clock, stop, serving, endpoints }
     }
 
     /// Sends a request head and a body, each header as it is given, and reads the reply.

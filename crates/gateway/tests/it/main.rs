@@ -18,4 +18,5 @@ mod mcp_views;
 mod openapi;
 mod pages;
 mod rest;
+mod step_up;
 mod tls;

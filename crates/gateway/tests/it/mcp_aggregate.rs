@@ -18,12 +18,12 @@ async fn with(instances: usize) -> Server {
 async fn what_fits_is_listed_with_its_servers_name_and_what_does_not_is_behind_two_doors() {
     let doors = ["call_read_tool", "call_write_tool"];
     let two = names_at(&with(2).await, ALL).await;
-    assert_eq!(two.len(), 14);
+    assert_eq!(two.len(), 16);
     assert_eq!(two[..3], ["call_read_tool", "call_write_tool", "lab_1__add_note"]);
     assert!(two.contains(&"lab_2__read_thing".to_owned()) && !two.iter().any(|n| n.contains("hidden")));
-    // Six servers with six visible tools each make 38 names with the doors, seven make 44.
-    assert_eq!(names_at(&with(6).await, ALL).await.len(), 38);
-    assert_eq!(names_at(&with(7).await, ALL).await, doors);
+    // Five servers with seven visible tools each make 37 names with the doors, six make 44.
+    assert_eq!(names_at(&with(5).await, ALL).await.len(), 37);
+    assert_eq!(names_at(&with(6).await, ALL).await, doors);
 }
 
 #[tokio::test]

@@ -13,7 +13,8 @@ const NOTES: &str = "/mcp/lab-1/x/notes";
 #[tokio::test]
 async fn a_narrower_view_lists_its_own_tools_under_their_names() {
     let server = Server::start().await;
-    let all = ["add_note", "fail_thing", "read_thing", "reload_device", "slow_thing", "start_thing"];
+    let all =
+        ["add_note", "configure_device", "fail_thing", "read_thing", "reload_device", "slow_thing", "start_thing"];
     assert_eq!(names_at(&server, WHOLE).await, all);
     assert_eq!(names_at(&server, READS).await, ["fail_thing", "read_thing", "slow_thing", "start_thing"]);
     assert_eq!(names_at(&server, NOTES).await, ["add_note", "read_thing"]);

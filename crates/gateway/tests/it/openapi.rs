@@ -30,7 +30,8 @@ async fn a_path_per_tool_beside_the_articles_routes_and_none_for_a_hidden_tool()
     let server = Server::start().await;
     let document = document(&server).await;
     let paths = document["paths"].as_object().unwrap();
-    let tools = ["add_note", "fail_thing", "read_thing", "reload_device", "slow_thing", "start_thing"];
+    let tools =
+        ["add_note", "configure_device", "fail_thing", "read_thing", "reload_device", "slow_thing", "start_thing"];
     let mut expected: BTreeSet<String> = tools.iter().map(|tool| tool_path(tool)).collect();
     let shared = ["/api/v1/openapi.json", "/api/v1/mcp/{server}/tools"];
     expected.extend(shared.map(str::to_owned));

@@ -59,9 +59,12 @@ async fn t10_a_hidden_tool_cannot_be_told_from_a_missing_one_by_any_method() {
     }
     let list = server.alice("/api/v1/mcp/lab-1/tools").await.json();
     let names: Vec<_> = list["tools"].as_array().unwrap().iter().map(|t| t["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["add_note", "fail_thing", "read_thing", "reload_device", "slow_thing", "start_thing"]);
-    assert_eq!((list["server"].as_str(), list["count"].as_u64()), (Some("lab-1"), Some(6)));
-    assert_eq!(list["tools"][3]["risk"], "disruptive");
+    assert_eq!(
+        names,
+        ["add_note", "configure_device", "fail_thing", "read_thing", "reload_device", "slow_thing", "start_thing"]
+    );
+    assert_eq!((list["server"].as_str(), list["count"].as_u64()), (Some("lab-1"), Some(7)));
+    assert_eq!(list["tools"][4]["risk"], "disruptive");
     assert!(list["tools"][0]["input_schema"]["properties"]["_interlock"].is_object());
     assert_eq!(server.alice("/api/v1/mcp/nonesuch/tools").await.problem(), (404, "server_unknown".into()));
 }

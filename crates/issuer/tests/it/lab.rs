@@ -2,19 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use interlock_issuer::{GrantType, Issuer, IssuerOptions, NewClient, NewUser, SigningKey};
+use interlock_issuer::{GrantType, Issuer, IssuerOptions, KeyRing, NewClient, NewUser};
 use platform::audit_refusals::RefusalCounter;
+use platform::http::{AddressRule, ForeignClient, ForeignOptions};
 use platform::resource::BaseUrl;
+use platform::revocation::{Revocations, Revoked};
 use platform::secret::SecretKey;
 use platform::{Clock, Json};
 use url::Url;
 
-use platform_suites::{MemoryAudit, MemoryStore};
+use platform_suites::{MemoryAudit, MemorySecrets, MemoryStore};
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
 pub(crate) const TOTP_SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
@@ -46,9 +48,38 @@ impl Clock for ManualClock {
     }
 }
 
+/// Remembers the floors that were raised.
+#[derive(Default)]
+pub(crate) struct Floors {
+    raised: Mutex<Vec<(Revoked, i64)>>,
+    failing: AtomicBool,
+}
+
+#[async_trait::async_trait]
+impl Revocations for Floors {
+    async fn revoke(&self, _issuer: &str, what: Revoked, at: i64) -> Result<(), platform::Error> {
+        if self.failing.load(Ordering::SeqCst) {
+            return Err(platform::Error::internal("the store is gone"));
+        }
+        self.raised.lock().unwrap().push((what, at));
+        Ok(())
+    }
+}
+
+impl Floors {
+    pub(crate) fn has(&self, what: &Revoked) -> bool {
+        self.raised.lock().unwrap().iter().any(|(w, _)| w == what)
+    }
+
+    pub(crate) fn fail(&self, failing: bool) {
+        self.failing.store(failing, Ordering::SeqCst);
+    }
+}
+
 /// A running issuer.
 pub(crate) struct Lab {
     pub(crate) issuer: Issuer,
+    pub(crate) floors: Arc<Floors>,
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) refusals: Arc<RefusalCounter>,
     pub(crate) audit: Arc<MemoryAudit>,
@@ -78,9 +109,11 @@ pub(crate) fn native_client() -> NewClient {
             "http://[::1]/callback".into(),
             "https://app.example/cb".into(),
         ],
-        grants: vec![GrantType::AuthorizationCode],
+        grants: vec![GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::DeviceCode],
         groups: vec![],
         name: "Native <client>".into(),
+        post_logout_redirect_uris: vec!["https://app.example/bye".into()],
+        ..NewClient::default()
     }
 }
 
@@ -91,11 +124,33 @@ impl Lab {
 
     /// With public URLs of this scheme; the socket itself speaks plain HTTP, as behind a proxy that ends TLS.
     pub(crate) async fn start_as(scheme: &str) -> Self {
+        Self::start_with(scheme, true, &[]).await
+    }
+
+    /// With registration open or closed, and foreign documents allowed at these loopback addresses.
+    pub(crate) async fn start_with(scheme: &str, open_registration: bool, foreign: &[SocketAddr]) -> Self {
+        let lab = Self::start_bare(scheme, open_registration, foreign).await;
+        lab.seed().await;
+        lab
+    }
+
+    /// With the public client and nobody in it.
+    pub(crate) async fn start_empty() -> Self {
+        let lab = Self::start_bare("http", false, &[]).await;
+        lab.issuer.create_client(native_client()).await.unwrap();
+        lab
+    }
+
+    async fn start_bare(scheme: &str, open_registration: bool, foreign: &[SocketAddr]) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let platform = format!("{scheme}://{}", listener.local_addr().unwrap());
         let clock = Arc::new(ManualClock::default());
         let (store, audit) = (Arc::new(MemoryStore::new(clock.clone())), Arc::new(MemoryAudit::default()));
         let refusals = Arc::new(RefusalCounter::new(audit.clone(), clock.clone()));
+        let floors = Arc::new(Floors::default());
+        let secrets = Arc::new(MemorySecrets::new(clock.clone()));
+        let keys = KeyRing::open(secrets, "platform/keys/issuer", clock.epoch_seconds()).await.unwrap();
+        let rule = foreign.iter().fold(AddressRule::public_only(), |rule, at| rule.with_loopback(*at));
         let issuer = Issuer::open(IssuerOptions {
             url: Url::parse(&format!("{platform}/issuer")).unwrap(),
             platform: BaseUrl::new(&Url::parse(&platform).unwrap()),
@@ -103,10 +158,22 @@ impl Lab {
             store: store.clone(),
             audit: audit.clone(),
             refusals: refusals.clone(),
-            signing_key: SigningKey::generate().unwrap(),
+            keys,
             sealing_key: SecretKey::new([7; 32]),
+            revocations: floors.clone(),
+            foreign: ForeignClient::new(ForeignOptions::new(rule)).unwrap(),
+            observer: None,
+            open_registration,
         })
         .unwrap();
+        let app =
+            axum::Router::new().nest("/issuer", issuer.router()).into_make_service_with_connect_info::<SocketAddr>();
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Self { issuer, floors, store, audit, refusals, clock, platform }
+    }
+
+    async fn seed(&self) {
+        let (issuer, platform) = (&self.issuer, &self.platform);
         issuer.create_user(alice()).await.unwrap();
         issuer
             .create_user(NewUser {
@@ -128,13 +195,13 @@ impl Lab {
                 grants: vec![GrantType::AuthorizationCode, GrantType::ClientCredentials],
                 groups: vec!["automation".into()],
                 name: "Machine".into(),
+                introspects: vec![format!("{platform}/mcp/interlock")],
+                ..NewClient::default()
             })
             .await
             .unwrap();
-        let app =
-            axum::Router::new().nest("/issuer", issuer.router()).into_make_service_with_connect_info::<SocketAddr>();
-        tokio::spawn(async move { axum::serve(listener, app).await });
-        Self { issuer, store, audit, refusals, clock, platform }
+        let ada = NewUser { name: "ada".into(), groups: vec!["admin".into()], ..alice() };
+        issuer.create_user(ada).await.unwrap();
     }
 
     pub(crate) fn url(&self) -> String {
@@ -209,7 +276,7 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    async fn send(&mut self, request: reqwest::RequestBuilder) -> Answer {
+    pub(crate) async fn send(&mut self, request: reqwest::RequestBuilder) -> Answer {
         let cookies: Vec<String> = self.cookies.iter().map(|(n, v)| format!("{n}={v}")).collect();
         let request = if cookies.is_empty() { request } else { request.header("cookie", cookies.join("; ")) };
         let response = request.send().await.unwrap();
@@ -266,6 +333,68 @@ impl Browser {
         assert_eq!(page.field("otp"), "");
         let (csrf, request) = (page.field("csrf"), page.field("request"));
         self.post("/sign-in/otp", &[("csrf", &csrf), ("request", &request), ("otp", code)]).await
+    }
+
+    /// Posts the decision form of `page`.
+    pub(crate) async fn decide(&mut self, page: &Answer, action: &str) -> Answer {
+        let (csrf, request) = (page.field("csrf"), page.field("request"));
+        self.post("/decision", &[("csrf", &csrf), ("request", &request), ("action", action)]).await
+    }
+
+    /// Signs somebody in with a password and redeems the code.
+    pub(crate) async fn signed_in(&mut self, name: &str, changes: &[(&str, &str)]) -> Json {
+        let page = self.authorize(changes).await;
+        let back = self.give_password(&page, name, PASSWORD).await;
+        let answer = self.redeem(&back, &[]).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.json()
+    }
+
+    /// The same with the second factor.
+    pub(crate) async fn signed_in_by_two(&mut self, lab: &Lab, name: &str, changes: &[(&str, &str)]) -> Json {
+        // Everybody here has the same secret, and a step counts once for each of them.
+        lab.clock.advance(30);
+        let mut all = vec![("acr_values", MFA)];
+        all.extend(changes);
+        let page = self.authorize(&all).await;
+        let page = self.give_password(&page, name, PASSWORD).await;
+        let back = self.give_code(&page, &lab.otp()).await;
+        let answer = self.redeem(&back, &[]).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.json()
+    }
+
+    /// Uses a refresh token as the public client.
+    pub(crate) async fn refresh(&mut self, token: &Json, changes: &[(&str, &str)]) -> Answer {
+        let mut form = BTreeMap::from([
+            ("grant_type", "refresh_token"),
+            ("client_id", "native"),
+            ("refresh_token", token.as_str().unwrap()),
+        ]);
+        form.extend(changes.iter().copied());
+        form.retain(|_, value| !value.is_empty());
+        let form: Vec<(&str, &str)> = form.into_iter().collect();
+        self.post("/token", &form).await
+    }
+
+    /// What introspection says of a token to the confidential client.
+    pub(crate) async fn introspect(&mut self, token: &Json) -> Json {
+        let form = [("token", token.as_str().unwrap()), ("client_id", "machine"), ("client_secret", CLIENT_SECRET)];
+        let answer = self.post("/introspect", &form).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.json()
+    }
+
+    /// A request of the administration; `body` is JSON.
+    pub(crate) async fn admin(&mut self, token: &Json, method: &str, path: &str, body: Option<Json>) -> Answer {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let request = self.http.request(method, format!("{}/admin{path}", self.issuer));
+        let request = request.bearer_auth(token.as_str().unwrap());
+        let request = match body {
+            Some(body) => request.json(&body),
+            None => request,
+        };
+        self.send(request).await
     }
 
     /// Redeems the code of a redirect as the public client.

@@ -2,9 +2,17 @@
 //! the store and the log behind it are the fakes of `platform-suites`.
 #![cfg(test)]
 
+mod administration;
 mod authorize;
+mod device;
+mod enrolment;
+mod hostile;
+mod introspection;
 mod lab;
+mod logout;
+mod refresh;
 mod sign_in;
+mod third_parties;
 mod throttling;
 mod token;
 mod users;

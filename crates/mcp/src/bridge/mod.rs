@@ -274,10 +274,10 @@ impl ServerHandler for Bridge {
     async fn on_custom_request(
         &self,
         request: CustomRequest,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         // rmcp hands on a known method whose parameters did not fit as if it were unknown.
-        if self.knows(&request.method) {
+        if self.knows(&request.method, Self::era(&context)) {
             return Err(invalid_params("The parameters of this method have the wrong shape."));
         }
         Err(unknown_method())
@@ -285,18 +285,20 @@ impl ServerHandler for Bridge {
 }
 
 impl Bridge {
-    /// Whether a method is served here, in one revision or another.
-    fn knows(&self, method: &str) -> bool {
+    /// Whether a method is served here to requests of this era.
+    fn knows(&self, method: &str, era: Era) -> bool {
         let Offers { resources, prompts, completion, tasks } = self.0.offers;
+        let older = era == Era::Legacy;
         match method {
-            "initialize" | "ping" | "server/discover" | "tools/list" | "tools/call" => true,
+            "server/discover" | "tools/list" | "tools/call" => true,
+            "initialize" | "ping" => older,
             "resources/list" | "resources/templates/list" | "resources/read" => resources,
             "prompts/list" | "prompts/get" => prompts,
             "completion/complete" => completion,
-            "tasks/get" | "tasks/update" | "tasks/cancel" => tasks,
-            "subscriptions/listen" => self.0.changes.is_some(),
-            "resources/subscribe" | "resources/unsubscribe" => self.0.extras.resource_updates,
-            "logging/setLevel" => self.0.extras.logging,
+            "tasks/get" | "tasks/update" | "tasks/cancel" => tasks && !older,
+            "subscriptions/listen" => self.0.changes.is_some() && !older,
+            "resources/subscribe" | "resources/unsubscribe" => self.0.extras.resource_updates && older,
+            "logging/setLevel" => self.0.extras.logging && older,
             _ => false,
         }
     }

@@ -160,10 +160,10 @@ fn wrong_shape(message: &Message<'_>) -> Option<Fault> {
     let member = |name: &str| message.params.get(name).filter(|v| !v.is_null());
     let text = |name: &str| message.params.get(name).is_some_and(Json::is_string);
     match message.method.as_ref() {
-        "tools/list" | "resources/list" | "resources/templates/list" | "prompts/list" => {
-            if member("cursor").is_some_and(|c| !c.is_string()) {
-                return wrong("`params.cursor` is a string.");
-            }
+        "tools/list" | "resources/list" | "resources/templates/list" | "prompts/list"
+            if member("cursor").is_some_and(|c| !c.is_string()) =>
+        {
+            return wrong("`params.cursor` is a string.");
         }
         "tools/call" if !text("name") => return wrong("`params.name` is the name of a tool."),
         "prompts/get" if !text("name") => return wrong("`params.name` is the name of a prompt."),

@@ -1,6 +1,6 @@
 //! Which revision a request is of, and what happens to those that we do not serve.
 
-use mcp::{EndpointOptions, Revision};
+use mcp::{EndpointOptions, Extras, Revision};
 use serde_json::json;
 
 use crate::fixture::{Server, modern, request};
@@ -34,7 +34,7 @@ async fn an_unknown_version_names_the_known_ones() {
     call["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"] = "2099-01-01".into();
     let headers = [("mcp-protocol-version", "2099-01-01"), ("mcp-method", "tools/call"), ("mcp-name", "echo")];
     let reply = server.post(&headers, &call).await;
-    assert_eq!((reply.error().0, reply.error().1), (400, -32022));
+    assert_eq!(reply.error(), (400, -32022, "unsupported_protocol_version".into()));
     assert_eq!(reply.json()["error"]["data"]["supported"].as_array().unwrap().len(), 4);
     for version in ["2099-01-01", "2024-11-05", "x"] {
         let reply = server.post(&[("mcp-protocol-version", version)], &request("tools/list", json!({}))).await;
@@ -63,7 +63,7 @@ async fn a_newer_request_whose_headers_differ_from_its_body_is_refused() {
         vec![version, method, ("mcp-name", "=?base64?!!?=")],
     ] {
         let reply = server.post(&headers, &call).await;
-        assert_eq!((reply.error().0, reply.error().1), (400, -32020), "{headers:?}");
+        assert_eq!(reply.error(), (400, -32020, "header_mismatch".into()), "{headers:?}");
     }
     let encoded = server.post(&[version, method, ("mcp-name", "=?base64?ZWNobw==?=")], &call).await;
     assert_eq!(encoded.result()["isError"], false);
@@ -81,7 +81,7 @@ async fn a_newer_request_without_its_meta_is_refused() {
                 meta.insert(key.to_owned(), wrong);
             }
             let reply = server.modern(&call).await;
-            assert_eq!((reply.error().0, reply.error().1), (400, -32602), "{call}");
+            assert_eq!(reply.error(), (400, -32602, "invalid_params".into()), "{call}");
         }
     }
 }
@@ -96,7 +96,17 @@ async fn unknown_methods_are_404_for_newer_and_a_plain_error_for_older_requests(
         let older = server.legacy(&request(method, params)).await;
         assert_eq!((older.status, older.error().1), (200, -32601), "{method}");
     }
-    assert_eq!(server.modern(&modern("ping", json!({}))).await.status, 404);
+    // What the newest revision took away is gone, whatever parameters it is sent with, and where older ones still have it.
+    let extras = Extras { logging: true, resource_updates: true };
+    let server = Server::everything_with(extras, EndpointOptions::default()).await;
+    for method in ["initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"] {
+        for params in [json!({}), json!({"uri": "test://r/1", "level": "info"})] {
+            let reply = server.modern(&modern(method, params)).await;
+            assert_eq!(reply.error(), (404, -32601, "unknown_method".into()), "{method}");
+        }
+        let older = server.legacy(&request(method, json!({"uri": 5}))).await;
+        assert!(method == "ping" || older.error().1 == -32602, "{method} {older:?}");
+    }
 }
 
 #[tokio::test]

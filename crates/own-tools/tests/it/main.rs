@@ -135,7 +135,7 @@ async fn t10_a_tool_is_described_as_it_is_published_and_only_to_those_who_may_se
     for (who, tool) in [(person("bob", &["helpdesk"]), "search_tools"), (alice(), "interlock__whoami"), (alice(), "x")]
     {
         let refused = call(&road, who, "describe_tool", json!({ "tool": tool })).await.1.unwrap_err();
-        assert_eq!(refused.code(), "tool_unknown", "{tool}");
+        assert_eq!(refused.code(), "tool_not_found", "{tool}");
         assert_eq!(refused.refusal().next.as_ref().unwrap().tool, "search_tools");
     }
 }

@@ -76,6 +76,8 @@ pub struct PlatformConfig {
     /// Further browser origins that may call, beside the public URL's.
     #[serde(default)]
     pub allowed_origins: Vec<String>,
+    /// OAuth clients that answer a step-up challenge by HTTP (RFC 9470) by signing in again; all others get a link (T4).
+    pub step_up_challenge_clients: Vec<String>,
     /// Seconds that open calls get at shutdown.
     pub drain_s: u64,
 }
@@ -217,6 +219,9 @@ pub struct IssuerConfig {
     /// Whether this is the built-in issuer, served by this process below its own URL.
     #[serde(default)]
     pub builtin: bool,
+    /// Whether clients may register themselves at the built-in issuer (RFC 7591). In a lab only: `serve` refuses it (T30).
+    #[serde(default)]
+    pub open_registration: bool,
     /// Accepted `typ` headers, without `application/`.
     #[serde(default = "default_types")]
     pub types: Vec<String>,
@@ -284,6 +289,7 @@ impl IssuerConfig {
         Self {
             url,
             builtin: false,
+            open_registration: false,
             types: default_types(),
             platform_audience: false,
             required_scopes: Vec::new(),

@@ -323,7 +323,6 @@ mod tests {
 
     use super::Metrics;
     use crate::audit::Outcome;
-    use crate::http::{Outbound, OutboundObserver};
     use crate::policy::Effect;
 
     const MS: Duration = Duration::from_millis(1);

@@ -43,6 +43,8 @@ pub struct LabOptions {
     pub devices: u32,
     /// Policy profile.
     pub profile: Profile,
+    /// Loopback addresses from which documents of clients (CIMD) may come.
+    pub documents_from: Vec<SocketAddr>,
     /// Offer what the official MCP conformance suite asks for, at `/mcp/conformance`.
     pub conformance: bool,
     /// Print the ready line on standard output and nothing else there; otherwise say it in words.
@@ -91,13 +93,14 @@ pub async fn run(options: LabOptions) -> Result<()> {
         config.server.push(server(name, &system.url)?);
     }
     let mut given = from_outside(&config, &master, &clock, address);
+    given.documents_from = options.documents_from.clone();
     if options.conformance {
         let fixture = Fixture::new(crate::VERSION, Arc::clone(&clock))?;
         given.fixtures.push((conformance_fixture::NAME.to_owned(), Arc::new(fixture)));
     }
     let composed = compose(given, stores).await?;
     if let Some(issuer) = &composed.issuer {
-        seed(issuer, &people, &BaseUrl::new(&config.platform.url)).await?;
+        seed(issuer, &people, &config).await?;
     }
     let ready = ready(&config, &people, &simulated, options.conformance);
     let drain = Duration::from_secs(config.platform.drain_s);
@@ -107,7 +110,8 @@ pub async fn run(options: LabOptions) -> Result<()> {
 }
 
 fn from_outside<'a>(config: &'a Config, master: &'a SecretKey, clock: &SharedClock, address: SocketAddr) -> Given<'a> {
-    Given { config, master, clock: Arc::clone(clock), address, with_echo: true, fixtures: Vec::new() }
+    let (fixtures, documents_from) = (Vec::new(), Vec::new());
+    Given { config, master, clock: Arc::clone(clock), address, with_echo: true, fixtures, documents_from }
 }
 
 /// The lab's configuration: production's defaults, and the built-in issuer.
@@ -127,6 +131,7 @@ fn configuration(state: &LabState, address: SocketAddr, profile: Profile) -> Res
     config.pages.issuer = issuer.to_string();
     config.issuer = vec![IssuerConfig {
         builtin: true,
+        open_registration: true,
         platform_audience: true,
         required_scopes: vec!["mcp".to_owned()],
         groups: Some(GROUPS.iter().map(|g| (*g).to_owned()).collect()),
@@ -164,17 +169,20 @@ async fn put_if_changed(secrets: &dyn SecretStore, path: &str, data: BTreeMap<St
 }
 
 /// The lab's people and clients, in the issuer; what is unchanged is not written again.
-async fn seed(issuer: &Issuer, people: &People, base: &BaseUrl) -> Result<()> {
+async fn seed(issuer: &Issuer, people: &People, config: &Config) -> Result<()> {
+    let base = BaseUrl::new(&config.platform.url);
     for user in people.users() {
         let LabUser { name, display_name, password, totp_secret, groups } = user.clone();
         let totp_secret = Some(totp_secret);
         let new = NewUser { name, display_name, password, totp_secret, groups, mfa_always: false, seeded: true };
         issuer.create_user(new).await?;
     }
-    for client in people.clients(base) {
+    // The platform registers its own itself.
+    let own = [issuer::COMMAND_LINE_CLIENT, config.pages.client_id.as_str()];
+    for client in people.clients(&base).into_iter().filter(|client| !own.contains(&client.client_id.as_str())) {
         let mut grants = Vec::new();
         if client.authorization_code {
-            grants.push(GrantType::AuthorizationCode);
+            grants.extend([GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::DeviceCode]);
         }
         if client.client_credentials {
             grants.push(GrantType::ClientCredentials);
@@ -187,6 +195,7 @@ async fn seed(issuer: &Issuer, people: &People, base: &BaseUrl) -> Result<()> {
                 grants,
                 groups: client.groups,
                 name: client.name,
+                ..NewClient::default()
             })
             .await?;
     }

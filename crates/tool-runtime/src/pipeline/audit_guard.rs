@@ -8,7 +8,9 @@ use platform::audit::{AuditEntry, AuditLog, AuditedDecision, Outcome, Phase};
 use platform::policy::{Decision, TargetFacts};
 use platform::telemetry::Metrics;
 use platform::{CallContext, Error, ErrorKind, SharedClock};
+use serde_json::json;
 
+use super::authorise::{Authorised, STEP_UP};
 use super::validate::Validated;
 use super::{Answer, CallRequest, Pipeline};
 use crate::catalogue::RegisteredTool;
@@ -82,6 +84,20 @@ impl AuditGuard {
 
     pub(super) fn decided(&mut self, decision: &Decision) {
         self.entry.decision = Some(AuditedDecision::from(decision));
+    }
+
+    /// How the second factor was shown that policy asked for: the record of a call says what it used (T4).
+    pub(super) fn stepped_up(&mut self, authorised: &Authorised) {
+        let facts = match authorised.elevation() {
+            Some(used) => json!({
+                "by": "elevation", "authenticated_at": used.authenticated_at, "single_use": used.single_use,
+            }),
+            None if authorised.decision().obligations.get(STEP_UP).is_some_and(|o| o.met) => {
+                json!({"by": "fresh_token"})
+            }
+            None => return,
+        };
+        self.entry.facts.insert(STEP_UP.to_owned(), facts);
     }
 
     /// Makes the intent of a write durable, before the credential is leased.

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use platform::policy::{Decision, DecisionInput, Effect, PrincipalFacts, TargetFacts, ToolFacts};
+use platform::policy::{Decision, DecisionInput, Effect, ElevationFacts, PrincipalFacts, TargetFacts, ToolFacts};
 use platform::{CallContext, Error, ErrorKind, Json, canonical};
 
 use super::Pipeline;
 use super::validate::Validated;
-use crate::elevation::SingleUse;
+use crate::elevation::{Covering, SingleUse, Wanted};
 
 /// Longest life of a kept decision (T9).
 const KEEP: Duration = Duration::from_secs(5);
@@ -34,7 +34,7 @@ pub(super) struct Authorised {
     targets: Arc<[TargetFacts]>,
     server: String,
     subject: String,
-    single_use: Option<SingleUse>,
+    elevation: Option<Covering>,
 }
 
 impl Authorised {
@@ -56,9 +56,19 @@ impl Authorised {
 
     /// The single-use elevation that covers the call: used up in the reservation's transaction.
     pub(super) fn single_use(&self) -> Option<&SingleUse> {
-        self.single_use.as_ref()
+        self.elevation.as_ref()?.single_use.as_ref()
+    }
+
+    /// The elevation that met the step-up which policy asked for; nothing where it asked for none, or where a fresh token
+    /// met it.
+    pub(super) fn elevation(&self) -> Option<&ElevationFacts> {
+        let asked = self.decision.obligations.get(STEP_UP).is_some_and(|o| o.met);
+        self.elevation.as_ref().map(|e| &e.facts).filter(|_| asked || self.single_use().is_some())
     }
 }
+
+/// The obligation that an elevation meets.
+pub(super) const STEP_UP: &str = "step_up";
 
 pub(super) struct DecisionCache(moka::sync::Cache<[u8; 32], (Arc<Decision>, Instant)>);
 
@@ -75,14 +85,14 @@ pub(super) async fn authorise(
     targets: Arc<[TargetFacts]>,
 ) -> Result<Decided, Error> {
     let tool = &call.tool;
-    let elevation = if tool.risk.is_write() {
-        let (server, name) = (&tool.server.name, tool.name());
-        road.elevations.covering(&cx.principal, server, name, tool.risk, &call.digest).await?
-    } else {
-        None
+    let wanted = call.wanted();
+    // Every write may need one. A read or probe needs one only where policy says so: then it is asked a second time, and
+    // all others stay as cheap as they are.
+    let elevation = match tool.risk.is_write() {
+        true => road.elevations.covering(&cx.principal, &wanted).await?,
+        false => None,
     };
-    let (facts, single_use) = elevation.map_or((None, None), |e| (Some(e.facts), e.single_use));
-    let input = DecisionInput {
+    let mut input = DecisionInput {
         groups: cx.principal.groups.clone(),
         resource: tool.server.connector.clone(),
         action: tool.risk.action(),
@@ -92,16 +102,33 @@ pub(super) async fn authorise(
         arguments: call.arguments.clone(),
         targets: targets.to_vec(),
         change: None,
-        elevation: facts,
+        elevation: elevation.as_ref().map(|e| e.facts.clone()),
         now: road.parts.clock.epoch_seconds(),
         source: cx.source.to_string(),
         protocol: cx.protocol.as_str().to_owned(),
         request_id: cx.request_id.to_string(),
     };
-    let decision = decide(road, &input).await?;
+    let mut decided = (decide(road, &input).await?, elevation);
+    let asked = decided.0.obligations.get(STEP_UP).is_some_and(|o| !o.met);
+    if asked
+        && decided.1.is_none()
+        && let Some(elevation) = missing(road, cx, &wanted).await?
+    {
+        input.elevation = Some(elevation.facts.clone());
+        decided = (decide(road, &input).await?, Some(elevation));
+    }
+    let (decision, elevation) = decided;
     road.parts.metrics.authz(decision.effect);
     let (server, subject) = (tool.server.name.clone(), cx.principal.key());
-    Ok(Decided(Authorised { decision, targets, server, subject, single_use }))
+    Ok(Decided(Authorised { decision, targets, server, subject, elevation }))
+}
+
+/// The elevation for a call that is no write: looked for on every such call, so that one which was ended ends at once.
+async fn missing(road: &Pipeline, cx: &CallContext, wanted: &Wanted<'_>) -> Result<Option<Covering>, Error> {
+    if wanted.risk.is_write() {
+        return Ok(None);
+    }
+    road.elevations.covering(&cx.principal, wanted).await
 }
 
 async fn decide(road: &Pipeline, input: &DecisionInput) -> Result<Arc<Decision>, Error> {

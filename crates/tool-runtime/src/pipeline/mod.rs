@@ -284,6 +284,7 @@ impl Pipeline {
             return Ok(Admitted::Answered(answer));
         }
         let authorised = guard.stage("step_up", step_up::require(self, cx, &call, authorised)).await?;
+        guard.stepped_up(&authorised);
         if let Some(answer) = guard.stage("cache", cache::find(self, &call, &authorised)).await? {
             return Ok(Admitted::Answered(answer));
         }

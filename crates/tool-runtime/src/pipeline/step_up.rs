@@ -5,11 +5,18 @@ use std::sync::Arc;
 
 use platform::policy::{Effect, Risk};
 use platform::principal::PrincipalKind;
-use platform::{CallContext, Error, ErrorKind};
+use platform::{CallContext, Error, ErrorKind, Json};
+use serde_json::json;
 
 use super::Pipeline;
-use super::authorise::Authorised;
+use super::authorise::{Authorised, STEP_UP};
 use super::validate::Validated;
+use crate::elevation::{ELEVATION_S, shown, single_use};
+
+/// The code of the refusal.
+const CODE: &str = "step_up_required";
+/// The way to meet it without an elevation.
+const FRESH_TOKEN: &str = "fresh_token";
 
 pub(super) async fn require(
     road: &Pipeline,
@@ -22,16 +29,16 @@ pub(super) async fn require(
     let unmet: Vec<&str> = decision.obligations.iter().filter(|(_, o)| !o.met).map(|(name, _)| name.as_str()).collect();
     if decision.allow && consistent && unmet.is_empty() {
         // A guard of our own (T8): whatever a policy says, these never run without a single-use elevation.
-        if matches!(call.tool.risk, Risk::Disruptive | Risk::Control) && authorised.single_use().is_none() {
-            return Err(step_up(road, cx, call).await?);
+        if single_use(call.tool.risk) && authorised.single_use().is_none() {
+            return Err(step_up(road, cx, call, &authorised).await?);
         }
         return Ok(authorised);
     }
     if unmet.contains(&"change") {
         return Err(change_required(road, &unmet));
     }
-    if unmet.contains(&"step_up") {
-        return Err(step_up(road, cx, call).await?);
+    if unmet.contains(&STEP_UP) {
+        return Err(step_up(road, cx, call, &authorised).await?);
     }
     Err(Error::new(
         ErrorKind::Unmet,
@@ -41,28 +48,42 @@ pub(super) async fn require(
     .with_detail(unmet.join(", ")))
 }
 
-async fn step_up(road: &Pipeline, cx: &CallContext, call: &Validated) -> Result<Error, Error> {
+async fn step_up(road: &Pipeline, cx: &CallContext, call: &Validated, authorised: &Authorised) -> Result<Error, Error> {
     if cx.principal.kind != PrincipalKind::Person {
         return Ok(Error::new(
             ErrorKind::Unmet,
-            "step_up_required",
+            CODE,
             "This tool needs a person who passes a second factor; a client on its own cannot do that.",
         )
-        .with_unmet("step_up", "A person signs in and makes the call."));
+        .with_unmet(STEP_UP, "A person signs in and makes the call."));
     }
-    let (tool, server) = (&call.tool, &call.tool.server.name);
-    let id = road.elevations.request(&cx.principal, server, tool.name(), tool.risk, &call.digest).await?;
-    let url = format!("{}/elevate/{id}", road.parts.base);
+    let wanted = call.wanted();
+    let shown = shown::of_call(authorised.targets(), &call.arguments, &call.tool.published_input);
+    let id = road.elevations.request(cx, &wanted, shown).await?;
+    let how = match single_use(wanted.risk) {
+        true => "Open the link in a browser and pass the second factor; it is then good for this one call.",
+        false => "Open the link in a browser and pass the second factor; it then holds for 15 minutes.",
+    };
     Ok(Error::new(
         ErrorKind::Unmet,
-        "step_up_required",
+        CODE,
         format!(
-            "`{}` on `{server}` needs a fresh second factor. Open the link, pass it, and repeat the same call.",
-            tool.name()
+            "`{}` on `{}` needs a fresh second factor. Open the link, pass it, and repeat the same call.",
+            wanted.tool, wanted.server
         ),
     )
-    .with_unmet("step_up", "Open the link in a browser and pass the second factor; it then holds for 15 minutes.")
-    .with_url(url))
+    .with_unmet(STEP_UP, how)
+    .with_url(format!("{}/elevate/{id}", road.parts.base))
+    .with_details(json!({ "by": by(authorised, wanted.risk), "max_age_s": ELEVATION_S })))
+}
+
+/// By what the step-up can be met: `elevation` always, `fresh_token` where policy says that a token with a fresh second
+/// factor is enough. For one call it never is (T4), whatever policy says.
+fn by(authorised: &Authorised, risk: Risk) -> Vec<&'static str> {
+    let parameters = authorised.decision().obligations.get(STEP_UP).map(|o| &o.parameters);
+    let named = parameters.and_then(|p| p.get("by")).and_then(Json::as_array);
+    let token = named.is_some_and(|by| by.iter().any(|way| way == FRESH_TOKEN)) && !single_use(risk);
+    if token { vec!["elevation", FRESH_TOKEN] } else { vec!["elevation"] }
 }
 
 fn change_required(road: &Pipeline, unmet: &[&str]) -> Error {

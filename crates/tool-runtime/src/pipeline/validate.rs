@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::CallRequest;
 use crate::catalogue::{REFERENCES_ARGUMENT, RegisteredTool};
+use crate::elevation::Wanted;
 
 /// Deepest nesting of arguments.
 const MAX_DEPTH: usize = 32;
@@ -22,6 +23,18 @@ pub(super) struct Validated {
     pub(super) references: CallReferences,
     /// SHA-256 of the canonical arguments, hexadecimal.
     pub(super) digest: String,
+}
+
+impl Validated {
+    /// As an elevation names it.
+    pub(super) fn wanted(&self) -> Wanted<'_> {
+        Wanted {
+            server: &self.tool.server.name,
+            tool: self.tool.name(),
+            risk: self.tool.risk,
+            arguments_digest: &self.digest,
+        }
+    }
 }
 
 pub(super) fn validate(cx: &CallContext, tool: Arc<RegisteredTool>, request: CallRequest) -> Result<Validated, Error> {

@@ -137,7 +137,7 @@ impl Lab {
         let url = refusal.refusal().url.clone().unwrap();
         let id = url.strip_prefix(&format!("{BASE}/elevate/")).unwrap().to_owned();
         let request = self.road.elevations().find(&id).await?;
-        self.road.elevations().grant(&request, &self.fresh(person)).await.map(drop)
+        self.road.elevations().grant(&request, (&self.fresh(person)).into()).await.map(drop)
     }
 
     /// The person as a sign-in with two factors just now shows them.

@@ -214,7 +214,10 @@ async fn t4_only_the_person_that_was_refused_with_a_fresh_second_factor_is_grant
         Principal { auth_time: stale, ..fresh.clone() },
         Principal { auth_time: future, ..fresh.clone() },
     ] {
-        assert_eq!(lab.road.elevations().grant(&request, &weak).await.unwrap_err().code(), "second_factor_missing");
+        assert_eq!(
+            lab.road.elevations().grant(&request, (&weak).into()).await.unwrap_err().code(),
+            "second_factor_missing"
+        );
     }
     assert_eq!(lab.refused("configure_device", json!({"device": "dev-1"})).await, "step_up_required");
     // The link ends too.
@@ -234,4 +237,122 @@ async fn t7_a_decision_that_ran_out_before_the_reservation_does_not_run() {
     let refused = lab.call_as(keyed("k-1"), "add_note", json!({})).await;
     assert_eq!(refused.unwrap_err().code(), "decision_expired");
     assert_eq!((lab.runs(), lab.recorded.count("store:reserve_key")), (0, 0));
+}
+
+/// The last part of a refusal's link.
+fn request_id(refusal: &Error) -> String {
+    refusal.refusal().url.as_ref().unwrap().rsplit_once('/').unwrap().1.to_owned()
+}
+
+/// A policy that asks for a second factor where its author wants it, with facts of an elevation as the only proof.
+fn careful() -> StaticPolicy {
+    StaticPolicy::new(|input| {
+        let met = input.elevation.is_some();
+        let mut decision = decision(if met { Effect::Allow } else { Effect::Challenge }, &[("step_up", met)]);
+        decision.valid_until = Some(input.now + 60);
+        Ok(decision)
+    })
+}
+
+#[tokio::test]
+async fn t4_a_step_up_that_policy_asks_for_a_probe_or_a_read_can_be_met_and_ends_when_it_is_ended() {
+    let lab = Lab::new().await;
+    lab.policy.swap(careful());
+    for (tool, arguments) in [("show_device", json!({"device": "dev-1"})), ("read_thing", json!({}))] {
+        let refusal = lab.call(tool, arguments.clone()).await.unwrap_err();
+        assert_eq!(refusal.code(), "step_up_required");
+        lab.elevate(&refusal, &alice()).await.unwrap();
+        lab.call(tool, arguments.clone()).await.unwrap();
+        assert_eq!(lab.last_record().facts["step_up"]["by"], "elevation");
+        lab.call(tool, arguments.clone()).await.unwrap();
+        let held = lab.road.elevations().held(&alice().issuer, "alice").await.unwrap();
+        assert_eq!((held.len(), held[0].single_use, held[0].tool.as_deref()), (1, false, None));
+        lab.road.elevations().end(&alice().issuer, "alice", &held[0].id).await.unwrap();
+        assert_eq!(lab.refused(tool, arguments).await, "step_up_required", "a kept decision outlived it");
+    }
+    assert_eq!(lab.runs(), 4);
+}
+
+#[tokio::test]
+async fn t4_only_its_person_sees_and_ends_an_elevation() {
+    let lab = Lab::new().await;
+    let one = json!({"device": "dev-1"});
+    for tool in ["configure_device", "reload_device"] {
+        let refusal = lab.call(tool, one.clone()).await.unwrap_err();
+        lab.elevate(&refusal, &alice()).await.unwrap();
+    }
+    let (road, issuer) = (lab.road.elevations(), alice().issuer);
+    let held = road.held(&issuer, "alice").await.unwrap();
+    assert_eq!(held.iter().filter(|h| h.tool.as_deref() == Some("reload_device") && h.single_use).count(), 1);
+    assert_eq!(held.len(), 2);
+    assert!(road.held(&issuer, "bob").await.unwrap().is_empty());
+    assert!(road.held("https://other.test", "alice").await.unwrap().is_empty());
+    for held in &held {
+        assert_eq!(road.end(&issuer, "bob", &held.id).await.unwrap_err().code(), "elevation_unknown");
+    }
+    lab.call("configure_device", one.clone()).await.unwrap();
+    assert_eq!(road.end_all(&issuer, "alice").await.unwrap(), 2);
+    assert_eq!(lab.refused("configure_device", one.clone()).await, "step_up_required");
+    assert_eq!(lab.refused("reload_device", one).await, "step_up_required");
+}
+
+#[tokio::test]
+async fn t4_a_link_is_good_for_one_grant() {
+    let lab = Lab::new().await;
+    let refusal = lab.call("reload_device", json!({"device": "dev-1"})).await.unwrap_err();
+    let (road, id) = (lab.road.elevations(), request_id(&refusal));
+    let request = road.find(&id).await.unwrap();
+    let fresh = lab.fresh(&alice());
+    road.grant(&request, (&fresh).into()).await.unwrap();
+    assert_eq!(road.find(&id).await.unwrap_err().code(), "elevation_request_unknown");
+    // Nor by somebody who looked at it in time.
+    assert_eq!(road.grant(&request, (&fresh).into()).await.unwrap_err().code(), "elevation_request_unknown");
+}
+
+#[tokio::test]
+async fn t4_a_factor_that_was_given_before_the_refusal_opens_nothing_that_is_bound_to_one_call() {
+    let lab = Lab::new().await;
+    let earlier = lab.fresh(&alice());
+    lab.clock.advance(60);
+    let one = json!({"device": "dev-1"});
+    let refusal = lab.call("reload_device", one.clone()).await.unwrap_err();
+    let road = lab.road.elevations();
+    let request = road.find(&request_id(&refusal)).await.unwrap();
+    let refused = road.grant(&request, (&earlier).into()).await.unwrap_err();
+    assert_eq!(refused.code(), "second_factor_missing");
+    assert_eq!(lab.refused("reload_device", one.clone()).await, "step_up_required");
+    // For a change it counts while it is fresh, and its fifteen minutes run from the factor.
+    let refusal = lab.call("configure_device", one.clone()).await.unwrap_err();
+    let request = road.find(&request_id(&refusal)).await.unwrap();
+    let granted = road.grant(&request, (&earlier).into()).await.unwrap();
+    assert_eq!(granted.facts.expires_at, earlier.auth_time.unwrap() + 15 * 60);
+    lab.call("configure_device", one).await.unwrap();
+}
+
+#[tokio::test]
+async fn t4_who_waits_for_an_answer_hears_of_it() {
+    let lab = Lab::new().await;
+    let refusal = lab.call("configure_device", json!({"device": "dev-1"})).await.unwrap_err();
+    let id = request_id(&refusal);
+    let road = lab.road.elevations();
+    assert!(!road.answered(&id, std::time::Duration::ZERO).await.unwrap());
+    let patience = std::time::Duration::from_secs(600);
+    let alice = alice();
+    let (answered, granted) = tokio::join!(road.answered(&id, patience), lab.elevate(&refusal, &alice));
+    granted.unwrap();
+    assert!(answered.unwrap());
+    assert!(road.answered("nonesuch", patience).await.unwrap());
+}
+
+#[tokio::test]
+async fn t4_the_request_tells_its_person_what_the_call_is_about() {
+    let lab = Lab::new().await;
+    let refusal = lab.call("reload_device", json!({"device": "dev-1"})).await.unwrap_err();
+    let request = lab.road.elevations().find(&request_id(&refusal)).await.unwrap();
+    let shown = format!("{:?}", request.shown);
+    // The target under its verified name first, then what the caller wrote.
+    assert!(request.shown.len() == 2 && shown.contains("Global/Lab") && shown.contains("dev-1"), "{shown}");
+    assert_eq!(request.source, "127.0.0.1");
+    // By a token it can never be met, and the refusal says so.
+    assert_eq!(refusal.refusal().details, Some(json!({"by": ["elevation"], "max_age_s": 900})));
 }

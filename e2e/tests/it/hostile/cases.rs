@@ -267,7 +267,8 @@ pub(crate) fn documents(to: &Target<'_>) -> Vec<Case> {
         ("an unknown document", Message::get("/.well-known/nothing"), 404, "path_unknown"),
         ("a path out of the root", Message::get("/../../etc/passwd"), 404, "path_unknown"),
         ("an unknown code", Message::get("/errors/nope"), 404, "error_code_unknown"),
-        ("metrics without a token", Message::get("/metrics"), 401, "token_missing"),
+        ("another method", Message::get("/healthz").by("DELETE"), 405, "method_not_allowed"),
+        ("a name that is no text", Message::get("/errors/%ff"), 400, "http_malformed"),
     ];
     cases
         .into_iter()

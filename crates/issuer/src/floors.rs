@@ -1,0 +1,61 @@
+//! What the issuer has revoked (rule T3): told to the platform's verifier through `platform::revocation`, and remembered
+//! here for the issuer's own endpoints until the last token that it could meet has ended.
+
+use platform::Error;
+use platform::revocation::Revoked;
+use platform::store::{Collection, Expect};
+
+use crate::claims::{AccessClaims, TOKEN_S};
+use crate::issuer::State;
+use crate::users::put;
+
+const REVOKED: Collection = Collection { name: "issuer_revoked", indexes: &[] };
+
+impl State {
+    /// Revokes what was issued up to now. Only when this returns may anybody be told so.
+    pub(crate) async fn revoke(&self, what: Revoked) -> Result<(), Error> {
+        let at = self.clock.epoch_seconds();
+        let record = serde_json::json!({ "at": at });
+        let store = self.store.as_ref();
+        put(store, REVOKED, id(&what), Expect::Any, record, Some(at + TOKEN_S + 60)).await?;
+        self.revocations.revoke(&self.url, what, at).await
+    }
+
+    /// Whether a token with these claims was revoked, by itself, with its session, or with everything of its subject.
+    pub(crate) async fn is_revoked(&self, claims: &AccessClaims) -> Result<bool, Error> {
+        let mut all = vec![Revoked::Token(claims.jti.clone()), Revoked::Subject(claims.sub.clone())];
+        all.extend(claims.authentication.as_ref().map(|a| Revoked::Session(a.sid.clone())));
+        for what in all {
+            let record = self.store.get(REVOKED, &id(&what)).await?;
+            let floor = record.and_then(|r| r.body["at"].as_i64());
+            if floor.is_some_and(|at| claims.iat <= at) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Claims of an access token of ours that holds now: signed, in time, not revoked. Its audience is the caller's to
+    /// check.
+    pub(crate) async fn live_token(&self, token: &str) -> Result<Option<AccessClaims>, Error> {
+        let now = self.clock.epoch_seconds();
+        let verified = (token.len() <= 16_384)
+            .then(|| self.keys.verify::<AccessClaims>(crate::keys::ACCESS_TOKEN, token, now))
+            .flatten();
+        let in_time = verified.filter(|c| c.iss == self.url && c.exp > now && c.iat <= now);
+        match in_time {
+            Some(claims) if !self.is_revoked(&claims).await? => Ok(Some(claims)),
+            _ => Ok(None),
+        }
+    }
+}
+
+fn id(what: &Revoked) -> String {
+    match what {
+        Revoked::Subject(sub) => format!("subject:{sub}"),
+        Revoked::Sessionless(sub) => format!("sessionless:{sub}"),
+        Revoked::Session(sid) => format!("session:{sid}"),
+        Revoked::Token(jti) => format!("token:{jti}"),
+        Revoked::Key(kid) => format!("key:{kid}"),
+    }
+}
