@@ -17,7 +17,7 @@ use crate::failure::{Failure, Outcome};
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum StoreKind {
-    /// The keyring where it works, else the file.
+    /// The file: it serves processes without a session of their own too, which the kernel's keyring does not.
     Auto,
     /// The operating system's keyring (on Linux the kernel's, which forgets at restart).
     Keyring,
@@ -28,7 +28,6 @@ pub(crate) enum StoreKind {
 /// The person's tokens.
 pub(crate) struct Store {
     folder: PathBuf,
-    kind: StoreKind,
     keyring: Option<Keyring>,
 }
 
@@ -40,11 +39,10 @@ impl Store {
 
     fn at(folder: PathBuf, kind: StoreKind, keyring: fn() -> Outcome<Keyring>) -> Outcome<Self> {
         let keyring = match kind {
-            StoreKind::File => None,
+            StoreKind::File | StoreKind::Auto => None,
             StoreKind::Keyring => Some(keyring()?),
-            StoreKind::Auto => keyring().ok(),
         };
-        Ok(Self { folder, kind, keyring })
+        Ok(Self { folder, keyring })
     }
 
     /// The folder for locks and files.
@@ -56,10 +54,7 @@ impl Store {
     pub(crate) fn load(&self, resource: &str) -> Outcome<Option<Kept>> {
         let name = name_of(resource);
         let found = match &self.keyring {
-            Some(keyring) => match (keyring.load(&name), self.kind) {
-                (Ok(None) | Err(_), StoreKind::Auto) => file::load(&self.folder, &name)?,
-                (found, _) => found?,
-            },
+            Some(keyring) => keyring.load(&name)?,
             None => file::load(&self.folder, &name)?,
         };
         Ok(found.as_ref().and_then(Kept::from_secret))
@@ -78,15 +73,9 @@ impl Store {
     pub(crate) fn save(&self, kept: &Kept) -> Outcome {
         let (name, text) = (name_of(&kept.resource), kept.to_secret()?);
         if let Some(keyring) = &self.keyring {
-            match keyring.save(&name, &text) {
-                Ok(()) => {
-                    // One place only: an older copy would come back when the keyring forgets.
-                    return file::remove(&self.folder, &name);
-                }
-                Err(failure) if self.kind == StoreKind::Keyring => return Err(failure),
-                // An old entry there would be read first.
-                Err(_) => drop(keyring.remove(&name)),
-            }
+            keyring.save(&name, &text)?;
+            // One place only: an older copy would come back when the keyring forgets.
+            return file::remove(&self.folder, &name);
         }
         file::save(&self.folder, &name, &text)
     }
@@ -95,10 +84,7 @@ impl Store {
     pub(crate) fn remove(&self, resource: &str) -> Outcome {
         let name = name_of(resource);
         if let Some(keyring) = &self.keyring {
-            match keyring.remove(&name) {
-                Err(failure) if self.kind == StoreKind::Keyring => return Err(failure),
-                _ => {}
-            }
+            keyring.remove(&name)?;
         }
         file::remove(&self.folder, &name)
     }
@@ -156,7 +142,7 @@ mod tests {
 
     #[test]
     fn t28_a_sign_in_is_kept_in_the_keyring_or_in_the_file_and_never_in_both() {
-        for (kind, in_file) in [(StoreKind::File, true), (StoreKind::Keyring, false), (StoreKind::Auto, false)] {
+        for (kind, in_file) in [(StoreKind::File, true), (StoreKind::Keyring, false), (StoreKind::Auto, true)] {
             let folder = tempfile::tempdir().unwrap();
             let place = folder.path().join("interlock");
             let file = Store::at(place.clone(), StoreKind::File, Keyring::for_tests).unwrap();
