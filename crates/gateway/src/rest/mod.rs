@@ -21,9 +21,9 @@ use std::sync::Arc;
 use api::ToolList;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, Request, State};
-use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get};
 use axum::{Extension, Json, Router};
 use http::{HeaderValue, Method, StatusCode, header};
 use platform::context::{CallReferences, Protocol};
@@ -48,22 +48,12 @@ pub(crate) fn router(gateway: &Arc<Gateway>) -> Router {
     let inside = Router::new()
         .route("/openapi.json", get(document).fallback(only_reads))
         .route("/mcp/{server}/tools", get(list).fallback(only_reads))
-        .route("/mcp/{server}/tools/{tool}", post(call).get(read).fallback(other_method))
+        .route("/mcp/{server}/tools/{tool}", any(by_method))
         .fallback(not_found)
-        .layer(map_response(nothing_allowed_where_nothing_is))
         .layer(from_fn(negotiate::accept))
         .layer(from_fn_with_state(door, authenticate))
         .with_state(Arc::clone(gateway));
     Router::new().nest("/api/v1", inside)
-}
-
-/// The routes name their methods on whatever is answered for another one; with a 404 that would tell a hidden tool from one
-/// that does not exist (T10).
-async fn nothing_allowed_where_nothing_is(mut response: Response) -> Response {
-    if response.status() == StatusCode::NOT_FOUND {
-        response.headers_mut().remove(header::ALLOW);
-    }
-    response
 }
 
 type Names = Result<Path<(String, String)>, PathRejection>;
@@ -109,6 +99,22 @@ async fn tools(gateway: &Gateway, cx: &CallContext, server: &str) -> Result<Tool
     let visible = visibility.tools(&cx.principal, server).await?;
     let tools: Vec<_> = visible.iter().map(|tool| describe::tool(base, tool)).collect();
     Ok(ToolList { server: server.to_owned(), count: tools.len(), tools })
+}
+
+/// One route for every method: a router that knew them would name them in `Allow` on whatever is answered, and on a 404 that
+/// tells a hidden tool from one that does not exist (T10).
+async fn by_method(
+    gateway: State<Arc<Gateway>>,
+    names: Names,
+    query: RawQuery,
+    cx: Extension<Arc<CallContext>>,
+    request: Request,
+) -> Response {
+    match *request.method() {
+        Method::POST => call(gateway, names, query, cx, request).await,
+        Method::GET | Method::HEAD => read(gateway, names, query, cx).await,
+        _ => other_method(gateway, names, cx, request.method().clone()).await,
+    }
 }
 
 async fn call(
