@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use http::{HeaderValue, Method, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use platform::http::{Request, Response, TargetClient};
 use platform::{Json, Secret};
 use serde_json::json;
 use url::Url;
 
+use crate::bridge::challenge::Challenge;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome, Said};
 use crate::sign_in::Way;
@@ -42,6 +43,8 @@ pub(crate) struct Connection {
 pub(crate) struct Rest {
     client: TargetClient,
     token: Secret,
+    /// Where the token comes from, when its person can be asked for a stronger one.
+    tokens: Option<Tokens>,
 }
 
 /// An answer that is a success.
@@ -65,20 +68,21 @@ impl Connection {
                 audience: None,
             };
             let token = server::offline::lab::token(&request, &|text| terminal.progress(text)).await?;
-            return Ok(Rest { client: web::client(&url, "interlock")?, token });
+            return Ok(Rest { client: web::client(&url, "interlock")?, token, tokens: None });
         }
         #[cfg(not(feature = "lab"))]
         let _unused = (terminal, self.mfa, &self.user, &self.state);
         let base = platform(self.url)?;
         let url: Url = base.parse().map_err(|e| Failure::internal(&e))?;
-        let token = match self.token {
-            Some(token) => token,
+        let (token, tokens) = match self.token {
+            Some(token) => (token, None),
             None => {
                 let store = Store::open(StoreKind::Auto)?;
-                Tokens::new(base, None, Way::Auto, store, Box::new(terminal::say)).quiet().await?
+                let tokens = Tokens::new(base, None, Way::Auto, store, Box::new(terminal::say));
+                (tokens.quiet().await?, Some(tokens))
             }
         };
-        Ok(Rest { client: web::client(&url, "interlock")?, token })
+        Ok(Rest { client: web::client(&url, "interlock")?, token, tokens })
     }
 }
 
@@ -93,28 +97,42 @@ impl Rest {
         }
     }
 
-    /// `POST /api/v1/mcp/{server}/tools/{tool}`. Never sent twice by itself: it may write.
+    /// `POST /api/v1/mcp/{server}/tools/{tool}`. Never sent twice by itself: it may write. Only a challenge for a fresh
+    /// second factor (RFC 9470) is answered, once, by a new sign-in: what was challenged did not run.
     pub(crate) async fn call(&self, server: &str, tool: &str, arguments: &Json, key: Option<&str>) -> Outcome<Reply> {
-        let path = format!("/api/v1/mcp/{}/tools/{}", segment(server)?, segment(tool)?);
-        let mut request = Request::new(Method::POST, path, Instant::now() + web::PATIENCE)
-            .json(&json!({ "arguments": arguments }))?;
-        if let Some(key) = key {
-            let value = HeaderValue::from_str(key).map_err(|_| {
-                Failure::new(
-                    Exit::Usage,
-                    "idempotency_key_invalid",
-                    "An idempotency key is plain text without line ends.",
-                )
-            })?;
-            request.headers.insert("idempotency-key", value);
+        let request = call_request(server, tool, arguments, key)?;
+        let response = self.sent(request, &self.token).await?;
+        let challenge = Challenge::read(&response.headers);
+        match &self.tokens {
+            Some(tokens) if response.status == StatusCode::UNAUTHORIZED && challenge.wants_factor() => {
+                let token = tokens.signed_in_for(&self.token, challenge.more).await?;
+                let request = call_request(server, tool, arguments, key)?;
+                read(&self.sent(request, &token).await?)
+            }
+            _ => read(&response),
         }
-        self.send(request).await
     }
 
     async fn send(&self, request: Request) -> Outcome<Reply> {
-        let response = self.client.send(request.header(header::AUTHORIZATION, bearer(&self.token)?)).await?;
-        read(&response)
+        read(&self.sent(request, &self.token).await?)
     }
+
+    async fn sent(&self, request: Request, token: &Secret) -> Outcome<Response> {
+        Ok(self.client.send(request.header(header::AUTHORIZATION, bearer(token)?)).await?)
+    }
+}
+
+fn call_request(server: &str, tool: &str, arguments: &Json, key: Option<&str>) -> Outcome<Request> {
+    let path = format!("/api/v1/mcp/{}/tools/{}", segment(server)?, segment(tool)?);
+    let mut request =
+        Request::new(Method::POST, path, Instant::now() + web::PATIENCE).json(&json!({ "arguments": arguments }))?;
+    if let Some(key) = key {
+        let value = HeaderValue::from_str(key).map_err(|_| {
+            Failure::new(Exit::Usage, "idempotency_key_invalid", "An idempotency key is plain text without line ends.")
+        })?;
+        request.headers.insert("idempotency-key", value);
+    }
+    Ok(request)
 }
 
 /// The platform's base URL without trailing slash: the one that was named, else the last one signed in to.

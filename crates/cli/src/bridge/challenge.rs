@@ -7,14 +7,14 @@ use crate::sign_in::More;
 
 /// The parameters that decide what to do.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Challenge {
-    pub(super) error: Option<String>,
-    pub(super) more: More,
+pub(crate) struct Challenge {
+    pub(crate) error: Option<String>,
+    pub(crate) more: More,
 }
 
 impl Challenge {
     /// Reads it; one that is missing or unreadable asks for nothing in particular.
-    pub(super) fn read(headers: &HeaderMap) -> Self {
+    pub(crate) fn read(headers: &HeaderMap) -> Self {
         let values = headers.get_all(header::WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
         let bearer =
             values.filter_map(|v| v.get(..7).filter(|s| s.eq_ignore_ascii_case("bearer ")).map(|_| &v[7..])).next();
@@ -32,12 +32,12 @@ impl Challenge {
     }
 
     /// Whether only a new sign-in with more scopes can meet it.
-    pub(super) fn wants_scope(&self) -> bool {
+    pub(crate) fn wants_scope(&self) -> bool {
         self.error.as_deref() == Some("insufficient_scope")
     }
 
     /// Whether a new sign-in with a stronger or fresher factor would meet it (RFC 9470).
-    pub(super) fn wants_factor(&self) -> bool {
+    pub(crate) fn wants_factor(&self) -> bool {
         self.error.as_deref() == Some("insufficient_user_authentication")
     }
 }

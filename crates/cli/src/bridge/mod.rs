@@ -6,7 +6,7 @@
 //! a line: `message` reads it, `relay` gives it a task of its own, `upstream` posts it, `step_up` and `task` wait on the
 //! client's behalf.
 
-mod challenge;
+pub(crate) mod challenge;
 mod event_stream;
 mod message;
 mod progress;
