@@ -13,6 +13,7 @@ mod caller;
 mod clock;
 mod deny_by_default;
 mod doors;
+mod ended;
 mod flood;
 mod hostile;
 mod http2;
