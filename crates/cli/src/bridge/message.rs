@@ -199,10 +199,8 @@ fn capabilities_text(text: &str) -> Option<&str> {
 
 /// A header's value: as it is, or wrapped where a header could not carry it unchanged.
 fn header_value(text: &str) -> Result<HeaderValue, http::header::InvalidHeaderValue> {
-    let plain = text.bytes().all(|b| matches!(b, 0x20..=0x7e))
-        && !text.starts_with(' ')
-        && !text.ends_with(' ')
-        && !(text.starts_with("=?base64?") && text.ends_with("?="));
+    let looks_encoded = text.starts_with("=?base64?") && text.ends_with("?=");
+    let plain = text.bytes().all(|b| matches!(b, 0x20..=0x7e)) && text.trim_matches(' ') == text && !looks_encoded;
     if plain {
         HeaderValue::from_str(text)
     } else {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use http::{StatusCode, header};
 use moka::sync::Cache;
 use platform::{Error, ErrorKind};
@@ -32,25 +32,26 @@ impl Failures {
         Self { counts, most: most.max(1) }
     }
 
-    /// The answer that the source gets, which is `response` unless that is one failure too many.
-    pub(super) fn judge(&self, source: IpAddr, response: Response) -> Result<Response, Response> {
+    /// Counts the answer that a source is about to get, if it is a failure, and says whether that is one too many.
+    pub(super) fn is_one_too_many(&self, source: IpAddr, response: &Response) -> bool {
         let bearer = |value: &http::HeaderValue| value.as_bytes().starts_with(b"Bearer ");
         let failed = response.status() == StatusCode::UNAUTHORIZED
             && response.headers().get(header::WWW_AUTHENTICATE).is_some_and(bearer);
-        if !failed {
-            return Ok(response);
+        failed && {
+            let count = self.counts.get_with(bucket(source), Arc::default);
+            count.fetch_add(1, Ordering::Relaxed) >= self.most
         }
-        let count = self.counts.get_with(bucket(source), Arc::default);
-        if count.fetch_add(1, Ordering::Relaxed) < self.most {
-            return Ok(response);
-        }
-        let refusal = Error::new(
-            ErrorKind::RateLimited,
-            "too_many_failures",
-            "Too many requests without a valid token came from your address. Get a token, then repeat.",
-        );
-        Err(Problem::from(refusal.with_retry_after(WINDOW)).into_response())
     }
+}
+
+/// What a source gets instead of one failure too many.
+pub(super) fn told_to_wait() -> Problem {
+    let refusal = Error::new(
+        ErrorKind::RateLimited,
+        "too_many_failures",
+        "Too many requests without a valid token came from your address. Get a token, then repeat.",
+    );
+    Problem::from(refusal.with_retry_after(WINDOW))
 }
 
 #[cfg(test)]
@@ -65,13 +66,12 @@ mod tests {
         let failures = Failures::new(2);
         let (here, there) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
         let failed = || (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer error=\"x\"")]).into_response();
-        let status = |source, response| match failures.judge(source, response) {
-            Ok(kept) => kept.status().as_u16(),
-            Err(replaced) => replaced.status().as_u16(),
-        };
-        assert_eq!([(); 3].map(|()| status(here, failed())), [401, 401, 429]);
-        assert_eq!(status(there, failed()), 401);
-        assert_eq!(status(here, StatusCode::OK.into_response()), 200);
-        assert_eq!(status(here, StatusCode::UNAUTHORIZED.into_response()), 401, "the issuer counts its own");
+        assert_eq!([(); 3].map(|()| failures.is_one_too_many(here, &failed())), [false, false, true]);
+        assert!(!failures.is_one_too_many(there, &failed()));
+        assert!(!failures.is_one_too_many(here, &StatusCode::OK.into_response()));
+        assert!(
+            !failures.is_one_too_many(here, &StatusCode::UNAUTHORIZED.into_response()),
+            "the issuer counts its own"
+        );
     }
 }

@@ -138,9 +138,11 @@ impl Limits {
             refuse("url_too_long");
             return words::url_too_long().into_response();
         }
-        self.failures.judge(source, next.run(request).await).unwrap_or_else(|replaced| {
-            parts.metrics.edge_refused("too_many_failures");
-            replaced
-        })
+        let response = next.run(request).await;
+        if !self.failures.is_one_too_many(source, &response) {
+            return response;
+        }
+        parts.metrics.edge_refused("too_many_failures");
+        failures::told_to_wait().into_response()
     }
 }
