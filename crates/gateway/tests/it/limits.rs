@@ -113,21 +113,10 @@ async fn one_source_has_its_share_of_connections_and_the_process_its_number() {
         assert!(counted(&server, &wanted.1));
         // A connection that ends makes room.
         open.pop();
-        soon(async {
-            loop {
-                let answer = rest(
-                    &mut say(
-                        &server,
-                        format!("GET /healthz HTTP/1.1\r\n{}\r\nconnection: close\r\n\r\n", server.host()).as_bytes(),
-                    )
-                    .await,
-                )
-                .await;
-                if answer.starts_with(b"HTTP/1.1 200") {
-                    break;
-                }
-            }
-        })
+        let last = format!("GET /healthz HTTP/1.1\r\n{}\r\nconnection: close\r\n\r\n", server.host());
+        soon(Box::pin(async {
+            while !rest(&mut say(&server, last.as_bytes()).await).await.starts_with(b"HTTP/1.1 200") {}
+        }))
         .await;
     }
 }
