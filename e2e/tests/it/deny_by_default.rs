@@ -32,7 +32,10 @@ async fn the_platforms_own_tools_are_everybodys() {
     let caller = Caller::shared();
     let vic = caller.lab.token("vic").await;
     let own = caller.tools(&vic, OWN).await;
-    assert_eq!(own.into_iter().collect::<Vec<_>>(), ["echo", "explain_refusal", "search_tools", "whoami"]);
+    assert_eq!(
+        own.into_iter().collect::<Vec<_>>(),
+        ["describe_tool", "echo", "explain_refusal", "search_tools", "whoami"]
+    );
     let who = caller.rest(&vic, OWN, "whoami", &json!({})).await;
     assert_eq!(who.result()["groups"], json!([]));
     let found = caller.rest(&vic, OWN, "search_tools", &json!({"query": "deploy template device"})).await;
