@@ -125,7 +125,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         secrets: Arc::clone(&secrets),
         metrics: Arc::clone(&metrics),
         clock: Arc::clone(&clock),
-        results: Sealer::derive(master, "stored results of idempotency keys")?,
+        results: Arc::new(Sealer::derive(master, "stored results of idempotency keys")?),
         base: base.clone(),
         limits: Limits::configured(&config.limits),
     });

@@ -48,7 +48,7 @@ impl Road {
             secrets: secrets.clone(),
             metrics: Metrics::new(),
             clock,
-            results: Sealer::derive(&SecretKey::new([7; 32]), "results").unwrap(),
+            results: Arc::new(Sealer::derive(&SecretKey::new([7; 32]), "results").unwrap()),
             base: BaseUrl::new(&"http://127.0.0.1:8080".parse().unwrap()),
             limits: Limits::default(),
         };

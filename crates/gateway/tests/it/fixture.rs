@@ -392,7 +392,7 @@ impl Server {
             secrets: Arc::new(MemorySecrets::new(Arc::clone(&shared_clock))),
             metrics: Arc::clone(&metrics),
             clock: Arc::clone(&shared_clock),
-            results: Sealer::derive(&SecretKey::new([7; 32]), "results").unwrap(),
+            results: Arc::new(Sealer::derive(&SecretKey::new([7; 32]), "results").unwrap()),
             base: base.clone(),
             limits,
         });

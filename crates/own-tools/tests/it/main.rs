@@ -55,7 +55,7 @@ fn road(with_echo: bool) -> (Arc<Pipeline>, Arc<AdjustableClock>) {
         secrets: Arc::new(MemorySecrets::new(Arc::clone(&shared_clock))),
         metrics: Metrics::new(),
         clock: shared_clock,
-        results: Sealer::derive(&SecretKey::new([7; 32]), "results").unwrap(),
+        results: Arc::new(Sealer::derive(&SecretKey::new([7; 32]), "results").unwrap()),
         base: BaseUrl::new(&url::Url::parse("https://interlock.test").unwrap()),
         limits: Limits::default(),
     });

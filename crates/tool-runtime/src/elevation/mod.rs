@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use platform::policy::{ElevationFacts, Risk};
+use platform::seal::Sealer;
 use platform::store::{Collection, Conflict, Expect, Index, Op, Query, Record, Store, TransactError};
 use platform::{CallContext, Error, ErrorKind, Principal, SharedClock, canonical};
 use serde::{Deserialize, Serialize};
@@ -97,7 +98,10 @@ pub struct ElevationRequest {
     /// SHA-256 of its canonical arguments: binds a single-use elevation.
     pub arguments_digest: String,
     /// What the call is about, for the person and nobody else.
+    #[serde(skip)]
     pub shown: Vec<Shown>,
+    /// The same as the store keeps it: sealed, because it repeats what the caller sent (T26).
+    sealed: String,
     /// First refusal that it stands for, seconds since the epoch.
     pub opened_at: i64,
     /// End of the link, seconds since the epoch.
@@ -114,9 +118,11 @@ impl ElevationRequest {
         Wanted { server: &self.server, tool: &self.tool, risk: self.risk, arguments_digest: &self.arguments_digest }
     }
 
-    fn of(record: Record) -> Option<Self> {
+    fn of(record: Record, sealer: &Sealer) -> Option<Self> {
         let request: Self = serde_json::from_value(record.body).ok()?;
-        Some(Self { id: record.id, revision: record.revision, ..request })
+        let opened = sealer.open(&place(&record.id), &URL_SAFE_NO_PAD.decode(&request.sealed).ok()?)?;
+        let shown = serde_json::from_slice(&opened).ok()?;
+        Some(Self { id: record.id, revision: record.revision, shown, ..request })
     }
 }
 
@@ -221,6 +227,11 @@ fn nonce() -> Result<String, Error> {
     Ok(URL_SAFE_NO_PAD.encode(platform::seal::random::<16>()?))
 }
 
+/// What the lines about a call are sealed to.
+fn place(id: &str) -> String {
+    format!("elevation request|{id}")
+}
+
 /// A person's name in the index of elevations.
 fn owner(issuer: &str, subject: &str) -> String {
     format!("{issuer}|{subject}")
@@ -230,13 +241,14 @@ fn owner(issuer: &str, subject: &str) -> String {
 pub struct Elevations {
     store: Arc<dyn Store>,
     clock: SharedClock,
+    sealer: Arc<Sealer>,
     granted: Notify,
 }
 
 impl Elevations {
-    /// Over the store.
-    pub fn new(store: Arc<dyn Store>, clock: SharedClock) -> Self {
-        Self { store, clock, granted: Notify::new() }
+    /// Over the store; `sealer` keeps what a page shows of a call from everybody who reads the store.
+    pub fn new(store: Arc<dyn Store>, clock: SharedClock, sealer: Arc<Sealer>) -> Self {
+        Self { store, clock, sealer, granted: Notify::new() }
     }
 
     /// Opens a request, or finds the one that an equal refusal opened before, and returns its id.
@@ -251,6 +263,7 @@ impl Elevations {
             expires_at,
         );
         let id = URL_SAFE_NO_PAD.encode(canonical::sha256(&canonical::to_bytes(&identity)?));
+        let lines = serde_json::to_vec(&shown).map_err(Error::internal)?;
         let request = ElevationRequest {
             id: id.clone(),
             revision: 0,
@@ -264,6 +277,7 @@ impl Elevations {
             risk: wanted.risk,
             arguments_digest: wanted.arguments_digest.to_owned(),
             shown,
+            sealed: URL_SAFE_NO_PAD.encode(self.sealer.seal(&place(&id), &lines)?),
             opened_at: now,
             expires_at,
         };
@@ -282,7 +296,8 @@ impl Elevations {
 
     /// A request that can still be fulfilled.
     pub async fn find(&self, id: &str) -> Result<ElevationRequest, Error> {
-        let request = self.store.get(REQUESTS, id).await?.and_then(ElevationRequest::of);
+        let record = self.store.get(REQUESTS, id).await?;
+        let request = record.and_then(|record| ElevationRequest::of(record, &self.sealer));
         request.filter(|r| r.expires_at > self.clock.epoch_seconds()).ok_or_else(request_unknown)
     }
 

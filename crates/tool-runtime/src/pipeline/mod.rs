@@ -116,8 +116,8 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// Clock.
     pub clock: SharedClock,
-    /// Seals stored results.
-    pub results: Sealer,
+    /// Seals stored results, and what a step-up page shows of a call.
+    pub results: Arc<Sealer>,
     /// Public base URL: for the links in refusals.
     pub base: BaseUrl,
     /// Limits.
@@ -195,7 +195,8 @@ struct Granted {
 impl Pipeline {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Arc<Self> {
-        let elevations = Elevations::new(Arc::clone(&parts.store), Arc::clone(&parts.clock));
+        let elevations =
+            Elevations::new(Arc::clone(&parts.store), Arc::clone(&parts.clock), Arc::clone(&parts.results));
         Arc::new(Self {
             elevations,
             targets: TargetDirectory::default(),

@@ -92,7 +92,7 @@ impl Lab {
             secrets: Arc::clone(&secrets) as _,
             metrics: Arc::clone(&metrics),
             clock: shared_clock,
-            results: Sealer::derive(&SecretKey::new([7; 32]), "results").unwrap(),
+            results: Arc::new(Sealer::derive(&SecretKey::new([7; 32]), "results").unwrap()),
             base: BaseUrl::new(&url::Url::parse(BASE).unwrap()),
             limits,
         });
