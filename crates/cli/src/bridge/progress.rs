@@ -54,6 +54,12 @@ impl Progress {
         self.send(line.to_string()).await;
     }
 
+    /// Waits for what a person does, and says so at once: the client shows it while there is something to do.
+    pub(super) async fn while_a_person_acts<T>(&mut self, words: &str, work: impl Future<Output = T>) -> T {
+        self.tell(words).await;
+        self.while_waiting(words, work).await
+    }
+
     /// Waits, and says so every few seconds: a client's patience ends sooner than a person's.
     pub(super) async fn while_waiting<T>(&mut self, words: &str, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
@@ -95,11 +101,13 @@ mod tests {
         progress.tell("still waiting").await;
         let other = json!({"method": "notifications/message", "params": {}});
         progress.heard(other.to_string(), &other).await;
+        progress.while_waiting("no time passes", async {}).await;
+        progress.while_a_person_acts("sign in", async {}).await;
         drop(progress);
         let mut heard = Vec::new();
         while let Some(line) = lines.recv().await {
             heard.push(serde_json::from_str::<Json>(&line).unwrap()["params"]["progress"].clone());
         }
-        assert_eq!(heard, [json!(3.5), json!(4.0), Json::Null]);
+        assert_eq!(heard, [json!(3.5), json!(4.0), Json::Null, json!(5.0)]);
     }
 }

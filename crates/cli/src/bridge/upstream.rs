@@ -197,7 +197,7 @@ impl Upstream {
                     }
                     tries.signed_in = true;
                     let words = "Waiting for you to sign in with a second factor";
-                    progress.while_waiting(words, tokens.signed_in_for(&token, challenge.more)).await?
+                    progress.while_a_person_acts(words, tokens.signed_in_for(&token, challenge.more)).await?
                 }
                 401 if !tries.renewed => {
                     tries.renewed = true;
@@ -205,7 +205,7 @@ impl Upstream {
                 }
                 401 | 403 if (status == 401 || challenge.wants_scope()) && !tries.signed_in => {
                     tries.signed_in = true;
-                    progress.while_waiting(WAIT, tokens.signed_in_for(&token, challenge.more)).await?
+                    progress.while_a_person_acts(WAIT, tokens.signed_in_for(&token, challenge.more)).await?
                 }
                 _ => return Ok(response),
             };

@@ -67,6 +67,14 @@ impl Watch {
 /// An open request.
 pub(super) struct Open(Arc<Watch>);
 
+impl Clone for Open {
+    /// The same request, held open from another place too.
+    fn clone(&self) -> Self {
+        self.0.open.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(&self.0))
+    }
+}
+
 impl Drop for Open {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Ordering::AcqRel);

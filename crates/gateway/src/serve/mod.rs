@@ -2,12 +2,14 @@
 //! 44 ms), limits on every connection, and a shutdown that lets open requests finish.
 //!
 //! Next: [`admission`] for who gets a connection, [`tls`] for certificates, [`guarded`] for what a connection may do with
-//! its time and what it is told, [`frames`] for HTTP/2 floods, [`words`] for refusals where no handler can answer.
+//! its time and what it is told, [`unread`] for bodies that no handler read, [`frames`] for HTTP/2 floods, [`words`] for
+//! refusals where no handler can answer.
 
 mod admission;
 pub(crate) mod frames;
 mod guarded;
 pub(crate) mod tls;
+mod unread;
 pub(crate) mod words;
 
 use std::net::SocketAddr;
@@ -276,12 +278,15 @@ fn requests(
     hyper::service::service_fn(move |request: Request<Incoming>| {
         let (router, open) = (router.clone(), watch.begin());
         async move {
-            let mut request = request.map(Body::new);
+            let (mut request, unread) = unread::lend(request);
             request.extensions_mut().insert(ConnectInfo(peer));
             if let Some(client) = client {
                 request.extensions_mut().insert(client);
             }
-            let response = router.oneshot(request).await?;
+            let mut response = router.oneshot(request).await?;
+            if let Some(unread) = unread {
+                unread.settle(&mut response, &open);
+            }
             // The request is open until its reply is read.
             Ok(response.map(|body| Body::new(guarded::Held::new(body, open))))
         }
