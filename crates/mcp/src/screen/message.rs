@@ -227,12 +227,13 @@ impl<'de> Visitor<'de> for RawVisitor {
                         return Err(duplicate());
                     }
                 }
+                // What nobody reads is read strictly too: the protocol library reads it all again, and refuses in its own words.
                 "result" | "error" => {
                     raw.is_response = true;
-                    access.next_value::<IgnoredAny>()?;
+                    access.next_value::<StrictJson>()?;
                 }
                 _ => {
-                    access.next_value::<IgnoredAny>()?;
+                    access.next_value::<StrictJson>()?;
                 }
             }
         }
