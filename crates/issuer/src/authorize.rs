@@ -1,7 +1,6 @@
 //! `/authorize` (RFC 6749 section 4.1.1, OpenID Connect Core section 3.1.2): checks the request, reuses a session that
 //! suffices, or shows the sign-in page. An error goes to the client only once its redirect URI is known to be its own.
 
-use axum::body::Bytes;
 use axum::extract::{RawQuery, State as Extension};
 use axum::response::Response;
 use http::HeaderMap;
@@ -9,7 +8,7 @@ use platform::{Error, ErrorKind};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::browser::{PageError, Source, to_client};
+use crate::browser::{PageError, Sent, Source, to_client};
 use crate::claims::{ACR_MFA, ACR_PASSWORD};
 use crate::clients::{Client, GrantType};
 use crate::codes::Grant;
@@ -66,24 +65,27 @@ pub(crate) async fn post(
     Extension(issuer): Extension<Issuer>,
     source: Source,
     headers: HeaderMap,
-    body: Bytes,
+    Sent(body): Sent,
 ) -> Result<Response, PageError> {
     begin(&issuer.0, source, &headers, &body).await
 }
 
 async fn begin(state: &State, source: Source, headers: &HeaderMap, encoded: &[u8]) -> Result<Response, PageError> {
-    let refused = |reason: &'static str, message: &str| {
-        state.refuse(source.0, reason, None);
-        PageError(Error::new(ErrorKind::Malformed, reason, message))
+    let refused = |kind: ErrorKind, code: &'static str, message: &str| {
+        state.refuse(source.0, code, None);
+        PageError(Error::new(kind, code, message))
     };
-    let parameters = Parameters::parse(encoded, LONGEST_VALUE)
-        .map_err(|e| refused("invalid_request", &format!("{e} Go back to your application and start again.")))?;
+    let parameters = Parameters::parse(encoded, LONGEST_VALUE).map_err(|e| {
+        let message = format!("{e} Go back to your application and start again.");
+        refused(ErrorKind::Malformed, "invalid_request", &message)
+    })?;
     let client = match parameters.get("client_id") {
         Some(id) => state.client(id, source).await?,
         None => None,
     };
     let Some(client) = client else {
         return Err(refused(
+            ErrorKind::Malformed,
             "unknown_client",
             "The application that sent you here is not registered. Ask your administrator to register it.",
         ));
@@ -91,6 +93,7 @@ async fn begin(state: &State, source: Source, headers: &HeaderMap, encoded: &[u8
     let redirect_uri = parameters.get("redirect_uri").unwrap_or_default();
     let Some(redirect) = redirects::matching(&client.redirect_uris, redirect_uri) else {
         return Err(refused(
+            ErrorKind::Malformed,
             "redirect_uri_mismatch",
             "The application that sent you here asked to send you back to an address that is not registered for it, so you stay here. Ask your administrator to register it.",
         ));

@@ -4,7 +4,8 @@ use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
 use cookie::{Cookie, SameSite};
 use http::header::{COOKIE, LOCATION, SET_COOKIE};
@@ -129,6 +130,27 @@ impl<S: Sync> FromRequestParts<S> for Source {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         Ok(Self(address.map(|ConnectInfo(a)| a.ip().to_canonical())))
+    }
+}
+
+/// The body of a form that a browser sent. One that cannot be read whole is refused on a page, like everything else that a
+/// person may do wrong there. Errors: `body_too_large`, `invalid_form`.
+pub(crate) struct Sent(pub(crate) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Sent {
+    type Rejection = PageError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, PageError> {
+        let bytes = Bytes::from_request(request, state).await;
+        bytes.map(Self).map_err(|rejection| {
+            PageError(match rejection.status() {
+                StatusCode::PAYLOAD_TOO_LARGE => {
+                    let message = "The form is too large. Go back and enter less.";
+                    Error::new(ErrorKind::TooLarge, "body_too_large", message)
+                }
+                _ => Error::new(ErrorKind::Malformed, "invalid_form", "The form did not arrive whole. Send it again."),
+            })
+        })
     }
 }
 

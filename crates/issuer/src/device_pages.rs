@@ -1,13 +1,12 @@
 //! `/device`: the page where a person types the code that a device shows (RFC 8628, section 3.3), and its post, which goes
 //! on to the sign-in and to the question whether the device may.
 
-use axum::body::Bytes;
 use axum::extract::{RawQuery, State as Extension};
 use axum::response::Response;
 use http::HeaderMap;
 use platform::Error;
 
-use crate::browser::{CookieKind, PageError, Source, browser_id, with_cookies};
+use crate::browser::{CookieKind, PageError, Sent, Source, browser_id, with_cookies};
 use crate::device;
 use crate::errand::{self, Errand};
 use crate::issuer::{Issuer, State};
@@ -39,7 +38,7 @@ pub(crate) async fn post(
     Extension(issuer): Extension<Issuer>,
     source: Source,
     headers: HeaderMap,
-    body: Bytes,
+    Sent(body): Sent,
 ) -> Result<Response, PageError> {
     let state = &*issuer.0;
     let form = state.own_form(source, &headers, &body, FORM)?;

@@ -1,7 +1,6 @@
 //! Enrolment by a single-use link (rule T5): a person sets a password and a second factor and proves the factor before
 //! either is kept. Until then the secret of the factor travels sealed in the form, and nothing is stored.
 
-use axum::body::Bytes;
 use axum::extract::{RawQuery, State as Extension};
 use axum::response::Response;
 use http::HeaderMap;
@@ -10,7 +9,7 @@ use platform::store::{Collection, Expect, Op};
 use platform::{Error, ErrorKind, Secret, seal};
 use serde::{Deserialize, Serialize};
 
-use crate::browser::{CookieKind, PageError, Source, browser_id, with_cookies};
+use crate::browser::{CookieKind, PageError, Sent, Source, browser_id, with_cookies};
 use crate::issuer::{Issuer, State};
 use crate::keys::random_id;
 use crate::pages::{self, EnrolmentPage};
@@ -102,7 +101,7 @@ pub(crate) async fn post(
     Extension(issuer): Extension<Issuer>,
     source: Source,
     headers: HeaderMap,
-    body: Bytes,
+    Sent(body): Sent,
 ) -> Result<Response, PageError> {
     let state = &*issuer.0;
     let mut form = state.own_form(source, &headers, &body, FORM)?;

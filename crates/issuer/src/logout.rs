@@ -1,7 +1,6 @@
 //! Sign-out: `/logout` (OpenID Connect RP-Initiated Logout 1.0), and what ends when a session or everything of a person
 //! ends. A sign-out without a token that proves whose it is asks first, so that no other site can sign people out.
 
-use axum::body::Bytes;
 use axum::extract::{RawQuery, State as Extension};
 use axum::response::{IntoResponse, Response};
 use http::header::LOCATION;
@@ -14,7 +13,7 @@ use serde_json::json;
 use url::Url;
 
 use crate::back_channel::{self, Ended};
-use crate::browser::{CookieKind, PageError, Source, browser_id, with_cookies};
+use crate::browser::{CookieKind, PageError, Sent, Source, browser_id, with_cookies};
 use crate::issuer::{Issuer, State};
 use crate::keys::ID_TOKEN;
 use crate::pages;
@@ -54,7 +53,7 @@ pub(crate) async fn handle(
     source: Source,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
-    body: Bytes,
+    Sent(body): Sent,
 ) -> Result<Response, PageError> {
     let state = &*issuer.0;
     let query = query.unwrap_or_default();
@@ -118,7 +117,7 @@ pub(crate) async fn confirm(
     Extension(issuer): Extension<Issuer>,
     source: Source,
     headers: HeaderMap,
-    body: Bytes,
+    Sent(body): Sent,
 ) -> Result<Response, PageError> {
     let state = &*issuer.0;
     let form = state.own_form(source, &headers, &body, FORM)?;

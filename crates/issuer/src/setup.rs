@@ -4,7 +4,6 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use axum::body::Bytes;
 use axum::extract::State as Extension;
 use axum::response::{IntoResponse, Response};
 use http::header::LOCATION;
@@ -15,7 +14,7 @@ use platform::{Error, ErrorKind, Secret};
 use subtle::ConstantTimeEq as _;
 
 use crate::admin::ADMINISTRATORS;
-use crate::browser::{CookieKind, PageError, Source, browser_id, with_cookies};
+use crate::browser::{CookieKind, PageError, Sent, Source, browser_id, with_cookies};
 use crate::enrolment;
 use crate::issuer::{Issuer, State};
 use crate::keys::random_id;
@@ -100,7 +99,7 @@ pub(crate) async fn post(
     Extension(issuer): Extension<Issuer>,
     source: Source,
     headers: HeaderMap,
-    body: Bytes,
+    Sent(body): Sent,
 ) -> Result<Response, PageError> {
     let state = &*issuer.0;
     let form = state.own_form(source, &headers, &body, FORM)?;

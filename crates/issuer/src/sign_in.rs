@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use axum::body::Bytes;
 use axum::extract::State as Extension;
 use axum::response::Response;
 use http::HeaderMap;
@@ -13,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use url::Url;
 
-use crate::browser::{CookieKind, PageError, Source, to_client, with_cookies};
+use crate::browser::{CookieKind, PageError, Sent, Source, to_client, with_cookies};
 use crate::claims::{ACR_MFA, ACR_PASSWORD};
 use crate::clients::Client;
 use crate::errand::{self, Errand, Proceeded};
@@ -178,7 +177,7 @@ pub(crate) async fn password(
     Extension(issuer): Extension<Issuer>,
     source: Source,
     headers: HeaderMap,
-    body: Bytes,
+    Sent(body): Sent,
 ) -> Result<Response, PageError> {
     let state = &*issuer.0;
     let mut post = submitted(state, source, &headers, &body).await?;
@@ -220,7 +219,7 @@ pub(crate) async fn otp(
     Extension(issuer): Extension<Issuer>,
     source: Source,
     headers: HeaderMap,
-    body: Bytes,
+    Sent(body): Sent,
 ) -> Result<Response, PageError> {
     let state = &*issuer.0;
     let post = submitted(state, source, &headers, &body).await?;

@@ -66,18 +66,19 @@ fn judge(case: &Case, answer: &[u8]) -> Result<String, String> {
         "application/problem+json" => "problem document",
         "application/json" if case.door.starts_with("MCP") => "JSON-RPC",
         "application/json" => "OAuth error",
-        kind if kind.starts_with("text/html") => "page",
+        _ if raw.is_page() => "page",
         other => return Err(format!("{other:?}: {}", raw.text)),
     };
     match (raw.code(), case.wanted) {
-        (Some(code), _) if BUSY.contains(&code) => Ok(format!("busy: {code}")),
-        (Some(code), Wanted::Coded(status, wanted)) if code == wanted && raw.status == status => {
+        (Some(code), _) if BUSY.contains(&code) && [429, 503].contains(&raw.status) => Ok(format!("busy: {code}")),
+        (Some(code), Wanted::Coded(status, wanted) | Wanted::Page(status, wanted))
+            if code == wanted && raw.status == status && raw.is_page() == matches!(case.wanted, Wanted::Page(..)) =>
+        {
             if form != "OAuth error" && !has_page(code) {
                 return Err(format!("`{code}` has no page in docs/errors"));
             }
             Ok(format!("{status} `{code}` ({form})"))
         }
-        (None, Wanted::Page(status)) if raw.status == status && form == "page" => Ok(format!("{status} (page)")),
         _ => Err(format!("wanted {:?}, got {}", case.wanted, &raw.text[..raw.text.len().min(600)])),
     }
 }
@@ -112,10 +113,10 @@ async fn flood(time: Duration) -> Seen {
     let to: SocketAddr = host.parse().unwrap();
     let target = Target { host: &host, token: &bob };
     let quick = [
-        cases::mcp(&target, "MCP, own tools", "/mcp/interlock"),
-        cases::mcp(&target, "MCP, a connector", "/mcp/catalyst-center"),
-        cases::mcp(&target, "MCP, reads only", "/mcp/interlock/readonly"),
-        cases::mcp(&target, "MCP, all servers", "/mcp"),
+        cases::mcp(&target, "MCP, own tools", "/mcp/interlock", "whoami"),
+        cases::mcp(&target, "MCP, a connector", "/mcp/catalyst-center", "list_devices"),
+        cases::mcp(&target, "MCP, reads only", "/mcp/interlock/readonly", "whoami"),
+        cases::mcp(&target, "MCP, all servers", "/mcp", "whoami"),
         cases::rest(&target),
         cases::issuer(&target),
         cases::pages(&target),
@@ -191,9 +192,12 @@ async fn flood(time: Duration) -> Seen {
     let (before, after) = (middle(resident[from..between].to_vec()), middle(resident[between..].to_vec()));
     let bad: u64 = seen.values().flat_map(BTreeMap::values).sum();
     println!(
-        "{bad} bad inputs and {calls} good calls in {time:?}; resident {} MiB in the middle, {} MiB at the end",
+        "{bad} bad inputs and {calls} good calls in {time:?}; resident {} MiB at first, {} in the middle, {} at the end, \
+         {} at most",
+        resident[0] >> 20,
         before >> 20,
-        after >> 20
+        after >> 20,
+        resident.iter().max().unwrap() >> 20
     );
     for ((door, input), answers) in &seen {
         println!("{door:<18} {input:<36} {answers:?}");
@@ -202,6 +206,9 @@ async fn flood(time: Duration) -> Seen {
     assert!(calls > GOOD * 10, "good traffic came to a stand: {calls}");
     let all: BTreeSet<_> = quick.iter().chain(slow.iter()).map(|case| (case.door, case.input)).collect();
     assert_eq!(seen.keys().copied().collect::<BTreeSet<_>>(), all, "every input was sent");
+    let only_busy = |answers: &BTreeMap<String, u64>| answers.keys().all(|answer| answer.starts_with("busy"));
+    let unanswered: Vec<_> = seen.iter().filter(|(_, answers)| only_busy(answers)).map(|(input, _)| input).collect();
+    assert!(unanswered.is_empty(), "never got an answer of their own: {unanswered:?}");
     seen
 }
 

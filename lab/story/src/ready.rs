@@ -99,16 +99,18 @@ impl Ready {
             let groups = if user.groups.is_empty() { "no group".to_owned() } else { user.groups.join(", ") };
             text.push_str(&format!("  {:<8} {}   {groups}\n", user.name, user.password));
         }
+        let url = &self.url;
         text.push_str(&format!(
             "\nTry, in another terminal:\n  {program} lab story --state {folder}\n  \
              TOKEN=$({program} lab token --state {folder} --user alice)\n  \
-             curl -H \"Authorization: Bearer $TOKEN\" {}/api/v1/mcp/catalyst-center/tools\n\n\
-             In an MCP client, add a server of type HTTP with one of the URLs above and the header\n  \
+             curl -H \"Authorization: Bearer $TOKEN\" {url}/api/v1/mcp/catalyst-center/tools\n\n\
+             Connect an MCP client; it signs you in by itself:\n  \
+             {program} connect claude-code --url {url}\n\n\
+             Or add a server of type HTTP with one of the URLs above, or {url}/mcp for all of them, and the header\n  \
              Authorization: Bearer <the token>\n\n\
              When a page asks for the second factor:\n  \
              {program} lab otp --state {folder} --user alice\n\n\
-             Stop with Ctrl-C. The state folder {folder} can be used again.\n",
-            self.url
+             Stop with Ctrl-C. The state folder {folder} can be used again.\n"
         ));
         text
     }

@@ -15,8 +15,8 @@ const TOO_LARGE: usize = 8 << 20;
 pub(crate) enum Wanted {
     /// A refusal with this status and code.
     Coded(u16, &'static str),
-    /// A page for people with this status.
-    Page(u16),
+    /// A page for people with this status and code.
+    Page(u16, &'static str),
     /// HTTP/2's GOAWAY with ENHANCE_YOUR_CALM.
     CalmDown,
     /// The end of the connection, without a word: there is nobody who could read one.
@@ -63,15 +63,15 @@ fn nested(depth: usize) -> String {
     format!("{}1{}", "[".repeat(depth), "]".repeat(depth))
 }
 
-/// One MCP endpoint; `tool` takes a text called `message`.
-pub(crate) fn mcp(to: &Target<'_>, door: &'static str, path: &str) -> Vec<Case> {
+/// One MCP endpoint; `tool` is there and has no argument called `x`.
+pub(crate) fn mcp(to: &Target<'_>, door: &'static str, path: &str, tool: &str) -> Vec<Case> {
     let authorization = to.authorization();
     let post = |body: Vec<u8>| {
         Message::post(path, JSON, body).with("authorization", authorization.clone()).with("accept", ACCEPT)
     };
     let text = |body: &str| post(body.as_bytes().to_vec());
     let latin = b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":{\"a\":\"\xe9\"}}".to_vec();
-    let call = rpc(r#"{"name":"whoami","arguments":{}}"#);
+    let call = rpc(&format!(r#"{{"name":"{tool}","arguments":{{}}}}"#));
     let plain = |content_type: &str, accept: &str| {
         let message = Message::post(path, content_type, call.clone()).with("authorization", authorization.clone());
         message.with("accept", accept)
@@ -106,7 +106,12 @@ pub(crate) fn mcp(to: &Target<'_>, door: &'static str, path: &str) -> Vec<Case> 
         ("two tokens", text(&call).with("authorization", "Bearer x"), 400, "authorization_repeated"),
         ("another host", Message::post(path, JSON, call.clone()).with("host", "evil.example"), 403, "host_not_allowed"),
         ("another origin", text(&call).with("origin", "https://evil.example"), 403, "origin_not_allowed"),
-        ("extra argument", text(&rpc(r#"{"name":"whoami","arguments":{"x":1}}"#)), 200, "invalid_arguments"),
+        (
+            "extra argument",
+            text(&rpc(&format!(r#"{{"name":"{tool}","arguments":{{"x":1}}}}"#))),
+            200,
+            "invalid_arguments",
+        ),
         ("no such tool", text(&rpc(r#"{"name":"nope","arguments":{}}"#)), 200, "unknown_tool"),
     ];
     cases.into_iter().map(|(input, message, status, code)| to.case(door, input, &message, status, code)).collect()
@@ -233,24 +238,28 @@ pub(crate) fn issuer(to: &Target<'_>) -> Vec<Case> {
 /// Pages, which refuse as pages.
 pub(crate) fn pages(to: &Target<'_>) -> Vec<Case> {
     let attacker = "/issuer/authorize?client_id=nobody&response_type=code&redirect_uri=https://attacker.example/";
+    let other = "/issuer/authorize?client_id=interlock-lab&response_type=code&redirect_uri=https://attacker.example/";
     let pages = [
-        ("an authorization without parameters", Message::get("/issuer/authorize"), 400),
-        ("an unknown client's redirect", Message::get(attacker), 400),
+        ("an authorization without parameters", Message::get("/issuer/authorize"), 400, "unknown_client"),
+        ("an authorization that is no text", Message::get("/issuer/authorize?client_id=%ff"), 400, "invalid_request"),
+        ("a redirect that is not registered", Message::get(other), 400, "redirect_uri_mismatch"),
+        ("an unknown client's redirect", Message::get(attacker), 400, "unknown_client"),
         (
             "a sign-in that was never begun",
             Message::post("/issuer/sign-in", FORM, "request=x&csrf=y&username=alice&password=z"),
             400,
+            "sign_in_expired",
         ),
-        ("an oversized code", Message::post("/issuer/sign-in/otp", FORM, vec![b'o'; 200_000]), 413),
-        ("an unknown elevation", Message::get("/elevate/unknown"), 404),
-        ("a forged callback", Message::get("/signin/callback?code=x&state=y"), 403),
+        ("an oversized code", Message::post("/issuer/sign-in/otp", FORM, vec![b'o'; 200_000]), 413, "body_too_large"),
+        ("an unknown elevation", Message::get("/elevate/unknown"), 404, "elevation_request_unknown"),
+        ("a forged callback", Message::get("/signin/callback?code=x&state=y"), 403, "sign_in_expired"),
     ];
-    let page = |(input, message, status): (&'static str, Message<'_>, u16)| Case {
+    let page = |(input, message, status, code): (&'static str, Message<'_>, u16, &'static str)| Case {
         door: "pages",
         input,
         bytes: message.bytes(to.host),
         half_close: false,
-        wanted: Wanted::Page(status),
+        wanted: Wanted::Page(status, code),
     };
     pages.into_iter().map(page).collect()
 }

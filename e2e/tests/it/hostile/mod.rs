@@ -28,12 +28,15 @@ async fn hold(caller: &Caller, cases: Vec<Case>, good: impl AsyncFn() -> bool) {
         };
         let (status, code) = match case.wanted {
             Wanted::Coded(status, code) => (status, Some(code)),
-            Wanted::Page(status) => (status, None),
+            Wanted::Page(status, code) => (status, Some(code)),
             Wanted::CalmDown | Wanted::Closed => (0, None),
         };
         if (raw.status, raw.code()) != (status, code) {
             let seen = &raw.text[..raw.text.len().min(700)];
             wrong.push(format!("{what}: wanted {:?}, got {} {:?}\n{seen}", case.wanted, raw.status, raw.code()));
+        }
+        if raw.is_page() != matches!(case.wanted, Wanted::Page(..)) {
+            wrong.push(format!("{what}: people get pages and programs documents: {}", raw.content_type()));
         }
         if !raw.headers.contains_key("x-request-id") {
             wrong.push(format!("{what}: no x-request-id"));
@@ -55,7 +58,7 @@ async fn hold(caller: &Caller, cases: Vec<Case>, good: impl AsyncFn() -> bool) {
 async fn mcp_refuses_broken_requests_and_goes_on() {
     let caller = Caller::shared();
     let alice = caller.lab.token("alice").await;
-    let cases = cases::mcp(&Target { host: host(&caller), token: &alice }, "MCP", "/mcp/interlock");
+    let cases = cases::mcp(&Target { host: host(&caller), token: &alice }, "MCP", "/mcp/interlock", "whoami");
     hold(&caller, cases, async || caller.mcp(&alice, OWN, "echo", &json!({"message": "x"})).await.status == 200).await;
 }
 

@@ -28,10 +28,20 @@ impl Raw {
         Some(Self { status, headers, body, text })
     }
 
+    /// The code of a refusal: a member of the document, or what a page for people names.
     pub(crate) fn code(&self) -> Option<&str> {
+        if self.is_page() {
+            let (_, after) = self.text.split_once("Code: ")?;
+            let (_, after) = after.split_once("<code>")?;
+            return Some(after.split_once("</code>")?.0);
+        }
         ["/code", "/error/data/code", "/result/structuredContent/code", "/error"]
             .iter()
             .find_map(|place| self.body.pointer(place)?.as_str())
+    }
+
+    pub(crate) fn is_page(&self) -> bool {
+        self.content_type().starts_with("text/html")
     }
 
     pub(crate) fn content_type(&self) -> &str {
