@@ -5,7 +5,7 @@ import contextlib
 
 from langchain_mcp_adapters.client import MultiServerMCPClient
 
-from mcp_oauth import provider
+from mcp_oauth import provider, renewal
 from story import Reply, run
 
 
@@ -31,4 +31,4 @@ async def connect(url, person):
     yield Session(await client.get_tools())
 
 
-run(connect)
+run(connect, more=renewal(connect))

@@ -6,6 +6,8 @@ import urllib.parse
 from mcp.client.auth import OAuthClientProvider
 from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata
 
+from story import Person
+
 try:
     from mcp.shared.auth import AuthorizationCodeResult
 except ImportError:  # 1.x takes a pair
@@ -61,6 +63,32 @@ def provider(url, person):
             return query["code"], query.get("state")
         return AuthorizationCodeResult(code=query["code"], state=query.get("state"), iss=query.get("iss"))
 
-    return OAuthClientProvider(
+    person.provider = OAuthClientProvider(
         server_url=url, client_metadata=metadata, storage=InMemory(known), redirect_handler=open_browser, callback_handler=code
     )
+    return person.provider
+
+
+def renewal(connect):
+    """What comes after the story: a client whose token has run out gets another one without its person."""
+
+    async def more(lab, check):
+        person = Person(lab, "alice")
+        async with connect(lab.url, person) as alice:
+            await alice.tools()
+            context = person.provider.context
+            before = context.current_tokens
+            # Long ago: the library keeps its own account of when a token ends.
+            context.token_expiry_time = 1.0
+            reply = await alice.call("list_devices", {"limit": 1})
+            after = context.current_tokens
+        check.that(
+            "it_renews_its_token_without_the_person",
+            not reply.is_error
+            and person.sign_ins == 1
+            and after.access_token != before.access_token
+            and after.refresh_token not in (None, before.refresh_token),
+            (person.sign_ins, after.access_token != before.access_token, after.refresh_token != before.refresh_token),
+        )
+
+    return more

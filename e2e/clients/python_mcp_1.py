@@ -5,7 +5,7 @@ import contextlib
 from mcp import ClientSession
 from mcp.client.streamable_http import create_mcp_http_client, streamable_http_client
 
-from mcp_oauth import provider
+from mcp_oauth import provider, renewal
 from story import Reply, run
 
 
@@ -32,4 +32,4 @@ async def connect(url, person):
         yield Session(session)
 
 
-run(connect)
+run(connect, more=renewal(connect))

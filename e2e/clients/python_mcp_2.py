@@ -6,7 +6,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 
-from mcp_oauth import provider
+from mcp_oauth import provider, renewal
 from story import Reply, run
 
 
@@ -29,4 +29,4 @@ async def connect(url, person):
             yield Session(client)
 
 
-run(connect)
+run(connect, more=renewal(connect))
