@@ -74,10 +74,7 @@ pub(super) async fn end_session(
                 "You have no such session any more: it has expired, or was ended before.",
             ));
         }
-        gateway.parts.sessions.end_one(&id).await?;
-        let mut entry = event(&gateway, &identified, "session.ended", Outcome::Success, session.actor().clone());
-        entry.facts.insert("by".into(), "person".into());
-        gateway.parts.audit.append(entry).await?;
+        end_by_person(&gateway, &identified, &session, &id).await?;
         Ok(Redirect::to(PATH).into_response())
     })
     .await
@@ -91,10 +88,7 @@ pub(super) async fn sign_out(
 ) -> Response {
     answer(async {
         let session = visitor::form(&gateway, request).await?;
-        gateway.parts.sessions.end_one(&session.id).await?;
-        let mut entry = event(&gateway, &identified, "session.ended", Outcome::Success, session.actor().clone());
-        entry.facts.insert("by".into(), "person".into());
-        gateway.parts.audit.append(entry).await?;
+        end_by_person(&gateway, &identified, &session, &session.id).await?;
         goodbye(&gateway, &session).await
     })
     .await
@@ -123,6 +117,15 @@ pub(super) async fn sign_out_everywhere(
 /// `GET /signedout`: where the issuer sends a browser that signed out there.
 pub(super) async fn signed_out_page() -> Response {
     signed_out(Some("You are signed out."))
+}
+
+/// Ends one browser session of the person who asks, on record.
+async fn end_by_person(gateway: &Gateway, identified: &Identified, session: &Session, id: &str) -> Result<()> {
+    gateway.parts.sessions.end_one(id).await?;
+    let mut entry = event(gateway, identified, "session.ended", Outcome::Success, session.actor().clone());
+    entry.facts.insert("by".into(), "person".into());
+    gateway.parts.audit.append(entry).await?;
+    Ok(())
 }
 
 /// Takes the cookie away and goes on to the issuer's own sign-out (OpenID Connect RP-Initiated Logout 1.0). By `Refresh`
