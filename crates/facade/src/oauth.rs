@@ -4,8 +4,6 @@
 use std::collections::BTreeMap;
 
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderValue, StatusCode, header};
 use platform::{Error, ErrorKind, Json, seal};
 use serde_json::json;
@@ -105,7 +103,7 @@ pub(crate) fn redirect(to: &Url) -> Response {
 
 /// 256 random bits, base64url.
 pub(crate) fn random_id() -> Result<String, Error> {
-    Ok(URL_SAFE_NO_PAD.encode(seal::random::<32>()?))
+    seal::random_text::<32>()
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
 use aws_lc_rs::{hkdf, rand};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::error::{Error, Result};
 use crate::secret::SecretKey;
@@ -56,6 +58,11 @@ pub fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
     rand::fill(&mut bytes).map_err(Error::internal)?;
     Ok(bytes)
+}
+
+/// `N` fresh random bytes as base64url without padding: ids, states and proof keys, which go into URLs and headers.
+pub fn random_text<const N: usize>() -> Result<String> {
+    Ok(URL_SAFE_NO_PAD.encode(random::<N>()?))
 }
 
 #[cfg(test)]

@@ -6,8 +6,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use platform::resource::BaseUrl;
 use platform::{Error, ErrorKind, Secret, private_file, seal};
 use serde::{Deserialize, Serialize};
@@ -187,7 +185,7 @@ impl People {
 
 /// 192 random bits as text.
 fn random_text() -> Result<String, Error> {
-    Ok(URL_SAFE_NO_PAD.encode(seal::random::<24>()?))
+    seal::random_text::<24>()
 }
 
 #[cfg(test)]

@@ -217,7 +217,7 @@ fn failed(why: &str) -> Error {
 }
 
 fn random_text() -> Result<String, Error> {
-    Ok(URL_SAFE_NO_PAD.encode(seal::random::<32>()?))
+    seal::random_text::<32>()
 }
 
 #[cfg(test)]

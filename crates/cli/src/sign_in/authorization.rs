@@ -170,7 +170,7 @@ async fn callback(request: &Arc<Request>, listener: &TcpListener) -> Outcome<Sec
 }
 
 fn random() -> Outcome<String> {
-    Ok(URL_SAFE_NO_PAD.encode(seal::random::<32>()?))
+    Ok(seal::random_text::<32>()?)
 }
 
 #[cfg(test)]

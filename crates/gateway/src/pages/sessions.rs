@@ -156,7 +156,7 @@ fn pair(issuer: &str, what: &str) -> String {
 
 /// 256 random bits as text: long enough for a PKCE verifier (RFC 7636: at least 43 characters) too.
 pub(crate) fn random() -> Result<String> {
-    Ok(URL_SAFE_NO_PAD.encode(seal::random::<32>()?))
+    seal::random_text::<32>()
 }
 
 /// What a cookie's value is stored under: who reads the store cannot use a session.

@@ -8,8 +8,6 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use catalyst_center_simulator::process::{InstanceOptions, WorldProcessOptions, run_world};
 use catalyst_center_simulator::simulator::Pace;
 use http::{HeaderValue, Method, header};
@@ -126,7 +124,7 @@ fn settings(state: &LabState, devices: u32) -> Result<Settings> {
     if let Some(settings) = read(&state.world_settings()) {
         return Ok(settings);
     }
-    let text = || Ok::<_, Error>(URL_SAFE_NO_PAD.encode(seal::random::<24>()?));
+    let text = || seal::random_text::<24>();
     let mut passwords = BTreeMap::new();
     for (name, _) in CONTROLLERS {
         passwords.insert(name.to_owned(), text()?);

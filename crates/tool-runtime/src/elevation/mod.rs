@@ -224,7 +224,7 @@ impl SingleUse {
 }
 
 fn nonce() -> Result<String, Error> {
-    Ok(URL_SAFE_NO_PAD.encode(platform::seal::random::<16>()?))
+    platform::seal::random_text::<16>()
 }
 
 /// What the lines about a call are sealed to.

@@ -110,7 +110,7 @@ impl Pipeline {
         answer: &Answer,
         follow_up: &FollowUp,
     ) -> Result<LongTask, Error> {
-        let id = URL_SAFE_NO_PAD.encode(seal::random::<32>()?);
+        let id = seal::random_text::<32>()?;
         let Principal { issuer, subject, client_id, .. } = cx.principal.as_ref();
         let now = self.parts.clock.now().to_string();
         let inside = Inside { follow_up: follow_up.clone(), first: answer.structured.clone(), ended: None };
