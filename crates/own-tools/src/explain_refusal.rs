@@ -61,7 +61,7 @@ async fn explain(audit: &dyn AuditLog, cx: &ToolCx, args: Args) -> Result<Explai
     let filter = AuditFilter {
         request_id: args.request_id.clone(),
         actor: Some((p.issuer.clone(), p.subject.clone())),
-        after: None,
+        ..AuditFilter::default()
     };
     let records = audit.recent(filter, 200).await?;
     let refused = |r: &&Json| text(r, "/interlock/outcome").is_some_and(|o| o == "refused" || o == "failure");

@@ -112,7 +112,7 @@ mod tests {
             entry.arguments = Some(json!({"password": "canary"}));
             log.append(entry).await.unwrap();
         }
-        let filter = AuditFilter { request_id: Some("a".into()), actor: None, after: Some(AuditPosition(1)) };
+        let filter = AuditFilter { request_id: Some("a".into()), after: Some(AuditPosition(1)), ..Default::default() };
         let records = log.recent(filter, 5).await.unwrap();
         let places: Vec<_> = records.iter().map(|record| record["event"]["sequence"].clone()).collect();
         assert_eq!(places, [json!(3), json!(4)]);

@@ -150,6 +150,9 @@ pub struct AuditEntry {
     pub duration_us: Option<u64>,
     /// More facts, safe to keep in clear; members of `interlock` in the record.
     pub facts: serde_json::Map<String, Json>,
+    /// What a replay needs and no reader of the log may see (T26): the full decision input. Sealed beside the record under
+    /// the key of its month; the record holds the digest of the sealed bytes.
+    pub payload: Option<Json>,
 }
 
 impl AuditEntry {
@@ -172,6 +175,7 @@ impl AuditEntry {
             decision: None,
             duration_us: None,
             facts: serde_json::Map::new(),
+            payload: None,
         }
     }
 
@@ -210,13 +214,62 @@ pub trait AuditLog: Send + Sync + 'static {
     async fn recent(&self, filter: AuditFilter, limit: usize) -> Result<Vec<Json>, Error>;
 }
 
-/// Which records to show.
+/// Which records to show; what is absent admits every record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditFilter {
     /// Only those with this `x-request-id`.
     pub request_id: Option<String>,
     /// Only those of this (issuer, subject).
     pub actor: Option<(String, String)>,
+    /// Only those of a person with this name or subject, whatever the issuer.
+    pub person: Option<String>,
+    /// Only those of this server instance.
+    pub server: Option<String>,
+    /// Only those of this tool.
+    pub tool: Option<String>,
+    /// Only those that name this change.
+    pub change: Option<String>,
+    /// Only those with this outcome.
+    pub outcome: Option<Outcome>,
+    /// Only those with this refusal or failure code.
+    pub code: Option<String>,
+    /// Not before this time.
+    pub from: Option<Timestamp>,
+    /// Before this time.
+    pub until: Option<Timestamp>,
     /// Only those after this position.
     pub after: Option<AuditPosition>,
+    /// Only those before this position: the next page of a search goes backwards.
+    pub before: Option<AuditPosition>,
+}
+
+/// A record as another place keeps it: byte for byte what the chain was taken over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplicatedRecord {
+    /// Position in its log.
+    pub position: u64,
+    /// The canonical line.
+    pub line: String,
+    /// Chain value after it.
+    pub hash: [u8; 32],
+    /// Its sealed payload, if it has one.
+    pub payload: Option<Vec<u8>>,
+}
+
+/// The place of all logs' records where replicas share a database (T25): the owning process appends there before the
+/// reply, and its local file is then only a spool. Implementation: `backends/audit-postgres`.
+#[async_trait]
+pub trait AuditReplica: Send + Sync + 'static {
+    /// Appends records of the log `origin`, in order, durably, in one transaction. Records that stand there already with
+    /// the same hash are passed over; one that differs, or a gap, is refused with `audit_forked`.
+    async fn append(&self, origin: &str, records: Vec<ReplicatedRecord>) -> Result<(), Error>;
+
+    /// The last record of a log that stands there: position and chain value.
+    async fn last(&self, origin: &str) -> Result<Option<(u64, [u8; 32])>, Error>;
+
+    /// At most `limit` records of a log after `position`, in order.
+    async fn read(&self, origin: &str, after: u64, limit: usize) -> Result<Vec<ReplicatedRecord>, Error>;
+
+    /// Origins of all logs that have a record there, sorted.
+    async fn origins(&self) -> Result<Vec<String>, Error>;
 }

@@ -57,12 +57,12 @@ const ROWS: &[Row] = &[
     },
     Row {
         who: &["backends/workflow-*"],
-        may: &["crates/platform", "backends/sqlite-file", "crates/workflow-api"],
+        may: &["crates/platform", "backends/sqlite-file", "backends/postgres-database", "crates/workflow-api"],
         why: "a workflow engine runs bodies it does not know",
     },
     Row {
         who: &["backends/*"],
-        may: &["crates/platform", "backends/sqlite-file"],
+        may: &["crates/platform", "backends/sqlite-file", "backends/postgres-database"],
         why: "a backend implements one trait of the platform over one engine",
     },
     Row {
@@ -114,15 +114,20 @@ const ROWS: &[Row] = &[
         may: &["crates/gateway", "crates/issuer", "crates/mcp", "crates/platform", "backends/tokens-oidc"],
         why: "fuzz targets call the parsers at the doors and nothing behind them",
     },
-    Row { who: &["bench", "xtask"], may: &["crates/api"], why: "tools of the workspace stand outside the product" },
+    Row { who: &["engines"], may: &[], why: "real servers for tests know nothing of the product" },
+    Row {
+        who: &["bench", "xtask"],
+        may: &["crates/api", "engines"],
+        why: "tools of the workspace stand outside the product",
+    },
 ];
 
 /// What dev-dependencies may name beyond the table.
 const IN_TESTS: &[Row] = &[
     Row {
         who: &["crates/*", "backends/*", "connectors/*", "lab/*", "e2e"],
-        may: &["crates/platform-suites"],
-        why: "contract suites and fakes are for everybody's tests",
+        may: &["crates/platform-suites", "engines"],
+        why: "contract suites, fakes and real servers are for everybody's tests",
     },
     Row {
         who: &["connectors/*"],
@@ -137,7 +142,7 @@ const IN_TESTS: &[Row] = &[
 ];
 
 /// Crates that no shipped crate may name outside tests.
-const ONLY_IN_TESTS: &[&str] = &["crates/platform-suites", "crates/cli", "e2e", "bench", "fuzz", "xtask"];
+const ONLY_IN_TESTS: &[&str] = &["crates/platform-suites", "crates/cli", "engines", "e2e", "bench", "fuzz", "xtask"];
 
 /// Libraries that stay behind a border: only these crates name them outside tests.
 struct Fence {
@@ -161,6 +166,11 @@ const FENCES: &[Fence] = &[
         library: "regorus",
         inside: &["backends/policy-rego"],
         why: "the policy engine is behind the platform's policy trait",
+    },
+    Fence {
+        library: "tokio-postgres",
+        inside: &["backends/*"],
+        why: "a database is an engine, and engines are backends",
     },
     Fence { library: "rusqlite", inside: &["backends/*"], why: "a database is an engine, and engines are backends" },
     Fence {
@@ -249,7 +259,8 @@ pub(super) fn check(packages: &[Package]) -> Vec<Finding> {
 
 fn arrow(who: &str, row: &Row, dependency: &Dependency) -> Option<Finding> {
     let on = dependency.on.as_str();
-    if !dependency.in_tests && ONLY_IN_TESTS.contains(&on) {
+    let in_product = !ONLY_IN_TESTS.contains(&who);
+    if in_product && !dependency.in_tests && ONLY_IN_TESTS.contains(&on) {
         return Some(Finding::fail(who, format!("depends on {on}, which is for tests and tasks only")));
     }
     let own_simulator = who.strip_prefix("connectors/").map(|name| format!("lab/{name}-simulator"));

@@ -28,9 +28,11 @@ pub struct Config {
     /// Secret store.
     pub secrets: SecretsConfig,
     /// Store of truth.
-    pub store: BackendConfig,
+    pub store: StoreConfig,
     /// Audit log.
-    pub audit: BackendConfig,
+    pub audit: AuditConfig,
+    /// Sealed artifacts: configurations, plans, large results.
+    pub artifacts: ArtifactsConfig,
     /// Rates and cache.
     pub shared: BackendConfig,
     /// The platform's own sign-in for its pages.
@@ -148,11 +150,49 @@ pub struct SecretsConfig {
     pub master_key_file: PathBuf,
 }
 
+/// `[store]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreConfig {
+    /// `sqlite:<file>`, or `postgres://<user>@<host>[:<port>]/<database>`; a password never stands in it.
+    pub url: String,
+    /// With PostgreSQL: path in the secret store of its `password`.
+    pub secret: String,
+    /// With PostgreSQL: PEM file with the certificate authorities to trust for it, instead of the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// `[audit]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditConfig {
+    /// `local:<folder>`. Where the store is PostgreSQL, every record stands there too before the reply (T25).
+    pub url: String,
+    /// Further places of signed checkpoints: `file:<path>`, `https://…` (a webhook), `syslog:<host>:<port>`,
+    /// `objects:<folder>` (one object per checkpoint, never overwritten).
+    #[serde(default)]
+    pub anchors: Vec<String>,
+    /// Days that records are kept; their proofs are kept for ever.
+    pub keep_days: u32,
+    /// Days that sealed payloads are kept; then the month's key is destroyed (T26).
+    pub payload_keep_days: u32,
+}
+
+/// `[artifacts]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArtifactsConfig {
+    /// `files:<folder>`, or `store:` for the PostgreSQL of `[store]`.
+    pub url: String,
+    /// Days that an artifact is kept where its owner named no other time.
+    pub keep_days: u32,
+}
+
 /// A backend that needs nothing but its URL.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BackendConfig {
-    /// `sqlite:<file>`, `local:<file>`, `local:`.
+    /// `local:`.
     pub url: String,
 }
 
