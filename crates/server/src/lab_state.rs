@@ -68,26 +68,6 @@ impl LabState {
         self.0.join("people.json")
     }
 
-    /// The simulated world.
-    pub fn world(&self) -> PathBuf {
-        self.0.join("world")
-    }
-
-    /// What the world's process needs to know to start, with its secrets; mode 0600.
-    pub fn world_settings(&self) -> PathBuf {
-        self.world().join("settings.json")
-    }
-
-    /// What the world's process says about itself.
-    pub fn world_ready(&self) -> PathBuf {
-        self.world().join("ready.json")
-    }
-
-    /// Where the world's process writes what it has to say.
-    pub fn world_log(&self) -> PathBuf {
-        self.world().join("world.log")
-    }
-
     /// The audit log's folder.
     pub fn audit(&self) -> PathBuf {
         self.0.join("audit")

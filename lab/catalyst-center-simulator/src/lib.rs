@@ -3,7 +3,8 @@
 //! platform's connector.
 //!
 //! Where to go next: [`simulator`] for starting one, [`reply`] for envelopes and errors, [`deploy`] for the work that
-//! changes devices, [`process`] for the lab's world process with several instances.
+//! changes devices, [`process`] for the lab's world process with several instances,
+//! [`lab_world`] for how a lab starts it and finds it again.
 
 mod assurance;
 mod command_runner;
@@ -11,6 +12,7 @@ mod compliance;
 mod deploy;
 mod devices;
 mod interfaces;
+pub mod lab_world;
 mod platform_facts;
 pub mod process;
 mod query;

@@ -1,16 +1,15 @@
-//! The simulated systems' process: started by the lab, found again when it outlived a killed platform, stopped with the
-//! lab. Its settings and secrets stand in the state folder, so that a lab that is started again meets the same world.
+//! The world of one lab's state folder: started by the lab, found again when it outlived a killed platform, stopped with
+//! the lab. Its settings and secrets stand in the state folder, so that a lab that is started again meets the same world.
+//! Where next: [`crate::process`], which runs in the process that is started here.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use catalyst_center_simulator::process::{InstanceOptions, WorldProcessOptions, run_world};
-use catalyst_center_simulator::simulator::Pace;
-use http::{HeaderValue, Method, header};
+use axum::http::{HeaderValue, Method, header};
 use platform::http::{Request, TargetClient, TargetOptions};
 use platform::{Error, ErrorKind, Result, Secret, private_file, seal};
 use serde::{Deserialize, Serialize};
@@ -19,7 +18,8 @@ use tokio::process::Command;
 use url::Url;
 use world::Region;
 
-use crate::lab_state::LabState;
+use crate::process::{InstanceOptions, WorldProcessOptions, run_world};
+use crate::simulator::Pace;
 
 /// The lab's controllers, and the part of the network each manages.
 const CONTROLLERS: [(&str, Region); 2] = [("catalyst-center", Region::AmerApj), ("catalyst-center-emea", Region::Emea)];
@@ -51,37 +51,76 @@ struct ListeningSystem {
     username: String,
 }
 
-/// One simulated system.
-pub(super) struct System {
-    pub(super) url: String,
-    pub(super) username: String,
-    pub(super) password: String,
+/// One simulated system, with the platform's account on it. No `Debug`: it holds the password.
+pub struct LabSystem {
+    /// `http://127.0.0.1:PORT`.
+    pub url: String,
+    /// The account.
+    pub username: String,
+    /// Its password.
+    pub password: String,
 }
 
-/// The running world.
-pub(super) struct Simulated {
-    pub(super) systems: BTreeMap<String, System>,
-    pub(super) admin_url: String,
-    pub(super) admin_token: String,
+/// The running world of a lab. No `Debug`: it holds the token of the admin door.
+pub struct LabWorld {
+    /// Systems by instance name.
+    pub systems: BTreeMap<String, LabSystem>,
+    /// URL of the admin door.
+    pub admin_url: String,
+    /// Bearer token of the admin door.
+    pub admin_token: String,
 }
 
-/// Finds the world that is still running for this state folder, or starts it.
-pub(super) async fn start(state: LabState, devices: u32) -> Result<Simulated> {
-    let settings = settings(&state, devices)?;
-    if let Some(listening) = read::<Listening>(&state.world_ready())
-        && answers(&listening.admin, &settings.admin_token).await
-    {
-        return Ok(simulated(listening, settings));
+/// Where a lab's world keeps its files: below the lab's state folder.
+struct Places(PathBuf);
+
+impl Places {
+    fn clock(&self) -> PathBuf {
+        self.0.join("clock")
     }
-    let listening = launch(&state).await?;
-    let bytes = serde_json::to_vec(&listening).map_err(Error::internal)?;
-    private_file::write(&state.world_ready(), &bytes).map_err(Error::internal)?;
-    Ok(simulated(listening, settings))
+
+    fn world(&self) -> PathBuf {
+        self.0.join("world")
+    }
+
+    /// What the process needs to know to start, with its secrets; mode 0600.
+    fn settings(&self) -> PathBuf {
+        self.world().join("settings.json")
+    }
+
+    /// What the process says about itself.
+    fn ready(&self) -> PathBuf {
+        self.world().join("ready.json")
+    }
+
+    /// Where the process writes what it has to say.
+    fn log(&self) -> PathBuf {
+        self.world().join("world.log")
+    }
 }
 
-impl Simulated {
+impl LabWorld {
+    /// Finds the world that is still running for a lab's state folder, or starts it as `<this program> lab world --state
+    /// <folder>`. The number of devices is the first start's.
+    ///
+    /// # Errors
+    /// `lab_world_failed`.
+    pub async fn start(state: PathBuf, devices: u32) -> Result<Self> {
+        let places = Places(state);
+        let settings = settings(&places, devices)?;
+        if let Some(listening) = read::<Listening>(&places.ready())
+            && answers(&listening.admin, &settings.admin_token).await
+        {
+            return Ok(simulated(listening, settings));
+        }
+        let listening = launch(&places).await?;
+        let bytes = serde_json::to_vec(&listening).map_err(Error::internal)?;
+        private_file::write(&places.ready(), &bytes).map_err(Error::internal)?;
+        Ok(simulated(listening, settings))
+    }
+
     /// Asks the process to stop; a lab that ends leaves nothing running.
-    pub(super) async fn stop(&self) {
+    pub async fn stop(&self) {
         if let Err(error) = ask(&self.admin_url, &self.admin_token, Method::POST, "/shutdown").await {
             tracing::warn!(error.message = %error, "the simulated systems did not stop");
         }
@@ -89,9 +128,12 @@ impl Simulated {
 }
 
 /// `interlock lab world`: the process itself.
-pub async fn world(state: PathBuf) -> Result<()> {
-    let state = LabState::at(state.canonicalize().map_err(Error::internal)?);
-    let settings: Settings = read(&state.world_settings()).ok_or_else(|| {
+///
+/// # Errors
+/// `lab_state_unusable` for a folder that no lab has made, and those of [`run_world`].
+pub async fn run(state: PathBuf) -> Result<()> {
+    let places = Places(state.canonicalize().map_err(Error::internal)?);
+    let settings: Settings = read(&places.settings()).ok_or_else(|| {
         Error::new(
             ErrorKind::InvalidInput,
             "lab_state_unusable",
@@ -107,8 +149,8 @@ pub async fn world(state: PathBuf) -> Result<()> {
         password: Secret::new(settings.passwords.get(*name).cloned().unwrap_or_default()),
     });
     run_world(WorldProcessOptions {
-        state_dir: state.world(),
-        clock_file: state.clock(),
+        state_dir: places.world(),
+        clock_file: places.clock(),
         instances: instances.collect(),
         admin_listen: loopback,
         admin_token: Secret::new(settings.admin_token.clone()),
@@ -120,8 +162,8 @@ pub async fn world(state: PathBuf) -> Result<()> {
 }
 
 /// Reads the settings of a state folder, or makes them. The number of devices is the first start's.
-fn settings(state: &LabState, devices: u32) -> Result<Settings> {
-    if let Some(settings) = read(&state.world_settings()) {
+fn settings(places: &Places, devices: u32) -> Result<Settings> {
+    if let Some(settings) = read(&places.settings()) {
         return Ok(settings);
     }
     let text = || seal::random_text::<24>();
@@ -131,30 +173,30 @@ fn settings(state: &LabState, devices: u32) -> Result<Settings> {
     }
     let settings = Settings { seed: 20_260_701, devices, admin_token: text()?, passwords };
     let bytes = serde_json::to_vec(&settings).map_err(Error::internal)?;
-    private_file::write(&state.world_settings(), &bytes).map_err(Error::internal)?;
+    private_file::write(&places.settings(), &bytes).map_err(Error::internal)?;
     Ok(settings)
 }
 
-fn read<T: for<'de> Deserialize<'de>>(path: &std::path::Path) -> Option<T> {
+fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Option<T> {
     serde_json::from_slice(&std::fs::read(path).ok()?).ok()
 }
 
 /// Starts the process in a group of its own, so that what kills the platform's terminal session leaves it alone, and
 /// waits for its ready line.
-async fn launch(state: &LabState) -> Result<Listening> {
+async fn launch(places: &Places) -> Result<Listening> {
     let failed = |why: String| {
         Error::new(
             ErrorKind::Unavailable,
             "lab_world_failed",
-            format!("The simulated systems could not be started; {} says why.", state.world_log().display()),
+            format!("The simulated systems could not be started; {} says why.", places.log().display()),
         )
         .with_detail(why)
     };
     let program = std::env::current_exe().map_err(|e| failed(e.to_string()))?;
-    let log = File::create(state.world_log()).map_err(|e| failed(e.to_string()))?;
+    let log = File::create(places.log()).map_err(|e| failed(e.to_string()))?;
     let mut child = Command::new(program)
         .args(["lab", "world", "--state"])
-        .arg(state.root())
+        .arg(&places.0)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(log)
@@ -172,13 +214,13 @@ async fn launch(state: &LabState) -> Result<Listening> {
     }
 }
 
-fn simulated(listening: Listening, settings: Settings) -> Simulated {
+fn simulated(listening: Listening, settings: Settings) -> LabWorld {
     let Settings { admin_token, mut passwords, .. } = settings;
     let systems = listening.simulators.into_iter().map(|(name, system)| {
         let password = passwords.remove(&name).unwrap_or_default();
-        (name, System { url: system.url, username: system.username, password })
+        (name, LabSystem { url: system.url, username: system.username, password })
     });
-    Simulated { systems: systems.collect(), admin_url: listening.admin, admin_token }
+    LabWorld { systems: systems.collect(), admin_url: listening.admin, admin_token }
 }
 
 /// Whether the admin door of an earlier world answers, with the token of this state folder.

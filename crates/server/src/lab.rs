@@ -1,10 +1,8 @@
 //! The lab: everything on one machine, in one process, with the simulated systems in a second one so that they outlive a
 //! killed platform. The contract with scripts (the ready line, `lab.json`) stands in `story::ready`.
 //!
-//! `simulated.rs` starts and finds the world's process; this file seeds people, secrets and configuration, composes the
-//! same parts as production, and serves.
-
-mod simulated;
+//! `catalyst_center_simulator::lab_world` starts and finds the world's process; this file seeds people, secrets and
+//! configuration, composes the same parts as production, and serves.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -13,6 +11,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use catalyst_center_simulator::lab_world::LabWorld;
+pub use catalyst_center_simulator::lab_world::run as world;
 use conformance_fixture::Fixture;
 use issuer::{GrantType, Issuer, NewClient, NewUser};
 use platform::clock::SharedFileClock;
@@ -26,8 +26,6 @@ use story::{LabUser, People, Ready, ReadyAdmin, ReadyClient, ReadySimulator, Rea
 use tokio::net::TcpListener;
 use url::Url;
 
-use self::simulated::Simulated;
-pub use self::simulated::world;
 use crate::compose::{Composed, Given, compose, open_stores};
 use crate::lab_state::LabState;
 use crate::{keys, running};
@@ -76,7 +74,7 @@ pub async fn run(options: LabOptions) -> Result<()> {
     let master = keys::lab_master(&state.master_key())?;
     let people = People::open(&state.people())?;
     // The world starts while the platform is put together.
-    let simulated = tokio::spawn(simulated::start(state.clone(), options.devices));
+    let simulated = tokio::spawn(LabWorld::start(state.root().to_owned(), options.devices));
 
     let mut config = configuration(&state, address, options.profile)?;
     let given = from_outside(&config, &master, &clock, address);
@@ -202,7 +200,7 @@ async fn seed(issuer: &Issuer, people: &People, config: &Config) -> Result<()> {
     Ok(())
 }
 
-fn ready(config: &Config, people: &People, simulated: &Simulated, conformance: bool) -> Ready {
+fn ready(config: &Config, people: &People, simulated: &LabWorld, conformance: bool) -> Ready {
     let base = BaseUrl::new(&config.platform.url);
     let fixture = conformance.then_some(conformance_fixture::NAME);
     let names = config.server.iter().map(|s| s.name.as_str()).chain(["interlock"]).chain(fixture);
