@@ -17,7 +17,7 @@ pub(crate) const CHECKPOINTS: &str = "audit.checkpoints";
 pub(crate) const LOCK: &str = "audit.lock";
 
 /// The triggers without which the tables could be changed by an ordinary statement.
-pub(crate) const TRIGGERS: [&str; 9] = [
+pub(crate) const TRIGGERS: [&str; 10] = [
     "audit_no_delete",
     "audit_no_update",
     "audit_only_next",
@@ -27,6 +27,7 @@ pub(crate) const TRIGGERS: [&str; 9] = [
     "log_no_delete",
     "log_no_update",
     "log_only_once",
+    "payload_no_update",
 ];
 
 // What is looked up by column is generated from the line, so that nothing beside the line can say something else.
@@ -64,6 +65,14 @@ CREATE TRIGGER log_only_once BEFORE INSERT ON log WHEN (SELECT count(*) FROM log
   BEGIN SELECT raise(ABORT, 'append-only'); END;
 ";
 
+// Beside the records, so that a payload can be destroyed and the records stand. A log of an earlier version gets it at its
+// next opening.
+const PAYLOADS: &str = "
+CREATE TABLE IF NOT EXISTS payload(seq INTEGER PRIMARY KEY, key_id TEXT NOT NULL, sealed BLOB NOT NULL) STRICT;
+CREATE TRIGGER IF NOT EXISTS payload_no_update BEFORE UPDATE ON payload
+  BEGIN SELECT raise(ABORT, 'a payload is never changed'); END;
+";
+
 /// The writer's connection: WAL, every commit synced.
 pub(crate) fn open_for_writing(path: &Path, busy: Duration) -> Result<Connection, AuditFault> {
     let connection = Connection::open_with_flags(
@@ -96,6 +105,9 @@ pub(crate) fn lay_tables(
         transaction.query_row("SELECT count(*) > 0 FROM sqlite_schema WHERE name = 'log'", [], |row| row.get(0))?;
     if !there {
         transaction.execute_batch(SCHEMA)?;
+    }
+    transaction.execute_batch(PAYLOADS)?;
+    if !there {
         transaction.execute("INSERT INTO log VALUES(1, ?, ?, ?)", [origin, public_key, made_at])?;
     }
     transaction.commit()?;
@@ -125,5 +137,6 @@ pub(crate) fn schema_of(connection: &Connection) -> Result<BTreeMap<String, Stri
 pub(crate) fn schema_as_made() -> Result<BTreeMap<String, String>, AuditFault> {
     let connection = Connection::open_in_memory()?;
     connection.execute_batch(SCHEMA)?;
+    connection.execute_batch(PAYLOADS)?;
     schema_of(&connection)
 }

@@ -4,6 +4,7 @@
 //! Where to go next: [`verify()`] for what is checked, [`Report`] for what it says, [`export()`] for the formats.
 
 mod export;
+mod payloads;
 mod report;
 mod verify;
 
@@ -18,6 +19,7 @@ use crate::file::{database_at, open_for_reading};
 use crate::tree::{self, Hash, leaf_hash};
 
 pub use export::{ExportFilter, Format, export};
+pub use payloads::{PayloadCounts, count_payloads};
 pub use report::{Finding, FindingKind, LogState, Report};
 pub use verify::{VerifyOptions, verify};
 
