@@ -17,6 +17,7 @@ mod publisher;
 mod query;
 pub mod record;
 mod recovery;
+mod schema;
 pub mod tree;
 mod writer;
 

@@ -230,6 +230,7 @@ fn classify(entry: &AuditEntry) -> (&'static str, Vec<&'static str>) {
         "authentication" => ("authentication", "start"),
         "session" | "elevation" => ("iam", "user"),
         "policy" | "secret" | "configuration" => ("configuration", "change"),
+        "audit" if entry.action == "audit.retained" => ("configuration", "deletion"),
         "platform" | "audit" if entry.action.ends_with("closed") || entry.action.ends_with("stopped") => {
             ("process", "end")
         }

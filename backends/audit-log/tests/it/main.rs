@@ -6,5 +6,6 @@ mod bench;
 mod crash;
 mod failing;
 mod fixture;
+mod searching;
 mod tampering;
 mod trees;
