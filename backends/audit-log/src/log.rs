@@ -21,10 +21,12 @@ use crate::error::AuditFault;
 use crate::file;
 use crate::keys::{AuditKeys, PublicKey};
 use crate::opening::{self, Begun, Setting};
+use crate::payload::{self, Month, Payloads};
 use crate::query;
-use crate::record::PreparedRecord;
+use crate::record::{PreparedRecord, Sealing};
 use crate::recovery::Opened;
 use crate::registry::Registry;
+use crate::rotation;
 use crate::stats::{AuditStats, Counters};
 use crate::writer::{CHECKPOINT_EVERY, Message};
 
@@ -50,6 +52,8 @@ pub struct AuditOptions {
     pub registry: Option<Registry>,
     /// Keys that the folder's log may still have been made with: then it is closed under them and a new one begins.
     pub retired: Vec<AuditKeys>,
+    /// The keys of sealed payloads; without them, records have none.
+    pub payloads: Option<Payloads>,
 }
 
 impl AuditOptions {
@@ -64,6 +68,7 @@ impl AuditOptions {
             sinks: Vec::new(),
             registry: None,
             retired: Vec::new(),
+            payloads: None,
         }
     }
 }
@@ -77,12 +82,14 @@ pub struct AuditLogFile {
     counters: Arc<Counters>,
     service: String,
     public_key: Mutex<PublicKey>,
+    pub(crate) payloads: Option<Payloads>,
 }
 
-// The way to the writer, with the key of the log that it writes.
+// The way to the writer, with what binds a record to the log that is written then.
 struct Queue {
     sender: Sender<Message>,
     arguments_key: hmac::Key,
+    origin: String,
 }
 
 impl AuditLogFile {
@@ -118,12 +125,17 @@ impl AuditLogFile {
             })
             .map_err(|e| AuditFault::io(&path, e))?;
         let log = Self {
-            queue: RwLock::new(Some(Queue { sender: queue, arguments_key: keys.arguments_key() })),
+            queue: RwLock::new(Some(Queue {
+                sender: queue,
+                arguments_key: keys.arguments_key(),
+                origin: public_key.origin.clone().unwrap_or_default(),
+            })),
             writer: Mutex::new(Some(thread)),
             reader,
             counters,
             service,
             public_key: Mutex::new(public_key),
+            payloads: options.payloads,
         };
         Ok((log, opened))
     }
@@ -143,12 +155,15 @@ impl AuditLogFile {
     /// was closed already, every call is refused until the next start, which finishes the change.
     pub async fn rotate(&self, keys: &AuditKeys) -> Result<PublicKey, Error> {
         let (ack, done) = oneshot::channel();
+        let to = rotation::fresh_origin();
         let before = {
             let mut queue = self.queue.write().unwrap_or_else(PoisonError::into_inner);
             let queue = queue.as_mut().ok_or(AuditFault::Closed)?;
-            queue.sender.send(Message::Rotate(keys.clone(), ack)).map_err(|_| AuditFault::Closed)?;
+            let message = Message::Rotate { keys: keys.clone(), to: to.clone(), ack };
+            queue.sender.send(message).map_err(|_| AuditFault::Closed)?;
             // What is handed in from now on stands in the new log.
-            std::mem::replace(&mut queue.arguments_key, keys.arguments_key())
+            let next = Queue { sender: queue.sender.clone(), arguments_key: keys.arguments_key(), origin: to };
+            std::mem::replace(queue, next)
         };
         match done.await.unwrap_or(Err(AuditFault::Closed)) {
             Ok(key) => {
@@ -157,7 +172,7 @@ impl AuditLogFile {
             }
             Err(fault) => {
                 if let Some(queue) = self.queue.write().unwrap_or_else(PoisonError::into_inner).as_mut() {
-                    queue.arguments_key = before;
+                    *queue = before;
                 }
                 Err(fault.into())
             }
@@ -180,16 +195,38 @@ impl AuditLogFile {
         Ok(closed?)
     }
 
-    // One lock for both: a record whose arguments are hashed under a key is queued before that key's log ends.
-    fn enqueue(&self, entry: &AuditEntry, message: impl FnOnce(PreparedRecord) -> Message) -> Result<(), AuditFault> {
+    fn send(&self, message: Message) -> Result<(), AuditFault> {
+        let queue = self.queue.read().unwrap_or_else(PoisonError::into_inner);
+        queue.as_ref().and_then(|queue| queue.sender.send(message).ok()).ok_or(AuditFault::Closed)
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.queue.read().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
+    // One lock for both: a record that is bound to a log is queued before that log ends.
+    fn enqueue(
+        &self,
+        entry: &AuditEntry,
+        month: Option<&Month>,
+        message: impl FnOnce(PreparedRecord) -> Message,
+    ) -> Result<(), AuditFault> {
         let queue = self.queue.read().unwrap_or_else(PoisonError::into_inner);
         let queue = queue.as_ref().ok_or(AuditFault::Closed)?;
-        let record = PreparedRecord::new(entry, &self.service, &queue.arguments_key)?;
+        let sealing = month.map(|month| Sealing { origin: &queue.origin, month });
+        let record = PreparedRecord::new(entry, &self.service, &queue.arguments_key, sealing)?;
         self.counters.queued.fetch_add(1, Ordering::Relaxed);
         queue.sender.send(message(record)).map_err(|_| {
             self.counters.queued.fetch_sub(1, Ordering::Relaxed);
             AuditFault::Closed
         })
+    }
+
+    /// Deletes some sealed payloads of months before `month`; returns how many. The chain does not hold them.
+    pub(crate) async fn forget(&self, month: &str) -> Result<u64, AuditFault> {
+        let (ack, done) = oneshot::channel();
+        self.send(Message::Forget(month.to_owned(), ack))?;
+        done.await.unwrap_or(Err(AuditFault::Closed))
     }
 }
 
@@ -208,13 +245,18 @@ impl Drop for AuditLogFile {
 #[async_trait]
 impl AuditLog for AuditLogFile {
     async fn append(&self, entry: AuditEntry) -> Result<AuditPosition, Error> {
+        let month = match (&entry.payload, &self.payloads) {
+            (Some(_), Some(payloads)) => Some(payloads.at(entry.at).await?),
+            _ => None,
+        };
         let (ack, done) = oneshot::channel();
-        self.enqueue(&entry, |record| Message::Append(record, ack))?;
+        self.enqueue(&entry, month.as_deref(), |record| Message::Append(record, ack))?;
         Ok(done.await.unwrap_or(Err(AuditFault::Closed))?)
     }
 
     fn append_detached(&self, entry: AuditEntry) {
-        if let Err(error) = self.enqueue(&entry, Message::Detached) {
+        let month = self.payloads.as_ref().map(Payloads::current);
+        if let Err(error) = self.enqueue(&entry, month.as_deref(), Message::Detached) {
             self.counters.lost.fetch_add(1, Ordering::Relaxed);
             tracing::error!(%error, action = entry.action, request_id = entry.request_id, "an audit record is lost");
         }
@@ -227,5 +269,19 @@ impl AuditLog for AuditLogFile {
             query::recent(&connection, &filter, limit.min(MAX_RECENT))
         });
         Ok(found.await.map_err(Error::internal)??)
+    }
+
+    async fn payload(&self, position: AuditPosition) -> Result<Json, Error> {
+        let origin = self.public_key().origin.unwrap_or_default();
+        let reader = self.reader.clone();
+        let found = tokio::task::spawn_blocking(move || {
+            let connection = reader.lock().unwrap_or_else(PoisonError::into_inner);
+            payload::stored(&connection, position)
+        });
+        let stored = found.await.map_err(Error::internal)??.ok_or_else(payload::record_unknown)?;
+        match &self.payloads {
+            Some(payloads) => payloads.open(&origin, &stored).await,
+            None => Err(platform::audit::payload_absent()),
+        }
     }
 }

@@ -72,7 +72,7 @@ pub(crate) fn open(
         return begin(setting, lock, keys, beginning, anchors);
     };
     let Begun { writer, opened } = begin(setting, lock, old, None, anchors)?;
-    let writer = writer.follow(keys, rotation::KEYS_ROTATED).map_err(|(_, fault)| fault)?;
+    let writer = writer.follow(keys, rotation::fresh_origin()).map_err(|(_, fault)| fault)?;
     Ok(Begun { writer, opened })
 }
 

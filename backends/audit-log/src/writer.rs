@@ -40,16 +40,18 @@ pub(crate) enum Message {
     Append(PreparedRecord, oneshot::Sender<Result<AuditPosition, AuditFault>>),
     /// Nobody waits, and it is not given up.
     Detached(PreparedRecord),
+    /// Delete some sealed payloads of months before this one, and say how many.
+    Forget(String, oneshot::Sender<Result<u64, AuditFault>>),
     /// Write everything, say so, end. Nothing is sent after it until it failed.
     Close(oneshot::Sender<Result<(), AuditFault>>),
-    /// Close this log and go on with a new one under these keys.
-    Rotate(AuditKeys, oneshot::Sender<Result<PublicKey, AuditFault>>),
+    /// Close this log and go on with the new one `to` under these keys.
+    Rotate { keys: AuditKeys, to: String, ack: oneshot::Sender<Result<PublicKey, AuditFault>> },
 }
 
 // What ends a batch.
 enum Turn {
     Close(oneshot::Sender<Result<(), AuditFault>>),
-    Rotate(AuditKeys, oneshot::Sender<Result<PublicKey, AuditFault>>),
+    Rotate(AuditKeys, String, oneshot::Sender<Result<PublicKey, AuditFault>>),
 }
 
 /// Everything that the thread owns.
@@ -86,7 +88,7 @@ type Waiting = (PreparedRecord, Option<oneshot::Sender<Result<AuditPosition, Aud
 impl Writer {
     /// Writes a record of the log's own.
     pub(crate) fn prepare(&self, entry: &AuditEntry) -> Result<PreparedRecord, AuditFault> {
-        PreparedRecord::new(entry, &self.service, &self.arguments_key)
+        PreparedRecord::new(entry, &self.service, &self.arguments_key, None)
     }
 
     /// The log's name and key.
@@ -121,9 +123,9 @@ impl Writer {
             match turn {
                 None if ended => return self.end(),
                 None => {}
-                Some(Turn::Rotate(keys, ack)) => {
+                Some(Turn::Rotate(keys, to, ack)) => {
                     let rotated;
-                    (self, rotated) = self.rotate(&keys, reader);
+                    (self, rotated) = self.rotate(&keys, to, reader);
                     if ack.send(rotated).is_err() {
                         tracing::debug!("nobody waited for the audit log to be followed");
                     }
@@ -164,7 +166,17 @@ impl Writer {
             Message::Append(record, ack) => batch.push((record, Some(ack))),
             Message::Detached(record) => batch.push((record, None)),
             Message::Close(ack) => return Some(Turn::Close(ack)),
-            Message::Rotate(keys, ack) => return Some(Turn::Rotate(keys, ack)),
+            Message::Rotate { keys, to, ack } => return Some(Turn::Rotate(keys, to, ack)),
+            Message::Forget(month, ack) => {
+                let forgotten = match &self.connection {
+                    Some(connection) => crate::payload::forget(connection, &month),
+                    None => Err(AuditFault::Write("the log cannot be written now".to_owned())),
+                };
+                if ack.send(forgotten).is_err() {
+                    tracing::debug!("nobody waited for payloads to be forgotten");
+                }
+                return None;
+            }
         }
         self.counters.queued.fetch_sub(1, Ordering::Relaxed);
         None
@@ -335,14 +347,14 @@ impl Writer {
     }
 
     // Follows this log by a new one while others append. The connection of the readers moves along.
-    fn rotate(self, keys: &AuditKeys, reader: &Mutex<Connection>) -> (Self, Result<PublicKey, AuditFault>) {
+    fn rotate(self, keys: &AuditKeys, to: String, reader: &Mutex<Connection>) -> (Self, Result<PublicKey, AuditFault>) {
         let mut reading = reader.lock().unwrap_or_else(PoisonError::into_inner);
         // No connection of ours may keep the old file when it moves.
         match Connection::open_in_memory() {
             Ok(none) => *reading = none,
             Err(error) => return (self, Err(error.into())),
         }
-        let (mut writer, rotated) = match self.follow(keys, rotation::KEYS_ROTATED) {
+        let (mut writer, rotated) = match self.follow(keys, to) {
             Ok(writer) => {
                 let key = writer.public_key();
                 (writer, Ok(key))
@@ -358,9 +370,9 @@ impl Writer {
 
     /// Closes this log, puts it aside and begins the next. With an error comes the writer as it stands then: of the old log
     /// while that is not closed, afterwards one that refuses.
-    pub(crate) fn follow(mut self, keys: &AuditKeys, reason: &str) -> Result<Self, (Box<Self>, AuditFault)> {
-        let change =
-            Change { from: self.origin.clone(), to: rotation::fresh_origin(), reason: reason.to_owned(), forked: None };
+    pub(crate) fn follow(mut self, keys: &AuditKeys, to: String) -> Result<Self, (Box<Self>, AuditFault)> {
+        let reason = rotation::KEYS_ROTATED.to_owned();
+        let change = Change { from: self.origin.clone(), to, reason, forked: None };
         let beginning = match self.conclude(keys, &change) {
             Ok(beginning) => beginning,
             Err(fault) => return Err((Box::new(self), fault)),
@@ -418,11 +430,15 @@ fn write(
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     {
         let mut insert = transaction.prepare_cached("INSERT INTO audit(seq, line, hash) VALUES(?, ?, ?)")?;
+        let mut beside = transaction.prepare_cached("INSERT INTO payload(seq, key_id, sealed) VALUES(?, ?, ?)")?;
         for record in records {
             let position = edge.size() + 1;
             let line = record.line(position);
             let hash = edge.push(&line);
             insert.execute((position.cast_signed(), line, hash))?;
+            if let Some(sealed) = record.sealed() {
+                beside.execute((position.cast_signed(), &sealed.key, &sealed.bytes))?;
+            }
         }
     }
     let mut note = None;

@@ -6,6 +6,8 @@ mod bench;
 mod crash;
 mod failing;
 mod fixture;
+mod payloads;
 mod registry;
+mod searching;
 mod tampering;
 mod trees;
