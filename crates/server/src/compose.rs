@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use audit_log::{AuditLogFile, AuditOptions, Payloads};
+use audit_log::{AuditLogFile, AuditOptions, KeptKeys, Payloads, Registry};
 use axum::Router;
 use facade::{Facade, FacadeOptions};
 use gateway::mcp_door::Endpoints;
@@ -103,7 +103,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let metrics = Metrics::new();
     let observer: Arc<dyn OutboundObserver> = metrics.clone();
 
-    let audit = open_audit(config, &secrets, &clock).await?;
+    let audit = open_audit(config, &store, &secrets, &clock).await?;
     settle_after_start(store.as_ref(), audit.as_ref(), &clock).await?;
     let refusals = Arc::new(RefusalCounter::new(audit.clone(), Arc::clone(&clock)));
 
@@ -228,12 +228,19 @@ fn foreign(loopback: &[SocketAddr], observer: &Arc<dyn OutboundObserver>) -> Res
     ForeignClient::new(options)
 }
 
-async fn open_audit(config: &Config, secrets: &Arc<dyn SecretStore>, clock: &SharedClock) -> Result<Arc<AuditLogFile>> {
+async fn open_audit(
+    config: &Config,
+    store: &Arc<dyn Store>,
+    secrets: &Arc<dyn SecretStore>,
+    clock: &SharedClock,
+) -> Result<Arc<AuditLogFile>> {
     let folder = local_file(&config.audit.url, "local", &config.platform.state)?;
     std::fs::create_dir_all(&folder).map_err(Error::internal)?;
-    let keys = keys::audit(secrets.as_ref()).await?;
+    let KeptKeys { current: keys, retired } = KeptKeys::open(secrets.as_ref()).await?;
+    let registry = Registry::kept(Arc::clone(store), secrets.as_ref(), Arc::clone(clock)).await?;
     let payloads = Payloads::ready(Arc::new(StoredPayloadKeys::new(Arc::clone(secrets))), clock).await?;
-    let options = AuditOptions { payloads: Some(payloads), ..AuditOptions::new(folder) };
+    let options =
+        AuditOptions { payloads: Some(payloads), registry: Some(registry), retired, ..AuditOptions::new(folder) };
     let (clock, keep_clock) = (Arc::clone(clock), Arc::clone(clock));
     let opened = tokio::task::spawn_blocking(move || AuditLogFile::open(options, &keys, clock)).await;
     let (audit, opened) = opened.map_err(Error::internal)??;
