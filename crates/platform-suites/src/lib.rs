@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod audit_memory;
+pub mod audit_replica;
 pub mod policy;
 pub mod secrets;
 pub mod shared;
@@ -14,6 +15,7 @@ pub mod store;
 pub mod tokens;
 
 pub use audit_memory::MemoryAudit;
+pub use audit_replica::MemoryReplica;
 pub use policy::StaticPolicy;
 pub use secrets::MemorySecrets;
 pub use shared::MemoryShared;
