@@ -124,6 +124,34 @@ grants contains concat(":", [entry.to, input.resource, action]) if {
 	action_matches(entry.line, action)
 }
 
+# ---- tools that only some groups ever use -----------------------------------
+
+# data.roles.only_groups[connector][tool] lists groups, and no other line of data.roles opens that tool: what governs the
+# platform's own secrets is not read by everybody who may read. A list that is no list admits nobody.
+default only_groups := {}
+
+only_groups := data.roles.only_groups if is_object(data.roles.only_groups)
+
+default reserved := {}
+
+reserved := only_groups[input.resource] if is_object(only_groups[input.resource])
+
+default caller_groups := set()
+
+caller_groups := {group | some group in input.groups} if valid_groups
+
+listed(groups) := {group | some group in groups} if is_array(groups)
+
+listed(groups) := set() if type_name(groups) != "array"
+
+default withheld_from_groups := false
+
+withheld_from_groups if {
+	some name, groups in reserved
+	name == input.tool.name
+	count(listed(groups) & caller_groups) == 0
+}
+
 # ---- denies always win ------------------------------------------------------
 
 denies contains "input_invalid" if not valid_input
@@ -152,6 +180,8 @@ denies contains "userinfo_only" if {
 	input.principal.proof == "userinfo"
 	risk in beyond_userinfo
 }
+
+denies contains "reserved_tool" if withheld_from_groups
 
 # Governing the platform is a person's own act (T6, T8).
 denies contains "control_by_agent" if {

@@ -423,6 +423,44 @@ test_t10_everyone_sees_interlock_reads if seen([], "person", false) == {"whoami"
 
 test_t10_admin_sees_all if seen(["admin"], "person", false) == {"list_devices", "deploy_template", "whoami", "rotate", "merge"}
 
+# ---- tools that only some groups use --------------------------------------------
+
+kept_call(groups, name) := object.union(call(groups, "interlock", "read"), {"tool": {"name": name, "risk": "read"}})
+
+test_t6_only_admin_reads_about_secrets if {
+	every name in ["list_secrets", "get_secret_metadata"] {
+		decide(kept_call(["admin"], name)).allow
+		every gs in [[], ["network-engineers"], ["developers", "service-desk"], ["admins"]] {
+			d := decide(kept_call(gs, name))
+			d.effect == "deny"
+			"deny:reserved_tool" in d.reasons
+		}
+	}
+}
+
+test_t10_tools_of_other_groups_are_not_seen if {
+	every gs in [[], ["network-engineers"], ["admins"]] {
+		asked := {"groups": gs, "kind": "person", "acting": false, "tools": [entry("interlock", "list_secrets", "read")]}
+		pairs := authz.visible with input as asked
+		pairs == set()
+	}
+	asked := {"groups": ["admin"], "kind": "person", "acting": false, "tools": [entry("interlock", "list_secrets", "read")]}
+	pairs := authz.visible with input as asked
+	count(pairs) == 1
+}
+
+test_t8_a_broken_list_of_groups_admits_nobody if {
+	every kept in [null, "admin", {"x": "admin"}, [["admin"]], 7, []] {
+		lists := {"interlock": {"some_tool": kept}}
+		question := kept_call(["admin"], "some_tool")
+		d := authz.decision with input as question with data.roles.only_groups as lists
+		d.effect == "deny"
+		asked := {"groups": ["admin"], "kind": "person", "acting": false, "tools": [entry("interlock", "some_tool", "read")]}
+		pairs := authz.visible with input as asked with data.roles.only_groups as lists
+		pairs == set()
+	}
+}
+
 test_t10_an_agent_never_sees_control if seen(["admin"], "person", true) == {"list_devices", "deploy_template", "whoami", "merge"}
 
 test_t2_userinfo_alone_sees_reads_and_records if {

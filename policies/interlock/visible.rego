@@ -56,12 +56,22 @@ entry_risk(tool) := tool.risk if tool.risk in risks
 
 entry_risk(tool) := "disruptive" if count({tool.risk} & risks) == 0
 
+# Tools that data.roles.only_groups keeps for groups which the caller is not in.
+kept_from contains [connector, name] if {
+	some connector, tools in only_groups
+	is_object(tools)
+	some name, groups in tools
+	count(listed(groups) & caller_groups) == 0
+}
+
 visible contains [entry.server.name, entry.tool.name] if {
 	some entry in catalogue
 	[entry.server.connector, entry_risk(entry.tool)] in opens
+	count({[entry.server.connector, entry.tool.name]} & kept_from) == 0
 }
 
 visible contains [entry.server.name, entry.tool.name] if {
 	some entry in catalogue
 	entry_risk(entry.tool) in opens_anywhere
+	count({[entry.server.connector, entry.tool.name]} & kept_from) == 0
 }
