@@ -15,6 +15,7 @@ pub mod config;
 pub mod context;
 pub mod error;
 pub mod http;
+pub mod keyed_hash;
 pub mod policy;
 pub mod principal;
 pub mod private_file;

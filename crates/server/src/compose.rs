@@ -16,6 +16,7 @@ use platform::audit::{AuditEntry, AuditLog, Outcome};
 use platform::audit_refusals::RefusalCounter;
 use platform::config::{Config, ServerConfig};
 use platform::http::{AddressRule, ForeignClient, ForeignOptions, OutboundObserver};
+use platform::keyed_hash::KeyedHash;
 use platform::policy::{PolicyEngine, Profile};
 use platform::resource::BaseUrl;
 use platform::revocation::Revocations;
@@ -126,6 +127,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         metrics: Arc::clone(&metrics),
         clock: Arc::clone(&clock),
         results: Arc::new(Sealer::derive(master, "stored results of idempotency keys")?),
+        secret_arguments: KeyedHash::derive(master, "arguments that are secrets")?,
         base: base.clone(),
         limits: Limits::configured(&config.limits),
     });

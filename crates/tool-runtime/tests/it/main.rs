@@ -14,6 +14,7 @@ mod order;
 mod reach;
 mod recorders;
 mod running;
+mod secrets;
 mod step_up;
 mod target;
 mod tasks;
