@@ -8,6 +8,7 @@
 //! the concern at hand: [`tokens`], [`policy`], [`secrets`], [`store`], [`shared`], [`audit`].
 
 pub mod audit;
+pub mod audit_payload;
 pub mod audit_refusals;
 pub mod canonical;
 pub mod clock;

@@ -6,5 +6,7 @@ mod bench;
 mod crash;
 mod failing;
 mod fixture;
+mod payloads;
+mod searching;
 mod tampering;
 mod trees;
