@@ -117,39 +117,44 @@ action_matches(line, wanted) if {
 	wanted in line.actions
 }
 
+# A line that names tools opens these and no others.
+tool_matches(line, _) if object.get(line, "tools", "any") == "any"
+
+tool_matches(line, tool) if {
+	is_array(line.tools)
+	tool in line.tools
+}
+
+# Tools that only the groups named for them hold, by connector: no line for everyone and no `any` reaches them, so that
+# duties stay apart. A list that is not of this form leaves nothing to anybody.
+reserved := object.get(data.roles, "reserved", {})
+
+default reserved_is_valid := false
+
+reserved_is_valid if {
+	is_object(reserved)
+	every tools in reserved { is_object(tools) }
+}
+
+holds(_, connector, tool) if {
+	reserved_is_valid
+	object.get(reserved, [connector, tool], null) == null
+}
+
+holds(to, connector, tool) if {
+	reserved_is_valid
+	groups := object.get(reserved, [connector, tool], null)
+	is_array(groups)
+	to in groups
+}
+
 grants contains concat(":", [entry.to, input.resource, action]) if {
 	valid_input
 	some entry in lines
 	connector_matches(entry.line, input.resource)
 	action_matches(entry.line, action)
-}
-
-# ---- tools that only some groups ever use -----------------------------------
-
-# data.roles.only_groups[connector][tool] lists groups, and no other line of data.roles opens that tool: what governs the
-# platform's own secrets is not read by everybody who may read. A list that is no list admits nobody.
-default only_groups := {}
-
-only_groups := data.roles.only_groups if is_object(data.roles.only_groups)
-
-default reserved := {}
-
-reserved := only_groups[input.resource] if is_object(only_groups[input.resource])
-
-default caller_groups := set()
-
-caller_groups := {group | some group in input.groups} if valid_groups
-
-listed(groups) := {group | some group in groups} if is_array(groups)
-
-listed(groups) := set() if type_name(groups) != "array"
-
-default withheld_from_groups := false
-
-withheld_from_groups if {
-	some name, groups in reserved
-	name == input.tool.name
-	count(listed(groups) & caller_groups) == 0
+	tool_matches(entry.line, input.tool.name)
+	holds(entry.to, input.resource, input.tool.name)
 }
 
 # ---- denies always win ------------------------------------------------------
@@ -180,8 +185,6 @@ denies contains "userinfo_only" if {
 	input.principal.proof == "userinfo"
 	risk in beyond_userinfo
 }
-
-denies contains "reserved_tool" if withheld_from_groups
 
 # Governing the platform is a person's own act (T6, T8).
 denies contains "control_by_agent" if {
