@@ -12,6 +12,7 @@ use gateway::mcp_door::Endpoints;
 use gateway::{BrowserSessions, Options, Revoking, Serving};
 use issuer::{Issuer, IssuerOptions};
 use own_tools::OwnTools;
+use own_tools::rotation::Rotations;
 use platform::audit::{AuditEntry, AuditLog, Outcome};
 use platform::audit_payload::StoredPayloadKeys;
 use platform::audit_refusals::RefusalCounter;
@@ -111,12 +112,18 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let risks = policy.risk_table().map_err(Error::from)?;
     let policy: Arc<dyn PolicyEngine> = Arc::new(policy);
     let visibility = Arc::new(Visibility::new(Arc::clone(&policy)));
-    let instances = instances(config, &clock, &observer, &visibility, &audit, with_echo)?;
+    let rotations =
+        Rotations::new(Arc::clone(&visibility), Arc::clone(&secrets), Arc::clone(&store), Arc::clone(&clock));
+    let rotations = Arc::new(rotations);
+    let own = OwnTools::new(Arc::clone(&visibility), audit.clone(), Arc::clone(&clock), with_echo)
+        .with_secrets(&secrets, Arc::clone(&rotations));
+    let instances = instances(config, &clock, &observer, own)?;
     let catalogue = Catalogue::build(instances, &risks)?;
     for server in catalogue.servers() {
         metrics.declare(&server.facts.name, server.tools().map(|t| t.name()));
     }
     visibility.publish(catalogue);
+    rotations.settle_at_start(audit.as_ref(), config.cluster.replicas <= 1).await?;
 
     let pipeline = Pipeline::new(Parts {
         visibility,
@@ -304,12 +311,8 @@ fn instances(
     config: &Config,
     clock: &SharedClock,
     observer: &Arc<dyn OutboundObserver>,
-    visibility: &Arc<Visibility>,
-    audit: &Arc<AuditLogFile>,
-    with_echo: bool,
+    own: OwnTools,
 ) -> Result<Vec<Instance>> {
-    let audit: Arc<dyn AuditLog> = audit.clone();
-    let own = OwnTools::new(Arc::clone(visibility), audit, Arc::clone(clock), with_echo);
     let mut instances =
         vec![Instance { name: "interlock".to_owned(), environment: "platform".to_owned(), connector: Arc::new(own) }];
     for server in &config.server {
