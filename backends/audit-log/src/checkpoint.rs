@@ -32,9 +32,9 @@ pub struct SignedCheckpoint {
     /// What it says.
     pub checkpoint: Checkpoint,
     /// The text that is signed.
-    text: String,
+    pub(crate) text: String,
     // Name, key hash, signature.
-    signatures: Vec<(String, [u8; 4], Vec<u8>)>,
+    pub(crate) signatures: Vec<(String, [u8; 4], Vec<u8>)>,
 }
 
 /// What a signature turned out to be.

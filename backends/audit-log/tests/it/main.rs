@@ -7,6 +7,7 @@ mod crash;
 mod failing;
 mod fixture;
 mod payloads;
+mod registry;
 mod searching;
 mod tampering;
 mod trees;
