@@ -101,7 +101,11 @@ impl From<AuditFault> for Error {
                 );
             }
             AuditFault::NoSuchLog(_) => {
-                return Self::new(ErrorKind::NotFound, "audit_not_found", format!("{fault}; `audit verify` lists them."));
+                return Self::new(
+                    ErrorKind::NotFound,
+                    "audit_not_found",
+                    format!("{fault}; `audit verify` lists them."),
+                );
             }
             AuditFault::Proof(reason) => {
                 return Self::new(ErrorKind::InvalidInput, "audit_proof_impossible", format!("{reason}."));

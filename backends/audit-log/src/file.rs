@@ -128,7 +128,9 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(STEPS[0]).unwrap();
         connection.execute("INSERT INTO log VALUES(1, 'old', 'key', 'then')", []).unwrap();
-        connection.execute("INSERT INTO audit(seq, line, hash) VALUES(1, '{\"event\":{\"code\":\"denied\"}}', x'00')", []).unwrap();
+        connection
+            .execute("INSERT INTO audit(seq, line, hash) VALUES(1, '{\"event\":{\"code\":\"denied\"}}', x'00')", [])
+            .unwrap();
         assert_eq!(steps_taken(&connection).unwrap(), 1);
         lay_tables(&mut connection, "new", "other", "now").unwrap();
         assert_eq!(steps_taken(&connection).unwrap(), STEPS.len());

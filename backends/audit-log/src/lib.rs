@@ -3,10 +3,11 @@
 //! A record is one canonical JSON line with Elastic Common Schema names ([`record`]). One writer thread ([`writer`]) puts
 //! lines into `audit.db`, many in one synced transaction, and carries a hash chain and an RFC 6962 tree over them
 //! ([`tree`]). Signed checkpoints ([`checkpoint`]) leave the machine through [`checkpoint::CheckpointSink`]. [`log`] opens
-//! and closes; [`offline`] verifies, exports and reads without the running process.
+//! and closes; [`anchor`] has the places they go to. [`offline`] verifies, exports and reads without the running process.
 //!
 //! Where to go next: [`log::AuditLogFile::open`] for a running platform, [`offline::verify`] for an auditor.
 
+pub mod anchor;
 pub mod checkpoint;
 mod error;
 mod file;

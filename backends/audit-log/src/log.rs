@@ -19,6 +19,7 @@ use rusqlite::Connection;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
+use crate::anchor::{Anchors, Delivered};
 use crate::checkpoint::{CheckpointFile, CheckpointSink};
 use crate::error::AuditFault;
 use crate::file::{self, CHECKPOINTS, DATABASE, LOCK};
@@ -46,6 +47,8 @@ pub struct AuditOptions {
     pub busy: Duration,
     /// Further places for checkpoints (the anchor).
     pub sinks: Vec<Box<dyn CheckpointSink>>,
+    /// What the configured ones among them have taken.
+    pub delivered: Option<Arc<Delivered>>,
 }
 
 impl AuditOptions {
@@ -58,7 +61,16 @@ impl AuditOptions {
             checkpoint_within: Duration::from_secs(10),
             busy: Duration::from_secs(5),
             sinks: Vec::new(),
+            delivered: None,
         }
+    }
+
+    /// Adds the configured anchors.
+    #[must_use]
+    pub fn anchored(mut self, anchors: Anchors) -> Self {
+        self.sinks.extend(anchors.sinks);
+        self.delivered = Some(anchors.delivered);
+        self
     }
 }
 
@@ -77,7 +89,7 @@ pub struct AuditStats {
     pub held: u64,
     /// Records that could never be written: handed in after the end, or held when the process ended.
     pub lost: u64,
-    /// Checkpoints that a sink has not taken yet.
+    /// Checkpoints that the sink or anchor which is furthest behind has not taken yet.
     pub unpublished: u64,
     /// Whether the last write failed.
     pub failing: bool,
@@ -93,6 +105,7 @@ pub struct AuditLogFile {
     arguments_key: hmac::Key,
     service: String,
     public_key: PublicKey,
+    delivered: Option<Arc<Delivered>>,
 }
 
 impl AuditLogFile {
@@ -170,6 +183,7 @@ impl AuditLogFile {
             arguments_key: keys.arguments_key(),
             service: options.service,
             public_key,
+            delivered: options.delivered,
         };
         Ok((log, Opened { previous, last, unknown }))
     }
@@ -189,7 +203,7 @@ impl AuditLogFile {
             queued: c.queued.load(Ordering::Relaxed),
             held: c.held.load(Ordering::Relaxed),
             lost: c.lost.load(Ordering::Relaxed),
-            unpublished: c.unpublished.load(Ordering::Relaxed),
+            unpublished: c.unpublished.load(Ordering::Relaxed).max(self.delivered.as_ref().map_or(0, |d| d.waiting())),
             failing: c.failing.load(Ordering::Relaxed),
         }
     }

@@ -153,8 +153,7 @@ pub(crate) fn each(
 
 /// A line as JSON. Error: [`AuditFault::Damaged`].
 pub(crate) fn parsed(position: AuditPosition, line: &str) -> Result<Json, AuditFault> {
-    serde_json::from_str(line)
-        .map_err(|e| AuditFault::damaged(position.0, format!("the record is no JSON: {e}")))
+    serde_json::from_str(line).map_err(|e| AuditFault::damaged(position.0, format!("the record is no JSON: {e}")))
 }
 
 /// The latest `limit` records that `filter` admits, oldest first.
@@ -217,9 +216,7 @@ mod tests {
         let times = ["2026-01-02T03:04:05Z", "2026-01-02T03:04:05.25Z", "2026-01-02T03:04:05.000000001Z"];
         for (place, time) in (1..).zip(times) {
             let line = format!(r#"{{"@timestamp":"{time}"}}"#);
-            connection
-                .execute("INSERT INTO audit(seq, line, hash) VALUES(?, ?, x'00')", (place, line))
-                .unwrap();
+            connection.execute("INSERT INTO audit(seq, line, hash) VALUES(?, ?, x'00')", (place, line)).unwrap();
             let column: String =
                 connection.query_row("SELECT at FROM audit WHERE seq = ?", [place], |row| row.get(0)).unwrap();
             assert_eq!(column, at(time));

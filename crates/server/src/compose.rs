@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
+use audit_log::anchor::{self, AnchorSecrets};
 use audit_log::{AuditLogFile, AuditOptions};
 use axum::Router;
 use facade::{Facade, FacadeOptions};
@@ -229,7 +230,9 @@ async fn open_audit(config: &Config, secrets: &dyn SecretStore, clock: &SharedCl
     let folder = local_file(&config.audit.url, "local", &config.platform.state)?;
     std::fs::create_dir_all(&folder).map_err(Error::internal)?;
     let keys = keys::audit(secrets).await?;
-    let (options, clock) = (AuditOptions::new(folder), Arc::clone(clock));
+    let kept = AnchorSecrets::read(secrets).await?;
+    let anchors = anchor::configured(&config.audit.anchors, &folder, &config.platform.state, &kept, clock)?;
+    let (options, clock) = (AuditOptions::new(folder).anchored(anchors), Arc::clone(clock));
     let opened = tokio::task::spawn_blocking(move || AuditLogFile::open(options, &keys, clock)).await;
     let (audit, opened) = opened.map_err(Error::internal)??;
     for intent in opened.unknown_outcomes() {

@@ -118,8 +118,7 @@ async fn t25_a_search_pages_backwards_over_logs_that_were_set_aside() {
             break;
         }
     }
-    let due: Vec<String> =
-        (0..3).rev().flat_map(|number| (0..5).rev().map(move |i| format!("{number}-{i}"))).collect();
+    let due: Vec<String> = (0..3).rev().flat_map(|number| (0..5).rev().map(move |i| format!("{number}-{i}"))).collect();
     assert_eq!(pages.concat(), due);
     assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [4, 4, 4, 3]);
 
@@ -194,8 +193,18 @@ async fn t25_exported_lines_are_valid_ecs() {
     let fixture = Fixture::new();
     let (log, _) = fixture.open();
     let outcomes = [Outcome::Success, Outcome::Failure, Outcome::Refused, Outcome::Pending, Outcome::Unknown];
-    let actions = ["tool.call", "authentication.refused", "session.ended", "elevation.granted", "policy.activated",
-        "secret.written", "platform.started", "platform.stopped", "audit.retained", "configuration.changed"];
+    let actions = [
+        "tool.call",
+        "authentication.refused",
+        "session.ended",
+        "elevation.granted",
+        "policy.activated",
+        "secret.written",
+        "platform.started",
+        "platform.stopped",
+        "audit.retained",
+        "configuration.changed",
+    ];
     for (action, outcome) in actions.iter().flat_map(|action| outcomes.map(|outcome| (*action, outcome))) {
         let mut entry = tool_call("alice", "request");
         entry.action = action.to_owned();
@@ -227,17 +236,29 @@ async fn t25_exported_lines_are_valid_ecs() {
         assert!(one_of("/event/type", &TYPES), "{line}");
         // The types that ECS expects of a category, and those that say how it ended.
         let expected: &[&str] = match record["event"]["category"][0].as_str().unwrap() {
-            "api" => &["access", "admin", "allowed", "change", "creation", "deletion", "denied", "end", "info", "start", "user", "error"],
+            "api" => &[
+                "access", "admin", "allowed", "change", "creation", "deletion", "denied", "end", "info", "start",
+                "user", "error",
+            ],
             "authentication" => &["start", "end", "info", "allowed", "denied", "error"],
-            "iam" => &["admin", "change", "creation", "deletion", "group", "info", "user", "allowed", "denied", "error"],
+            "iam" => {
+                &["admin", "change", "creation", "deletion", "group", "info", "user", "allowed", "denied", "error"]
+            }
             "configuration" => &["access", "change", "creation", "deletion", "info", "allowed", "denied", "error"],
             _ => &["access", "change", "end", "info", "start", "allowed", "denied", "error"],
         };
         assert!(one_of("/event/type", expected), "{line}");
         assert!(["success", "failure", "unknown"].contains(&record["event"]["outcome"].as_str().unwrap()));
-        for pointer in ["/event/id", "/event/action", "/event/code", "/user/id", "/user/name", "/trace/id",
-            "/http/request/id", "/service/name"]
-        {
+        for pointer in [
+            "/event/id",
+            "/event/action",
+            "/event/code",
+            "/user/id",
+            "/user/name",
+            "/trace/id",
+            "/http/request/id",
+            "/service/name",
+        ] {
             assert!(keyword(pointer), "{pointer}: {line}");
         }
         assert!(long("/event/sequence") && long("/event/duration"));
