@@ -18,7 +18,7 @@ pub(crate) const CHECKPOINTS: &str = "audit.checkpoints";
 pub(crate) const LOCK: &str = "audit.lock";
 
 /// The triggers without which the tables could be changed by an ordinary statement.
-pub(crate) const TRIGGERS: [&str; 12] = [
+pub(crate) const TRIGGERS: [&str; 13] = [
     "audit_no_delete",
     "audit_no_update",
     "audit_only_next",
@@ -28,6 +28,7 @@ pub(crate) const TRIGGERS: [&str; 12] = [
     "log_no_delete",
     "log_no_update",
     "log_only_once",
+    "payload_no_update",
     "removed_no_delete",
     "removed_no_update",
     "removed_only_next",

@@ -24,9 +24,10 @@ use crate::checkpoint::{CheckpointFile, CheckpointSink};
 use crate::error::AuditFault;
 use crate::file::{self, CHECKPOINTS, DATABASE, LOCK};
 use crate::keys::{AuditKeys, PublicKey};
+use crate::payload::{self, Month, Payloads};
 use crate::publisher::Publisher;
 use crate::query;
-use crate::record::PreparedRecord;
+use crate::record::{PreparedRecord, Sealing};
 use crate::recovery::{self, OpenIntent, Opened, PreviousEnd};
 use crate::writer::{CHECKPOINT_EVERY, Counters, Message, Writer};
 
@@ -49,6 +50,8 @@ pub struct AuditOptions {
     pub sinks: Vec<Box<dyn CheckpointSink>>,
     /// What the configured ones among them have taken.
     pub delivered: Option<Arc<Delivered>>,
+    /// The keys of sealed payloads; without them, records have none.
+    pub payloads: Option<Payloads>,
 }
 
 impl AuditOptions {
@@ -62,6 +65,7 @@ impl AuditOptions {
             busy: Duration::from_secs(5),
             sinks: Vec::new(),
             delivered: None,
+            payloads: None,
         }
     }
 
@@ -106,6 +110,8 @@ pub struct AuditLogFile {
     service: String,
     public_key: PublicKey,
     delivered: Option<Arc<Delivered>>,
+    origin: String,
+    pub(crate) payloads: Option<Payloads>,
 }
 
 impl AuditLogFile {
@@ -184,6 +190,8 @@ impl AuditLogFile {
             service: options.service,
             public_key,
             delivered: options.delivered,
+            origin,
+            payloads: options.payloads,
         };
         Ok((log, Opened { previous, last, unknown }))
     }
@@ -229,6 +237,10 @@ impl AuditLogFile {
         queue.as_ref().and_then(|queue| queue.send(message).ok()).ok_or(AuditFault::Closed)
     }
 
+    pub(crate) fn is_closed(&self) -> bool {
+        self.queue.read().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
     fn enqueue(&self, message: Message) -> Result<(), AuditFault> {
         self.counters.queued.fetch_add(1, Ordering::Relaxed);
         self.send(message).inspect_err(|_| {
@@ -236,8 +248,16 @@ impl AuditLogFile {
         })
     }
 
-    fn prepare(&self, entry: &AuditEntry) -> Result<PreparedRecord, AuditFault> {
-        PreparedRecord::new(entry, &self.service, &self.arguments_key)
+    fn prepare(&self, entry: &AuditEntry, month: Option<&Month>) -> Result<PreparedRecord, AuditFault> {
+        let sealing = month.map(|month| Sealing { origin: &self.origin, month });
+        PreparedRecord::new(entry, &self.service, &self.arguments_key, sealing)
+    }
+
+    /// Deletes some sealed payloads of months before `month`; returns how many. The chain does not hold them.
+    pub(crate) async fn forget(&self, month: &str) -> Result<u64, AuditFault> {
+        let (ack, done) = oneshot::channel();
+        self.send(Message::Forget(month.to_owned(), ack))?;
+        done.await.unwrap_or(Err(AuditFault::Closed))
     }
 }
 
@@ -256,14 +276,19 @@ impl Drop for AuditLogFile {
 #[async_trait]
 impl AuditLog for AuditLogFile {
     async fn append(&self, entry: AuditEntry) -> Result<AuditPosition, Error> {
-        let record = self.prepare(&entry)?;
+        let month = match (&entry.payload, &self.payloads) {
+            (Some(_), Some(payloads)) => Some(payloads.at(entry.at).await?),
+            _ => None,
+        };
+        let record = self.prepare(&entry, month.as_deref())?;
         let (ack, done) = oneshot::channel();
         self.enqueue(Message::Append(record, ack))?;
         Ok(done.await.unwrap_or(Err(AuditFault::Closed))?)
     }
 
     fn append_detached(&self, entry: AuditEntry) {
-        let queued = self.prepare(&entry).and_then(|record| self.enqueue(Message::Detached(record)));
+        let month = self.payloads.as_ref().map(Payloads::current);
+        let queued = self.prepare(&entry, month.as_deref()).and_then(|record| self.enqueue(Message::Detached(record)));
         if let Err(error) = queued {
             self.counters.lost.fetch_add(1, Ordering::Relaxed);
             tracing::error!(%error, action = entry.action, request_id = entry.request_id, "an audit record is lost");
@@ -277,6 +302,19 @@ impl AuditLog for AuditLogFile {
             query::recent(&connection, &filter, limit.min(MAX_RECENT))
         });
         Ok(found.await.map_err(Error::internal)??)
+    }
+
+    async fn payload(&self, position: AuditPosition) -> Result<Json, Error> {
+        let reader = self.reader.clone();
+        let found = tokio::task::spawn_blocking(move || {
+            let connection = reader.lock().unwrap_or_else(PoisonError::into_inner);
+            payload::stored(&connection, position)
+        });
+        let stored = found.await.map_err(Error::internal)??.ok_or_else(payload::record_unknown)?;
+        match &self.payloads {
+            Some(payloads) => payloads.open(&self.origin, &stored).await,
+            None => Err(platform::audit::payload_absent()),
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 
 /// The steps, oldest first; `PRAGMA user_version` says how many a file has taken. Files from before that count say 0 and
 /// have taken one.
-pub(crate) const STEPS: [&str; 2] = [FIRST, SEARCH_AND_RETENTION];
+pub(crate) const STEPS: [&str; 3] = [FIRST, SEARCH_AND_RETENTION, PAYLOADS];
 
 /// The first layout with the columns of a search.
 pub(crate) const WITH_SEARCH: usize = 2;
@@ -80,3 +80,10 @@ CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit
   WHEN OLD.seq > (SELECT coalesce(max(last), 0) FROM removed)
   BEGIN SELECT raise(ABORT, 'the audit log is append-only'); END;
 "#;
+
+// Beside the records, so that a payload can be destroyed and the records stand.
+const PAYLOADS: &str = "
+CREATE TABLE payload(seq INTEGER PRIMARY KEY, key_id TEXT NOT NULL, sealed BLOB NOT NULL) STRICT;
+CREATE TRIGGER payload_no_update BEFORE UPDATE ON payload
+  BEGIN SELECT raise(ABORT, 'a payload is never changed'); END;
+";

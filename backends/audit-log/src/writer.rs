@@ -35,6 +35,8 @@ pub(crate) enum Message {
     Append(PreparedRecord, oneshot::Sender<Result<AuditPosition, AuditFault>>),
     /// Nobody waits, and it is not given up.
     Detached(PreparedRecord),
+    /// Delete some sealed payloads of months before this one, and say how many.
+    Forget(String, oneshot::Sender<Result<u64, AuditFault>>),
     /// Write everything, say so, end. Nothing is sent after it until it failed.
     Close(oneshot::Sender<Result<(), AuditFault>>),
 }
@@ -81,7 +83,7 @@ type Waiting = (PreparedRecord, Option<oneshot::Sender<Result<AuditPosition, Aud
 impl Writer {
     /// Writes a record of the log's own.
     pub(crate) fn prepare(&self, entry: &AuditEntry) -> Result<PreparedRecord, AuditFault> {
-        PreparedRecord::new(entry, &self.service, &self.arguments_key)
+        PreparedRecord::new(entry, &self.service, &self.arguments_key, None)
     }
 
     /// Serves the queue until it is closed or has no senders left.
@@ -146,6 +148,16 @@ impl Writer {
             Message::Detached(record) => batch.push((record, None)),
             Message::Close(ack) => {
                 *closing = Some(ack);
+                return;
+            }
+            Message::Forget(month, ack) => {
+                let forgotten = match &self.connection {
+                    Some(connection) => crate::payload::forget(connection, &month),
+                    None => Err(AuditFault::Write("the log cannot be written now".to_owned())),
+                };
+                if ack.send(forgotten).is_err() {
+                    tracing::debug!("nobody waited for payloads to be forgotten");
+                }
                 return;
             }
         }
@@ -300,11 +312,15 @@ fn write(
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     {
         let mut insert = transaction.prepare_cached("INSERT INTO audit(seq, line, hash) VALUES(?, ?, ?)")?;
+        let mut beside = transaction.prepare_cached("INSERT INTO payload(seq, key_id, sealed) VALUES(?, ?, ?)")?;
         for record in records {
             let position = edge.size() + 1;
             let line = record.line(position);
             let hash = edge.push(&line);
             insert.execute((position.cast_signed(), line, hash))?;
+            if let Some(sealed) = record.sealed() {
+                beside.execute((position.cast_signed(), &sealed.key, &sealed.bytes))?;
+            }
         }
     }
     let mut note = None;

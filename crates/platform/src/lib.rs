@@ -8,6 +8,7 @@
 //! the concern at hand: [`tokens`], [`policy`], [`secrets`], [`store`], [`shared`], [`audit`].
 
 pub mod audit;
+pub mod audit_payload;
 pub mod audit_refusals;
 pub mod canonical;
 pub mod clock;
@@ -15,6 +16,7 @@ pub mod config;
 pub mod context;
 pub mod error;
 pub mod http;
+pub mod keyed_hash;
 pub mod policy;
 pub mod principal;
 pub mod private_file;

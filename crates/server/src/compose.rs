@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use audit_log::anchor::{self, AnchorSecrets};
-use audit_log::{AuditLogFile, AuditOptions};
+use audit_log::{AuditLogFile, AuditOptions, Payloads};
 use axum::Router;
 use facade::{Facade, FacadeOptions};
 use gateway::mcp_door::Endpoints;
@@ -14,9 +14,11 @@ use gateway::{BrowserSessions, Options, Revoking, Serving};
 use issuer::{Issuer, IssuerOptions};
 use own_tools::OwnTools;
 use platform::audit::{AuditEntry, AuditLog, Outcome};
+use platform::audit_payload::StoredPayloadKeys;
 use platform::audit_refusals::RefusalCounter;
 use platform::config::{Config, ServerConfig};
 use platform::http::{AddressRule, ForeignClient, ForeignOptions, OutboundObserver};
+use platform::keyed_hash::KeyedHash;
 use platform::policy::{PolicyEngine, Profile};
 use platform::resource::BaseUrl;
 use platform::revocation::Revocations;
@@ -102,7 +104,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let metrics = Metrics::new();
     let observer: Arc<dyn OutboundObserver> = metrics.clone();
 
-    let audit = open_audit(config, secrets.as_ref(), &clock).await?;
+    let audit = open_audit(config, &secrets, &clock).await?;
     settle_after_start(store.as_ref(), audit.as_ref(), &clock).await?;
     let refusals = Arc::new(RefusalCounter::new(audit.clone(), Arc::clone(&clock)));
 
@@ -127,6 +129,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         metrics: Arc::clone(&metrics),
         clock: Arc::clone(&clock),
         results: Arc::new(Sealer::derive(master, "stored results of idempotency keys")?),
+        secret_arguments: KeyedHash::derive(master, "arguments that are secrets")?,
         base: base.clone(),
         limits: Limits::configured(&config.limits),
     });
@@ -226,19 +229,23 @@ fn foreign(loopback: &[SocketAddr], observer: &Arc<dyn OutboundObserver>) -> Res
     ForeignClient::new(options)
 }
 
-async fn open_audit(config: &Config, secrets: &dyn SecretStore, clock: &SharedClock) -> Result<Arc<AuditLogFile>> {
+async fn open_audit(config: &Config, secrets: &Arc<dyn SecretStore>, clock: &SharedClock) -> Result<Arc<AuditLogFile>> {
     let folder = local_file(&config.audit.url, "local", &config.platform.state)?;
     std::fs::create_dir_all(&folder).map_err(Error::internal)?;
-    let keys = keys::audit(secrets).await?;
-    let kept = AnchorSecrets::read(secrets).await?;
+    let keys = keys::audit(secrets.as_ref()).await?;
+    let payloads = Payloads::ready(Arc::new(StoredPayloadKeys::new(Arc::clone(secrets))), clock).await?;
+    let kept = AnchorSecrets::read(secrets.as_ref()).await?;
     let anchors = anchor::configured(&config.audit.anchors, &folder, &config.platform.state, &kept, clock)?;
-    let (options, clock) = (AuditOptions::new(folder).anchored(anchors), Arc::clone(clock));
+    let options = AuditOptions { payloads: Some(payloads), ..AuditOptions::new(folder) }.anchored(anchors);
+    let (clock, keep_clock) = (Arc::clone(clock), Arc::clone(clock));
     let opened = tokio::task::spawn_blocking(move || AuditLogFile::open(options, &keys, clock)).await;
     let (audit, opened) = opened.map_err(Error::internal)??;
     for intent in opened.unknown_outcomes() {
         tracing::warn!(interlock.position = intent.position.0, "a write of the last run has no known outcome");
     }
-    Ok(Arc::new(audit))
+    let audit = Arc::new(audit);
+    audit.keep_payloads_for(config.audit.payload_keep_days, keep_clock);
+    Ok(audit)
 }
 
 /// After a crash (T7, T25): intents without an outcome are settled as unknown, keys that were only reserved are released.

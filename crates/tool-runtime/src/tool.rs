@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::connector::Lease;
 use crate::pipeline::IntentJournal;
+use crate::secret_arguments::SecretArguments;
 
 /// What a repeat of the call would do (T20).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +46,8 @@ pub struct ToolSpec {
     pub title: &'static str,
     /// For the model: what it does, what it needs, what comes back.
     pub description: &'static str,
-    /// JSON Schema 2020-12 of the arguments; an object. The published schema is the enforced one.
+    /// JSON Schema 2020-12 of the arguments; an object. The published schema is the enforced one. Secrets among them are
+    /// marked ([`crate::SecretArgument`]).
     pub input: Json,
     /// JSON Schema 2020-12 of the structured result; an object.
     pub output: Json,
@@ -152,6 +154,8 @@ pub struct ToolCx {
     pub deadline: Instant,
     /// Time of day.
     pub clock: SharedClock,
+    /// The secrets among the arguments; [`crate::SecretArgument::reveal`] reads them.
+    pub secrets: Arc<SecretArguments>,
     /// For writes: where the target's handle is written down before the first poll (T20).
     pub journal: Option<IntentJournal>,
 }

@@ -5,6 +5,7 @@
 
 mod export;
 mod folder;
+mod payloads;
 mod report;
 pub mod search;
 mod verify;
@@ -21,6 +22,7 @@ use crate::tree::{self, Hash, leaf_hash};
 
 pub use export::{Format, export};
 pub use folder::{LogPlace, logs};
+pub use payloads::{PayloadCounts, count_payloads};
 pub use report::{Finding, FindingKind, LogState, Report};
 pub use search::search;
 pub use verify::{VerifyOptions, verify};

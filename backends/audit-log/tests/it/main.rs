@@ -7,6 +7,7 @@ mod bench;
 mod crash;
 mod failing;
 mod fixture;
+mod payloads;
 mod searching;
 mod tampering;
 mod trees;

@@ -375,8 +375,10 @@ async fn t25_exports_give_the_lines_as_they_stand_and_a_table_without_formulas()
     );
     assert_eq!(hex::encode(root), verify(fixture.path(), &VerifyOptions::default()).unwrap().root);
 
-    let actor = Some(("https://issuer.example".to_owned(), "=cmd|' /C calc'!A0".to_owned()));
-    let filter = AuditFilter { actor, ..AuditFilter::default() };
+    let filter = AuditFilter {
+        actor: Some(("https://issuer.example".to_owned(), "=cmd|' /C calc'!A0".to_owned())),
+        ..AuditFilter::default()
+    };
     let (count, table) = export(Format::Csv, &filter);
     assert_eq!((count, table.lines().count()), (1, 2));
     assert!(table.starts_with("position,timestamp,action,"));

@@ -100,6 +100,7 @@ impl Lab {
             targets: Arc::from([]),
             deadline: Instant::now() + Duration::from_secs(30),
             clock: self.clock.clone(),
+            secrets: Arc::default(),
             journal: None,
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use platform::context::CallReferences;
+use platform::keyed_hash::KeyedHash;
 use platform::policy::{Risk, RiskTable};
 use platform::resource::BaseUrl;
 use platform::seal::Sealer;
@@ -49,6 +50,7 @@ impl Road {
             metrics: Metrics::new(),
             clock,
             results: Arc::new(Sealer::derive(&SecretKey::new([7; 32]), "results").unwrap()),
+            secret_arguments: KeyedHash::derive(&SecretKey::new([8; 32]), "secret arguments").unwrap(),
             base: BaseUrl::new(&"http://127.0.0.1:8080".parse().unwrap()),
             limits: Limits::default(),
         };

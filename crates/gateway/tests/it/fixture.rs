@@ -9,6 +9,7 @@ use gateway::{BrowserSessions, ConnectionLimits, Options, Parts, Revoking, Servi
 use platform::audit::AuditLog;
 use platform::audit_refusals::RefusalCounter;
 use platform::clock::AdjustableClock;
+use platform::keyed_hash::KeyedHash;
 use platform::policy::{Effect, Obligation, Risk, RiskTable, TargetFacts};
 use platform::resource::{BaseUrl, Resource};
 use platform::revocation::{Logout, LogoutTokens, Revocations, Revoked};
@@ -393,6 +394,7 @@ impl Server {
             metrics: Arc::clone(&metrics),
             clock: Arc::clone(&shared_clock),
             results: Arc::new(Sealer::derive(&SecretKey::new([7; 32]), "results").unwrap()),
+            secret_arguments: KeyedHash::derive(&SecretKey::new([8; 32]), "secret arguments").unwrap(),
             base: base.clone(),
             limits,
         });

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use own_tools::OwnTools;
 use platform::clock::AdjustableClock;
 use platform::context::{CallReferences, LOCAL_SOURCE, Protocol, RequestId, TraceContext};
+use platform::keyed_hash::KeyedHash;
 use platform::policy::{Effect, Risk, RiskTable};
 use platform::resource::{BaseUrl, Resource};
 use platform::seal::Sealer;
@@ -56,6 +57,7 @@ fn road(with_echo: bool) -> (Arc<Pipeline>, Arc<AdjustableClock>) {
         metrics: Metrics::new(),
         clock: shared_clock,
         results: Arc::new(Sealer::derive(&SecretKey::new([7; 32]), "results").unwrap()),
+        secret_arguments: KeyedHash::derive(&SecretKey::new([8; 32]), "secret arguments").unwrap(),
         base: BaseUrl::new(&url::Url::parse("https://interlock.test").unwrap()),
         limits: Limits::default(),
     });

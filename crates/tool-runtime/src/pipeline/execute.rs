@@ -33,6 +33,7 @@ pub(super) async fn execute(
         targets: Arc::clone(authorised.targets()),
         deadline,
         clock: Arc::clone(&road.parts.clock),
+        secrets: Arc::clone(&call.secrets),
         journal: intended.journal(&road.parts.store),
     };
     let run = AssertUnwindSafe(call.tool.tool.call(tool_cx, call.arguments.clone())).catch_unwind();

@@ -32,6 +32,7 @@ use std::time::{Duration, Instant};
 use platform::audit::AuditLog;
 use platform::config::LimitsConfig;
 use platform::context::CallReferences;
+use platform::keyed_hash::KeyedHash;
 use platform::policy::PolicyEngine;
 use platform::resource::BaseUrl;
 use platform::seal::Sealer;
@@ -74,8 +75,8 @@ pub const STAGES: [&str; 16] = [
     "audit_close",
 ];
 
-/// A call of a tool.
-#[derive(Debug, Clone)]
+/// A call of a tool. It has no `Debug`: arguments may be secrets.
+#[derive(Clone)]
 pub struct CallRequest {
     /// Server instance.
     pub server: String,
@@ -118,6 +119,8 @@ pub struct Parts {
     pub clock: SharedClock,
     /// Seals stored results, and what a step-up page shows of a call.
     pub results: Arc<Sealer>,
+    /// Hashes arguments that are secrets (T27).
+    pub secret_arguments: KeyedHash,
     /// Public base URL: for the links in refusals.
     pub base: BaseUrl,
     /// Limits.
@@ -274,11 +277,14 @@ impl Pipeline {
         let tool = guard.stage("resolve", resolve::resolve(self, cx, &request, reach)).await?;
         guard.resolved(&tool);
         guard.stage("limit", limit::coarse(self, cx)).await?;
-        let call = guard.lap("validate", || validate::validate(cx, tool, request))?;
+        let call = guard.lap("validate", || validate::validate(self, cx, tool, request))?;
         guard.validated(&call);
         let facts = guard.stage("targets", targets::load(self, cx, &call)).await?;
         guard.targets(&facts);
-        let decided = guard.stage("authorise", authorise::authorise(self, cx, &call, facts)).await?;
+        let mut asked = None;
+        let decided = guard.stage("authorise", authorise::authorise(self, cx, &call, facts, &mut asked)).await;
+        guard.asked(asked)?;
+        let decided = decided?;
         guard.decided(decided.decision());
         let authorised = decided.granted()?;
         if let Some(answer) = guard.stage("replay", replay::replay(self, cx, &call)).await? {
@@ -324,9 +330,10 @@ impl Pipeline {
         let executed =
             guard.stage("execute", execute::execute(self, cx, &call, &authorised, &reserved, &intended, &leased)).await;
         let checked = guard.lap("output", || executed.and_then(|output| output::check(self, &call, output)));
+        let secrets = redact::secrets(&call, &leased);
         let answer = guard.lap("redact", || match checked {
-            Ok(output) => Ok(redact::redact(output, &leased)),
-            Err(error) => Err(redact::failure(error, &leased)),
+            Ok(output) => Ok(redact::redact(output, &secrets)),
+            Err(error) => Err(redact::failure(error, &secrets)),
         });
         let answer = intent::settle(self, &call, intended, reserved, answer).await?;
         cache::keep(self, &call, &authorised, &answer).await?;

@@ -32,6 +32,7 @@ pub(super) async fn load(
         targets: Arc::from([]),
         deadline: cx.deadline.min(Instant::now() + call.tool.tool.spec().timeout),
         clock: Arc::clone(clock),
+        secrets: Arc::default(),
         journal: None,
     };
     road.targets.look_up(&call.tool, &named, &look_up).await

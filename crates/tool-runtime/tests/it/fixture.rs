@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use platform::audit::{AuditEntry, Outcome, Phase};
 use platform::clock::AdjustableClock;
 use platform::context::{CallReferences, LOCAL_SOURCE, Protocol, RequestId, TraceContext};
+use platform::keyed_hash::KeyedHash;
 use platform::policy::{Decision, Effect, Obligation, Risk, RiskTable};
 use platform::resource::{BaseUrl, Resource};
 use platform::seal::Sealer;
@@ -55,6 +56,8 @@ pub(crate) fn risks() -> RiskTable {
         ("lab-target", "configure_device", Risk::Change),
         ("lab-target", "approve_change", Risk::Control),
         ("lab-target", "port", Risk::Read),
+        ("lab-target", "set_password", Risk::Record),
+        ("lab-target", "try_password", Risk::Read),
     ])
 }
 
@@ -93,6 +96,7 @@ impl Lab {
             metrics: Arc::clone(&metrics),
             clock: shared_clock,
             results: Arc::new(Sealer::derive(&SecretKey::new([7; 32]), "results").unwrap()),
+            secret_arguments: KeyedHash::derive(&SecretKey::new([8; 32]), "secret arguments").unwrap(),
             base: BaseUrl::new(&url::Url::parse(BASE).unwrap()),
             limits,
         });
