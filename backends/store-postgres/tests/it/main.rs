@@ -3,7 +3,6 @@
 
 mod contract;
 
-
 use engines::Database as Fresh;
 use interlock_store_postgres::{PostgresStore, Sharing};
 use platform::SharedClock;
