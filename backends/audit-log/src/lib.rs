@@ -3,11 +3,12 @@
 //! A record is one canonical JSON line with Elastic Common Schema names ([`record`]). One writer thread ([`writer`]) puts
 //! lines into `audit.db`, many in one synced transaction, and carries a hash chain and an RFC 6962 tree over them
 //! ([`tree`]). Signed checkpoints ([`checkpoint`]) are countersigned into the store of truth ([`registry`]) and leave the
-//! machine through [`checkpoint::CheckpointSink`]. [`log`] opens and closes; [`offline`] verifies, exports and reads without
-//! the running process.
+//! machine for the places of [`anchor`]. [`log`] opens and closes; [`offline`] verifies, exports and reads without the
+//! running process.
 //!
 //! Where to go next: [`log::AuditLogFile::open`] for a running platform, [`offline::verify`] for an auditor.
 
+pub mod anchor;
 mod bridge;
 pub mod checkpoint;
 pub mod cosign;

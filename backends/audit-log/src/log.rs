@@ -17,6 +17,7 @@ use platform::telemetry::audit_log::{AuditSource, AuditStanding};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use crate::anchor::{Anchors, Delivered};
 use crate::checkpoint::CheckpointSink;
 use crate::error::AuditFault;
 use crate::file;
@@ -59,6 +60,8 @@ pub struct AuditOptions {
     pub spool_bytes: u64,
     /// Keys that the folder's log may still have been made with: then it is closed under them and a new one begins.
     pub retired: Vec<AuditKeys>,
+    /// What the configured ones among them have taken.
+    pub delivered: Option<Arc<Delivered>>,
     /// The keys of sealed payloads; without them, records have none.
     pub payloads: Option<Payloads>,
 }
@@ -77,8 +80,17 @@ impl AuditOptions {
             replica: None,
             spool_bytes: SPOOL_BYTES,
             retired: Vec::new(),
+            delivered: None,
             payloads: None,
         }
+    }
+
+    /// Adds the configured anchors.
+    #[must_use]
+    pub fn anchored(mut self, anchors: Anchors) -> Self {
+        self.sinks.extend(anchors.sinks);
+        self.delivered = Some(anchors.delivered);
+        self
     }
 }
 
@@ -91,6 +103,7 @@ pub struct AuditLogFile {
     counters: Arc<Counters>,
     service: String,
     public_key: Mutex<PublicKey>,
+    delivered: Option<Arc<Delivered>>,
     pub(crate) payloads: Option<Payloads>,
 }
 
@@ -146,6 +159,7 @@ impl AuditLogFile {
             counters,
             service,
             public_key: Mutex::new(public_key),
+            delivered: options.delivered,
             payloads: options.payloads,
         };
         Ok((log, opened))
@@ -158,7 +172,9 @@ impl AuditLogFile {
 
     /// Counts, for metrics and `doctor`.
     pub fn stats(&self) -> AuditStats {
-        self.counters.read()
+        let mut stats = self.counters.read();
+        stats.unpublished = stats.unpublished.max(self.delivered.as_ref().map_or(0, |delivered| delivered.waiting()));
+        stats
     }
 
     /// Closes this log and goes on with a new one under `keys` (T28): its own origin, and a first record that names this

@@ -40,7 +40,7 @@ pub struct AuditStats {
     pub held: u64,
     /// Records that could never be written: handed in after the end, or held when the process ended.
     pub lost: u64,
-    /// Checkpoints that a sink has not taken yet.
+    /// Checkpoints that the sink or anchor which is furthest behind has not taken yet.
     pub unpublished: u64,
     /// Records that the last countersigned checkpoint covers; 0 without a registry.
     pub countersigned: u64,

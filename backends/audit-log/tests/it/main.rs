@@ -1,6 +1,7 @@
 //! Integration tests of the audit log, in one binary. Next: the module named after the rule.
 #![cfg(test)]
 
+mod anchors;
 mod appending;
 mod bench;
 mod crash;
