@@ -148,9 +148,8 @@ pub(crate) async fn complete_key(
     result: &[u8],
 ) -> Result<OpResult, Abort> {
     let digest = key.digest();
-    let stored = transaction
-        .query_opt("SELECT result FROM store_idempotency WHERE digest = $1", &[&digest.as_slice()])
-        .await?;
+    let stored =
+        transaction.query_opt("SELECT result FROM store_idempotency WHERE digest = $1", &[&digest.as_slice()]).await?;
     let Some(row) = stored else { return Err(Abort::Defect(format!("no key is reserved in {}", key.scope))) };
     if let Some(result) = column(&row, 0)? {
         return Err(Conflict::KeyDone { result }.into());
@@ -203,11 +202,7 @@ pub(crate) async fn open_intent(
     if written == 0 { Err(Abort::Defect(format!("call {call_id} has an intent already"))) } else { Ok(OpResult::Done) }
 }
 
-pub(crate) async fn set_handle(
-    transaction: &Transaction<'_>,
-    call_id: &str,
-    handle: &Json,
-) -> Result<OpResult, Abort> {
+pub(crate) async fn set_handle(transaction: &Transaction<'_>, call_id: &str, handle: &Json) -> Result<OpResult, Abort> {
     let written = transaction
         .execute(
             "UPDATE store_intent SET handle = $2 WHERE digest = $1 AND outcome IS NULL",

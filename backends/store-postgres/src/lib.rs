@@ -126,8 +126,7 @@ impl Store for PostgresStore {
     }
 
     async fn release_abandoned(&self) -> Result<u64, Error> {
-        let answer =
-            self.locked(Locks::everything(), |transaction, _| Box::pin(calls::release_abandoned(transaction)));
+        let answer = self.locked(Locks::everything(), |transaction, _| Box::pin(calls::release_abandoned(transaction)));
         answer.await.map_err(Abort::into_error)
     }
 }
