@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Json;
 use crate::context::CallContext;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::policy::{Decision, Risk};
 use crate::principal::Principal;
 
@@ -212,6 +212,23 @@ pub trait AuditLog: Send + Sync + 'static {
     /// The latest records, oldest first, for `audit tail` and `explain_refusal`: at most `limit`, only those that
     /// `filter` admits.
     async fn recent(&self, filter: AuditFilter, limit: usize) -> Result<Vec<Json>, Error>;
+
+    /// Unseals the payload of a record of this log. Errors: `audit_record_unknown`, `audit_payload_absent`,
+    /// `audit_payload_destroyed`, `audit_payload_changed`. Who may ask is policy's question; the log does not know.
+    async fn payload(&self, position: AuditPosition) -> Result<Json, Error> {
+        let _ = position;
+        Err(payload_absent())
+    }
+}
+
+/// The refusal of a log that holds no payload for a record.
+pub fn payload_absent() -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        "audit_payload_absent",
+        "Nothing was sealed beside this record. Of a write, the intent has the payload; an event has none, and neither has \
+         a call that was refused before policy was asked.",
+    )
 }
 
 /// Which records to show; what is absent admits every record.

@@ -9,6 +9,7 @@
 
 pub mod artifacts;
 pub mod audit;
+pub mod audit_payload;
 pub mod audit_refusals;
 pub mod canonical;
 pub mod clock;

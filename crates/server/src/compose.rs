@@ -5,14 +5,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use audit_log::{AuditLogFile, AuditOptions};
+use audit_log::anchor::{self, AnchorSecrets};
+use audit_log::{AuditLogFile, AuditOptions, Payloads};
 use axum::Router;
 use facade::{Facade, FacadeOptions};
 use gateway::mcp_door::Endpoints;
 use gateway::{BrowserSessions, Options, Revoking, Serving};
 use issuer::{Issuer, IssuerOptions};
 use own_tools::OwnTools;
+use own_tools::rotation::Rotations;
 use platform::audit::{AuditEntry, AuditLog, Outcome};
+use platform::audit_payload::StoredPayloadKeys;
 use platform::audit_refusals::RefusalCounter;
 use platform::config::{Config, ServerConfig};
 use platform::http::{AddressRule, ForeignClient, ForeignOptions, OutboundObserver};
@@ -102,7 +105,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let metrics = Metrics::new();
     let observer: Arc<dyn OutboundObserver> = metrics.clone();
 
-    let audit = open_audit(config, secrets.as_ref(), &clock).await?;
+    let audit = open_audit(config, &secrets, &clock).await?;
     settle_after_start(store.as_ref(), audit.as_ref(), &clock).await?;
     let refusals = Arc::new(RefusalCounter::new(audit.clone(), Arc::clone(&clock)));
 
@@ -110,12 +113,18 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let risks = policy.risk_table().map_err(Error::from)?;
     let policy: Arc<dyn PolicyEngine> = Arc::new(policy);
     let visibility = Arc::new(Visibility::new(Arc::clone(&policy)));
-    let instances = instances(config, &clock, &observer, &visibility, &audit, with_echo)?;
+    let rotations =
+        Rotations::new(Arc::clone(&visibility), Arc::clone(&secrets), Arc::clone(&store), Arc::clone(&clock));
+    let rotations = Arc::new(rotations);
+    let own = OwnTools::new(Arc::clone(&visibility), audit.clone(), Arc::clone(&clock), with_echo)
+        .with_secrets(&secrets, Arc::clone(&rotations));
+    let instances = instances(config, &clock, &observer, own)?;
     let catalogue = Catalogue::build(instances, &risks)?;
     for server in catalogue.servers() {
         metrics.declare(&server.facts.name, server.tools().map(|t| t.name()));
     }
     visibility.publish(catalogue);
+    rotations.settle_at_start(audit.as_ref(), config.cluster.replicas <= 1).await?;
 
     let pipeline = Pipeline::new(Parts {
         visibility,
@@ -227,17 +236,23 @@ fn foreign(loopback: &[SocketAddr], observer: &Arc<dyn OutboundObserver>) -> Res
     ForeignClient::new(options)
 }
 
-async fn open_audit(config: &Config, secrets: &dyn SecretStore, clock: &SharedClock) -> Result<Arc<AuditLogFile>> {
+async fn open_audit(config: &Config, secrets: &Arc<dyn SecretStore>, clock: &SharedClock) -> Result<Arc<AuditLogFile>> {
     let folder = local_file(&config.audit.url, "local", &config.platform.state)?;
     std::fs::create_dir_all(&folder).map_err(Error::internal)?;
-    let keys = keys::audit(secrets).await?;
-    let (options, clock) = (AuditOptions::new(folder), Arc::clone(clock));
+    let keys = keys::audit(secrets.as_ref()).await?;
+    let payloads = Payloads::ready(Arc::new(StoredPayloadKeys::new(Arc::clone(secrets))), clock).await?;
+    let kept = AnchorSecrets::read(secrets.as_ref()).await?;
+    let anchors = anchor::configured(&config.audit.anchors, &folder, &config.platform.state, &kept, clock)?;
+    let options = AuditOptions { payloads: Some(payloads), ..AuditOptions::new(folder) }.anchored(anchors);
+    let (clock, keep_clock) = (Arc::clone(clock), Arc::clone(clock));
     let opened = tokio::task::spawn_blocking(move || AuditLogFile::open(options, &keys, clock)).await;
     let (audit, opened) = opened.map_err(Error::internal)??;
     for intent in opened.unknown_outcomes() {
         tracing::warn!(interlock.position = intent.position.0, "a write of the last run has no known outcome");
     }
-    Ok(Arc::new(audit))
+    let audit = Arc::new(audit);
+    audit.keep_payloads_for(config.audit.payload_keep_days, keep_clock);
+    Ok(audit)
 }
 
 /// After a crash (T7, T25): intents without an outcome are settled as unknown, keys that were only reserved are released.
@@ -299,12 +314,8 @@ fn instances(
     config: &Config,
     clock: &SharedClock,
     observer: &Arc<dyn OutboundObserver>,
-    visibility: &Arc<Visibility>,
-    audit: &Arc<AuditLogFile>,
-    with_echo: bool,
+    own: OwnTools,
 ) -> Result<Vec<Instance>> {
-    let audit: Arc<dyn AuditLog> = audit.clone();
-    let own = OwnTools::new(Arc::clone(visibility), audit, Arc::clone(clock), with_echo);
     let mut instances =
         vec![Instance { name: "interlock".to_owned(), environment: "platform".to_owned(), connector: Arc::new(own) }];
     for server in &config.server {

@@ -289,7 +289,10 @@ impl Pipeline {
         guard.validated(&call);
         let facts = guard.stage("targets", targets::load(self, cx, &call)).await?;
         guard.targets(&facts);
-        let decided = guard.stage("authorise", authorise::authorise(self, cx, &call, facts)).await?;
+        let mut asked = None;
+        let decided = guard.stage("authorise", authorise::authorise(self, cx, &call, facts, &mut asked)).await;
+        guard.asked(asked)?;
+        let decided = decided?;
         guard.decided(decided.decision());
         let authorised = decided.granted()?;
         if let Some(answer) = guard.stage("replay", replay::replay(self, cx, &call)).await? {

@@ -11,6 +11,7 @@ mod fixture;
 mod idempotency;
 mod offers;
 mod order;
+mod payloads;
 mod reach;
 mod recorders;
 mod running;
