@@ -30,8 +30,10 @@ use platform::store::{Op, Store};
 use platform::telemetry::Metrics;
 use platform::{Error, ErrorKind, Json, Result, SharedClock};
 use policy_rego::{PassedGate, RegoEngine};
+use postgres_database::Database;
 use secrets_local::LocalSecrets;
 use shared_local::LocalShared;
+use store_postgres::{PostgresStore, Sharing};
 use store_sqlite::SqliteStore;
 use tokens_oidc::{BackChannelLogout, IssuerEntry, OidcProvider, OidcSignIn, RevocationFloors, Verifier};
 use tool_runtime::pipeline::{Limits, Parts};
@@ -84,23 +86,36 @@ pub struct Composed {
 pub struct Stores {
     /// Truth.
     pub store: Arc<dyn Store>,
+    /// The PostgreSQL of `[store]`, where it is one: others keep theirs there too.
+    pub database: Option<Database>,
     /// Secrets.
     pub secrets: Arc<dyn SecretStore>,
 }
 
 /// Opens the store of truth and the secret store.
-pub fn open_stores(given: &Given<'_>) -> Result<Stores> {
+pub async fn open_stores(given: &Given<'_>) -> Result<Stores> {
     let (config, state) = (given.config, &given.config.platform.state);
-    let store = SqliteStore::open(&local_file(&config.store.url, "sqlite", state)?, Arc::clone(&given.clock))?;
     let secrets =
         LocalSecrets::open(&local_file(&config.secrets.url, "local", state)?, given.master, Arc::clone(&given.clock))?;
-    Ok(Stores { store: Arc::new(store), secrets: Arc::new(secrets) })
+    // The secrets come first: the password of the store is one of them.
+    let database = Database::configured(config, &secrets).await?;
+    let store: Arc<dyn Store> = match &database {
+        Some(database) => {
+            let sharing = Sharing::among(config.cluster.replicas);
+            Arc::new(PostgresStore::open(database.clone(), sharing, Arc::clone(&given.clock)).await?)
+        }
+        None => {
+            let file = local_file(&config.store.url, "sqlite", state)?;
+            Arc::new(SqliteStore::open(&file, Arc::clone(&given.clock))?)
+        }
+    };
+    Ok(Stores { store, database, secrets: Arc::new(secrets) })
 }
 
 /// Puts everything together over open stores.
 pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let Given { config, master, clock, address, with_echo, fixtures, documents_from } = given;
-    let Stores { store, secrets } = stores;
+    let Stores { store, secrets, .. } = stores;
     let base = BaseUrl::new(&config.platform.url);
     let metrics = Metrics::new();
     let observer: Arc<dyn OutboundObserver> = metrics.clone();

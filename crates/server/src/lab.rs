@@ -78,7 +78,7 @@ pub async fn run(options: LabOptions) -> Result<()> {
 
     let mut config = configuration(&state, address, options.profile)?;
     let given = from_outside(&config, &master, &clock, address);
-    let stores = open_stores(&given)?;
+    let stores = open_stores(&given).await?;
     let secret = BTreeMap::from([("client_secret".to_owned(), people.pages_secret().clone())]);
     put_if_changed(stores.secrets.as_ref(), &config.pages.secret, secret).await?;
     let simulated = simulated.await.map_err(Error::internal)??;
