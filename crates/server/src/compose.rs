@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
+use audit_log::anchor::{self, AnchorSecrets};
 use audit_log::{AuditLogFile, AuditOptions, Payloads};
 use axum::Router;
 use facade::{Facade, FacadeOptions};
@@ -240,7 +241,9 @@ async fn open_audit(config: &Config, secrets: &Arc<dyn SecretStore>, clock: &Sha
     std::fs::create_dir_all(&folder).map_err(Error::internal)?;
     let keys = keys::audit(secrets.as_ref()).await?;
     let payloads = Payloads::ready(Arc::new(StoredPayloadKeys::new(Arc::clone(secrets))), clock).await?;
-    let options = AuditOptions { payloads: Some(payloads), ..AuditOptions::new(folder) };
+    let kept = AnchorSecrets::read(secrets.as_ref()).await?;
+    let anchors = anchor::configured(&config.audit.anchors, &folder, &config.platform.state, &kept, clock)?;
+    let options = AuditOptions { payloads: Some(payloads), ..AuditOptions::new(folder) }.anchored(anchors);
     let (clock, keep_clock) = (Arc::clone(clock), Arc::clone(clock));
     let opened = tokio::task::spawn_blocking(move || AuditLogFile::open(options, &keys, clock)).await;
     let (audit, opened) = opened.map_err(Error::internal)??;
