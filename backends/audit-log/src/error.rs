@@ -32,6 +32,23 @@ pub enum AuditFault {
     /// The keys are no keys, or not this log's keys.
     #[error("{0}")]
     Key(&'static str),
+    /// The file was laid out by a newer version of the program.
+    #[error("the audit log has the layout {0}, which this version does not know")]
+    Newer(i64),
+    /// A place for checkpoints cannot be used as it is configured.
+    #[error("{entry}: {reason}")]
+    Anchor {
+        /// The entry of `audit.anchors`.
+        entry: String,
+        /// What is wrong with it, in one sentence.
+        reason: String,
+    },
+    /// No log of the folder has this name.
+    #[error("no log of this folder is named as in `{0}`")]
+    NoSuchLog(String),
+    /// A proof cannot be made or is none.
+    #[error("{0}")]
+    Proof(String),
     /// The record has no canonical form.
     #[error("a record has no canonical form: {0}")]
     Record(String),
@@ -71,6 +88,28 @@ impl From<AuditFault> for Error {
                 "audit_key_unusable",
                 "The audit log cannot be used with the keys at hand; give it the keys that it was made with.",
             ),
+            AuditFault::Newer(_) => (
+                ErrorKind::Unavailable,
+                "audit_schema_newer",
+                "The audit log was written by a newer version of this program; run that version or a later one.",
+            ),
+            AuditFault::Anchor { entry, reason } => {
+                return Self::new(
+                    ErrorKind::InvalidInput,
+                    "audit_anchor_invalid",
+                    format!("The anchor `{entry}` of `audit.anchors` cannot be used: {reason}."),
+                );
+            }
+            AuditFault::NoSuchLog(_) => {
+                return Self::new(
+                    ErrorKind::NotFound,
+                    "audit_not_found",
+                    format!("{fault}; `audit verify` lists them."),
+                );
+            }
+            AuditFault::Proof(reason) => {
+                return Self::new(ErrorKind::InvalidInput, "audit_proof_impossible", format!("{reason}."));
+            }
             AuditFault::Record(_) => return Self::internal(fault),
             AuditFault::Database(_) | AuditFault::Io { .. } | AuditFault::Closed | AuditFault::Write(_) => (
                 ErrorKind::Unavailable,

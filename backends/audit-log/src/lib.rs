@@ -19,6 +19,7 @@ mod publisher;
 mod query;
 pub mod record;
 mod recovery;
+mod schema;
 pub mod tree;
 mod writer;
 

@@ -267,6 +267,7 @@ fn classify(entry: &AuditEntry) -> (&'static str, Vec<&'static str>) {
         "policy" | "secret" | "configuration" => ("configuration", "change"),
         "audit" if entry.action == "audit.payloads_destroyed" => ("database", "deletion"),
         "audit" if entry.action == "audit.payload_opened" => ("database", "access"),
+        "audit" if entry.action == "audit.retained" => ("configuration", "deletion"),
         "platform" | "audit" if entry.action.ends_with("closed") || entry.action.ends_with("stopped") => {
             ("process", "end")
         }

@@ -54,19 +54,31 @@ impl AuditLog for MemoryAudit {
     }
 
     async fn recent(&self, filter: AuditFilter, limit: usize) -> Result<Vec<Json>, Error> {
-        let admits = |(position, entry): &(u64, &AuditEntry)| {
-            filter.after.is_none_or(|after| *position > after.0)
-                && (filter.request_id.is_none() || filter.request_id == entry.request_id)
-                && filter.actor.as_ref().is_none_or(|(issuer, subject)| {
-                    entry.actor.as_ref().is_some_and(|a| a.issuer == *issuer && a.subject == *subject)
-                })
-        };
+        let admits = |(position, entry): &(u64, &AuditEntry)| admits(&filter, *position, entry);
         let kept = self.kept();
         let mut records: Vec<_> =
             (1..).zip(kept.iter()).filter(admits).map(|(position, entry)| shown(position, entry)).collect();
         records.drain(..records.len().saturating_sub(limit));
         Ok(records)
     }
+}
+
+fn admits(filter: &AuditFilter, position: u64, entry: &AuditEntry) -> bool {
+    let (actor, tool) = (entry.actor.as_ref(), entry.tool.as_ref());
+    let change = entry.facts.get("change").and_then(Json::as_str);
+    let is = |wanted: &Option<String>, value: Option<&str>| wanted.as_deref().is_none_or(|w| value == Some(w));
+    filter.after.is_none_or(|after| position > after.0)
+        && filter.before.is_none_or(|before| position < before.0)
+        && is(&filter.request_id, entry.request_id.as_deref())
+        && filter.actor.as_ref().is_none_or(|(i, s)| actor.is_some_and(|a| a.issuer == *i && a.subject == *s))
+        && filter.person.as_ref().is_none_or(|p| actor.is_some_and(|a| a.name == *p || a.subject == *p))
+        && is(&filter.server, tool.map(|tool| tool.server.as_str()))
+        && is(&filter.tool, tool.map(|tool| tool.tool.as_str()))
+        && is(&filter.change, change)
+        && filter.outcome.is_none_or(|outcome| entry.outcome == outcome)
+        && is(&filter.code, entry.code.as_deref())
+        && filter.from.is_none_or(|from| entry.at >= from)
+        && filter.until.is_none_or(|until| entry.at < until)
 }
 
 /// The record as far as tests look at it, its members named as the real log names them. Arguments never enter a record.

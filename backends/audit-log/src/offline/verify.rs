@@ -130,7 +130,7 @@ impl Check {
             self.find(FindingKind::DatabaseDamaged, None, sound);
         }
         let laid = file::schema_of(connection)?;
-        let due = file::schema_as_made()?;
+        let due = file::schema_as_made(file::steps_taken(connection)?)?;
         for (name, sql) in &due {
             if laid.get(name) != Some(sql) {
                 let what = if TRIGGERS.contains(&name.as_str()) { "trigger" } else { "table or index" };

@@ -7,5 +7,6 @@ mod crash;
 mod failing;
 mod fixture;
 mod payloads;
+mod searching;
 mod tampering;
 mod trees;
