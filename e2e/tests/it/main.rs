@@ -8,6 +8,7 @@
 mod attacks;
 mod audience;
 mod audit;
+mod auditors;
 mod burst;
 mod caller;
 mod clock;
