@@ -11,6 +11,7 @@ mod audit;
 mod auditors;
 mod burst;
 mod caller;
+mod canaries;
 mod clock;
 mod deny_by_default;
 mod doors;
