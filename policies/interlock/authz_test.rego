@@ -127,10 +127,14 @@ tool_call(groups, connector, tool, risk) := object.union(call(groups, connector,
 
 audit_tools := {"get_audit_record", "search_audit"}
 
+# What is reserved to nobody is everybody's.
+holders(name) := object.get(data.roles.reserved, ["interlock", name], ["auditors"])
+
 # Every tool of the operator's table, with everything proven: what is left to an auditor is the audit, and what is
 # everybody's.
 test_t26_an_auditor_holds_the_audit_and_changes_nothing if {
-	auditors_hold := {["interlock", name] | some name, risk in data.risk.interlock; risk == "read"} | {["interlock", "open_audit_payload"]}
+	reads := {["interlock", name] | some name, risk in data.risk.interlock; risk == "read"; "auditors" in holders(name)}
+	auditors_hold := reads | {["interlock", "open_audit_payload"]}
 	every connector, tools in data.risk {
 		every name, risk in tools {
 			i := object.union(tool_call(["auditors"], connector, name, risk), {"elevation": single_use, "change": two_approvers})
@@ -170,6 +174,18 @@ test_t26_a_payload_needs_a_person_alone_with_a_fresh_second_factor if {
 	every p in [agent, program] { decide(object.union(open, {"principal": p, "elevation": single_use})).effect == "deny" }
 	seen_audit(["auditors"], "person", true) == audit_tools | {"list_my_calls"}
 	seen_audit(["auditors"], "client", false) == audit_tools | {"list_my_calls"}
+}
+
+test_t6_only_admin_reads_about_secrets if {
+	every name in ["list_secrets", "get_secret_metadata"] {
+		decide(tool_call(["admin"], "interlock", name, "read")).allow
+		every groups in [[], ["auditors"], ["network-engineers"], ["developers", "service-desk"], ["admins"]] {
+			decide(tool_call(groups, "interlock", name, "read")).effect == "deny"
+			asked := {"groups": groups, "kind": "person", "acting": false, "tools": [entry("interlock", name, "read")]}
+			pairs := authz.visible with input as asked
+			pairs == set()
+		}
+	}
 }
 
 test_t26_somebody_in_both_groups_has_both if {

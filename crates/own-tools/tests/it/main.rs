@@ -5,6 +5,9 @@
 extern crate interlock_own_tools as own_tools;
 
 mod audit;
+mod governed;
+mod rotation;
+mod secrets;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
