@@ -139,8 +139,8 @@ fn configuration(state: &LabState, address: SocketAddr, profile: Profile) -> Res
     Ok(config)
 }
 
-/// The article's groups.
-const GROUPS: [&str; 4] = ["admin", "developers", "network-engineers", "service-desk"];
+/// The article's groups, and those who read the audit.
+const GROUPS: [&str; 5] = ["admin", "auditors", "developers", "network-engineers", "service-desk"];
 
 fn server(name: &str, url: &str) -> Result<ServerConfig> {
     Ok(ServerConfig {
