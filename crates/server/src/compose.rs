@@ -26,7 +26,7 @@ use platform::secret::SecretKey;
 use platform::secrets::SecretStore;
 use platform::store::{Op, Store};
 use platform::telemetry::Metrics;
-use platform::{Error, ErrorKind, Json, Result, SharedClock};
+use platform::{Error, ErrorKind, Json, Result, SharedClock, private_file};
 use policy_rego::{PassedGate, RegoEngine};
 use secrets_local::LocalSecrets;
 use shared_local::LocalShared;
@@ -230,7 +230,7 @@ fn foreign(loopback: &[SocketAddr], observer: &Arc<dyn OutboundObserver>) -> Res
 
 async fn open_audit(config: &Config, secrets: &Arc<dyn SecretStore>, clock: &SharedClock) -> Result<Arc<AuditLogFile>> {
     let folder = local_file(&config.audit.url, "local", &config.platform.state)?;
-    std::fs::create_dir_all(&folder).map_err(Error::internal)?;
+    private_file::make(&folder).map_err(Error::internal)?;
     let keys = keys::audit(secrets.as_ref()).await?;
     let payloads = Payloads::ready(Arc::new(StoredPayloadKeys::new(Arc::clone(secrets))), clock).await?;
     let options = AuditOptions { payloads: Some(payloads), ..AuditOptions::new(folder) };
