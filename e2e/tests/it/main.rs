@@ -11,6 +11,7 @@ mod audit;
 mod burst;
 mod caller;
 mod clock;
+mod crash;
 mod deny_by_default;
 mod doors;
 mod ended;
