@@ -81,8 +81,12 @@ impl Options {
         // A peer that has gone without a word is noticed in half a minute.
         config.keepalives_idle(Duration::from_secs(10)).keepalives_interval(Duration::from_secs(5));
         config.keepalives_retries(3).tcp_user_timeout(Duration::from_secs(20));
-        // The server gives up before we do (`transaction`), so that it tells us why.
-        config.options("-c statement_timeout=10s -c lock_timeout=8s -c idle_in_transaction_session_timeout=30s");
+        // The server gives up before we do (`transaction`), so that it tells us why; and it notices when our machine has
+        // gone without a word, so that what a session holds is free again.
+        config.options(
+            "-c statement_timeout=10s -c lock_timeout=8s -c idle_in_transaction_session_timeout=30s \
+             -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
+        );
         config
     }
 

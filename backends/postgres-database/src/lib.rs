@@ -9,6 +9,7 @@ mod address;
 mod connect;
 mod error;
 mod migrate;
+mod session;
 mod transaction;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ pub use self::address::Address;
 pub use self::connect::Options;
 pub use self::error::DatabaseError;
 pub use self::migrate::Component;
+pub use self::session::Session;
 pub use self::transaction::{Failure, Transaction, Work};
 pub use tokio_postgres::Row;
 pub use tokio_postgres::types;

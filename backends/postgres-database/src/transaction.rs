@@ -22,7 +22,7 @@ use crate::error::DatabaseError;
 const ATTEMPTS: u32 = 8;
 /// For everything before the commit, beyond what the server allows a statement, so that a server which has stopped
 /// without ending its connections holds nobody for ever.
-const WORKING: Duration = Duration::from_secs(20);
+pub(crate) const WORKING: Duration = Duration::from_secs(20);
 /// For the answer to a commit.
 const COMMITTING: Duration = Duration::from_secs(20);
 

@@ -1,12 +1,14 @@
-//! The tools of the built-in server `interlock`: who am I, what can I use and how, why was I refused. They are registered like a
-//! connector's, and reached by the same road.
+//! The tools of the built-in server `interlock`: who am I, what can I use and how, why was I refused; and for administrators
+//! the secret store and the credentials in it. They are registered like a connector's, and reached by the same road.
 //!
 //! `echo` exists for the lab and the bench only: the cheapest call that goes through everything.
 
 mod describe_tool;
 mod echo;
 mod explain_refusal;
+pub mod rotation;
 mod search_tools;
+mod secrets;
 mod whoami;
 
 use std::sync::Arc;
@@ -14,13 +16,17 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use platform::audit::AuditLog;
 use platform::policy::TargetFacts;
+use platform::secrets::SecretStore;
 use platform::{Error, SharedClock};
 use tool_runtime::connector::{CredentialKind, target_unknown};
 use tool_runtime::{Connector, Tool, ToolCx, Visibility};
 
+use self::rotation::Rotations;
+
 /// The connector behind the server `interlock`.
 pub struct OwnTools {
     tools: Vec<Arc<dyn Tool>>,
+    rotations: Option<Arc<Rotations>>,
 }
 
 impl OwnTools {
@@ -35,7 +41,16 @@ impl OwnTools {
         if with_echo {
             tools.push(echo::tool());
         }
-        Self { tools }
+        Self { tools, rotations: None }
+    }
+
+    /// With the tools by which administrators govern the secret store.
+    #[must_use]
+    pub fn with_secrets(mut self, secrets: &Arc<dyn SecretStore>, rotations: Arc<Rotations>) -> Self {
+        self.tools.extend(secrets::tools(secrets));
+        self.tools.push(rotation::tool(Arc::clone(&rotations)));
+        self.rotations = Some(rotations);
+        self
     }
 }
 
@@ -59,6 +74,10 @@ impl Connector for OwnTools {
     }
 
     async fn look_up(&self, _: &ToolCx, kind: &str, id: &str) -> Result<TargetFacts, Error> {
-        Err(target_unknown(kind, id))
+        match (kind, &self.rotations) {
+            (secrets::KIND, Some(_)) => secrets::facts(id),
+            (rotation::KIND, Some(rotations)) => rotations.facts(id),
+            _ => Err(target_unknown(kind, id)),
+        }
     }
 }

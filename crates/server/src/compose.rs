@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
+use audit_log::anchor::{self, AnchorSecrets};
 use audit_log::{AuditLogFile, AuditOptions, Payloads};
 use axum::Router;
 use facade::{Facade, FacadeOptions};
@@ -12,6 +13,7 @@ use gateway::mcp_door::Endpoints;
 use gateway::{BrowserSessions, Options, Revoking, Serving};
 use issuer::{Issuer, IssuerOptions};
 use own_tools::OwnTools;
+use own_tools::rotation::Rotations;
 use platform::audit::{AuditEntry, AuditLog, Outcome};
 use platform::audit_payload::StoredPayloadKeys;
 use platform::audit_refusals::RefusalCounter;
@@ -111,12 +113,18 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let risks = policy.risk_table().map_err(Error::from)?;
     let policy: Arc<dyn PolicyEngine> = Arc::new(policy);
     let visibility = Arc::new(Visibility::new(Arc::clone(&policy)));
-    let instances = instances(config, &clock, &observer, &visibility, &audit, with_echo)?;
+    let rotations =
+        Rotations::new(Arc::clone(&visibility), Arc::clone(&secrets), Arc::clone(&store), Arc::clone(&clock));
+    let rotations = Arc::new(rotations);
+    let own = OwnTools::new(Arc::clone(&visibility), audit.clone(), Arc::clone(&clock), with_echo)
+        .with_secrets(&secrets, Arc::clone(&rotations));
+    let instances = instances(config, &clock, &observer, own)?;
     let catalogue = Catalogue::build(instances, &risks)?;
     for server in catalogue.servers() {
         metrics.declare(&server.facts.name, server.tools().map(|t| t.name()));
     }
     visibility.publish(catalogue);
+    rotations.settle_at_start(audit.as_ref(), config.cluster.replicas <= 1).await?;
 
     let pipeline = Pipeline::new(Parts {
         visibility,
@@ -233,7 +241,9 @@ async fn open_audit(config: &Config, secrets: &Arc<dyn SecretStore>, clock: &Sha
     private_file::make(&folder).map_err(Error::internal)?;
     let keys = keys::audit(secrets.as_ref()).await?;
     let payloads = Payloads::ready(Arc::new(StoredPayloadKeys::new(Arc::clone(secrets))), clock).await?;
-    let options = AuditOptions { payloads: Some(payloads), ..AuditOptions::new(folder) };
+    let kept = AnchorSecrets::read(secrets.as_ref()).await?;
+    let anchors = anchor::configured(&config.audit.anchors, &folder, &config.platform.state, &kept, clock)?;
+    let options = AuditOptions { payloads: Some(payloads), ..AuditOptions::new(folder) }.anchored(anchors);
     let (clock, keep_clock) = (Arc::clone(clock), Arc::clone(clock));
     let opened = tokio::task::spawn_blocking(move || AuditLogFile::open(options, &keys, clock)).await;
     let (audit, opened) = opened.map_err(Error::internal)??;
@@ -304,12 +314,8 @@ fn instances(
     config: &Config,
     clock: &SharedClock,
     observer: &Arc<dyn OutboundObserver>,
-    visibility: &Arc<Visibility>,
-    audit: &Arc<AuditLogFile>,
-    with_echo: bool,
+    own: OwnTools,
 ) -> Result<Vec<Instance>> {
-    let audit: Arc<dyn AuditLog> = audit.clone();
-    let own = OwnTools::new(Arc::clone(visibility), audit, Arc::clone(clock), with_echo);
     let mut instances =
         vec![Instance { name: "interlock".to_owned(), environment: "platform".to_owned(), connector: Arc::new(own) }];
     for server in &config.server {

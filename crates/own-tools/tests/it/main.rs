@@ -4,6 +4,10 @@
 
 extern crate interlock_own_tools as own_tools;
 
+mod governed;
+mod rotation;
+mod secrets;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
