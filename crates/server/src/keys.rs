@@ -2,7 +2,7 @@
 //! start and kept in the secret store, sealed under it.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -44,10 +44,8 @@ pub(crate) fn master(path: &Path) -> Result<SecretKey> {
 pub(crate) fn lab_master(path: &Path) -> Result<SecretKey> {
     if !path.exists() {
         let text = Zeroizing::new(hex::encode(seal::random::<32>()?));
-        let mut file =
-            std::fs::OpenOptions::new().write(true).create_new(true).mode(0o400).open(path).map_err(Error::internal)?;
-        std::io::Write::write_all(&mut file, text.as_bytes()).map_err(Error::internal)?;
-        file.sync_all().map_err(Error::internal)?;
+        // Whole and under its name on the disk before the first secret is sealed under it.
+        platform::private_file::write_as(path, text.as_bytes(), 0o400).map_err(Error::internal)?;
     }
     master(path)
 }
