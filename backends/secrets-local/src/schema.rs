@@ -5,7 +5,7 @@ use sqlite_file::Layout;
 
 pub(crate) const LAYOUT: Layout = Layout {
     application_id: 0x494C_5345, // "ILSE"
-    migrations: &[FIRST],
+    migrations: &[FIRST, SECOND],
     secure_delete: true,
     readers: 2,
 };
@@ -43,5 +43,25 @@ CREATE TABLE version (
     sealed     BLOB,
     PRIMARY KEY (path, version),
     CHECK (destroyed = (sealed IS NULL) AND (sealed IS NULL) = (nonce IS NULL))
+) STRICT;
+";
+
+/// When the master key changed; and, while it changes, the new one's salt and check value, and the data keys wrapped under it.
+const SECOND: &str = "
+ALTER TABLE header ADD COLUMN master_version INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE header ADD COLUMN since INTEGER;
+
+CREATE TABLE rekey (
+    one         INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+    since       INTEGER NOT NULL,
+    salt        BLOB NOT NULL,
+    check_nonce BLOB NOT NULL,
+    check_value BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE rewrapped (
+    key_id  INTEGER NOT NULL PRIMARY KEY REFERENCES keyring (key_id),
+    nonce   BLOB NOT NULL,
+    wrapped BLOB NOT NULL
 ) STRICT;
 ";

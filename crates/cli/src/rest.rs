@@ -55,6 +55,12 @@ pub(crate) struct Reply {
 }
 
 impl Connection {
+    /// As an administrator: by the kept token or the environment's, or as this one of a lab.
+    pub(crate) fn of_administrator(url: Option<Url>, state: Option<PathBuf>, who: String) -> Self {
+        let user = state.is_some().then_some(who);
+        Self { url, mfa: state.is_some(), state, user, token: token_from_environment() }
+    }
+
     /// Finds platform and token.
     pub(crate) async fn open(self, terminal: &Terminal) -> Outcome<Rest> {
         #[cfg(feature = "lab")]

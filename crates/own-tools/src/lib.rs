@@ -1,4 +1,5 @@
-//! The tools of the built-in server `interlock`: who am I, what can I use and how, why was I refused. They are registered like a
+//! The tools of the built-in server `interlock`: who am I, what can I use and how, why was I refused; and for
+//! administrators, its keys. They are registered like a
 //! connector's, and reached by the same road.
 //!
 //! `echo` exists for the lab and the bench only: the cheapest call that goes through everything.
@@ -6,6 +7,7 @@
 mod describe_tool;
 mod echo;
 mod explain_refusal;
+mod keys;
 mod search_tools;
 mod whoami;
 
@@ -13,6 +15,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use platform::audit::AuditLog;
+use platform::keys::KeyRegistry;
 use platform::policy::TargetFacts;
 use platform::{Error, SharedClock};
 use tool_runtime::connector::{CredentialKind, target_unknown};
@@ -36,6 +39,13 @@ impl OwnTools {
             tools.push(echo::tool());
         }
         Self { tools }
+    }
+
+    /// With the tools over the platform's keys.
+    #[must_use]
+    pub fn with_keys(mut self, keys: &KeyRegistry) -> Self {
+        self.tools.extend(keys::tools(keys));
+        self
     }
 }
 

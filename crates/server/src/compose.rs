@@ -16,10 +16,10 @@ use platform::audit::{AuditEntry, AuditLog, Outcome};
 use platform::audit_refusals::RefusalCounter;
 use platform::config::{Config, ServerConfig};
 use platform::http::{AddressRule, ForeignClient, ForeignOptions, OutboundObserver};
+use platform::keys::{KeyRegistry, ManagedKey, Purpose, PurposeKeys, Reseal};
 use platform::policy::{PolicyEngine, Profile};
 use platform::resource::BaseUrl;
 use platform::revocation::Revocations;
-use platform::seal::{Sealer, derive_key};
 use platform::secret::SecretKey;
 use platform::secrets::SecretStore;
 use platform::store::{Op, Store};
@@ -82,6 +82,8 @@ pub struct Stores {
     pub store: Arc<dyn Store>,
     /// Secrets.
     pub secrets: Arc<dyn SecretStore>,
+    /// The keys of the secret store itself.
+    pub keys: Vec<Arc<dyn ManagedKey>>,
 }
 
 /// Opens the store of truth and the secret store.
@@ -90,26 +92,31 @@ pub fn open_stores(given: &Given<'_>) -> Result<Stores> {
     let store = SqliteStore::open(&local_file(&config.store.url, "sqlite", state)?, Arc::clone(&given.clock))?;
     let secrets =
         LocalSecrets::open(&local_file(&config.secrets.url, "local", state)?, given.master, Arc::clone(&given.clock))?;
-    Ok(Stores { store: Arc::new(store), secrets: Arc::new(secrets) })
+    let keys = secrets.managed(&config.secrets.master_key);
+    Ok(Stores { store: Arc::new(store), secrets: Arc::new(secrets), keys })
 }
 
 /// Puts everything together over open stores.
 pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let Given { config, master, clock, address, with_echo, fixtures, documents_from } = given;
-    let Stores { store, secrets } = stores;
+    let Stores { store, secrets, keys: store_keys } = stores;
     let base = BaseUrl::new(&config.platform.url);
     let metrics = Metrics::new();
     let observer: Arc<dyn OutboundObserver> = metrics.clone();
 
+    // Before anything else is kept there: what stands below `platform/keys` tells whether this is a first start.
+    let purposes = PurposeKeys::open(Arc::clone(&secrets), master).await?;
     let audit = open_audit(config, secrets.as_ref(), &clock).await?;
     settle_after_start(store.as_ref(), audit.as_ref(), &clock).await?;
     let refusals = Arc::new(RefusalCounter::new(audit.clone(), Arc::clone(&clock)));
+    let managed = KeyRegistry::new(audit.clone(), Arc::clone(&clock));
+    managed.add(store_keys);
 
     let policy = open_policy(config)?;
     let risks = policy.risk_table().map_err(Error::from)?;
     let policy: Arc<dyn PolicyEngine> = Arc::new(policy);
     let visibility = Arc::new(Visibility::new(Arc::clone(&policy)));
-    let instances = instances(config, &clock, &observer, &visibility, &audit, with_echo)?;
+    let instances = instances(config, &clock, &observer, &visibility, &audit, &managed, with_echo)?;
     let catalogue = Catalogue::build(instances, &risks)?;
     for server in catalogue.servers() {
         metrics.declare(&server.facts.name, server.tools().map(|t| t.name()));
@@ -125,7 +132,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         secrets: Arc::clone(&secrets),
         metrics: Arc::clone(&metrics),
         clock: Arc::clone(&clock),
-        results: Arc::new(Sealer::derive(master, "stored results of idempotency keys")?),
+        results: Arc::new(purposes.sealer(Purpose::Results)),
         base: base.clone(),
         limits: Limits::configured(&config.limits),
     });
@@ -145,7 +152,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
                 audit: audit.clone(),
                 refusals: Arc::clone(&refusals),
                 keys: keys::issuer(&secrets, clock.epoch_seconds()).await?,
-                sealing_key: derive_key(master, "issuer")?,
+                sealing_key: purposes.key(Purpose::IssuerSealing),
                 revocations: Arc::clone(&revocations),
                 foreign: foreign(&documents_from, &observer)?,
                 observer: Some(Arc::clone(&observer)),
@@ -157,10 +164,13 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
                 None => None,
             };
             issuer.register_own_clients(pages).await?;
+            managed.add([Arc::new(issuer.clone()) as Arc<dyn ManagedKey>]);
             Some(issuer)
         }
         None => None,
     };
+    let second_factors = builtin.clone().map(|issuer| Arc::new(issuer) as Arc<dyn Reseal>);
+    managed.add_purposes(&purposes, |p| second_factors.clone().filter(|_| p == Purpose::IssuerSealing)).await?;
     let mut entries = Vec::new();
     for issuer in &config.issuer {
         entries.push(IssuerEntry::configured(issuer, secrets.as_ref(), &observer).await?);
@@ -181,7 +191,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
             provider: Arc::new(provider),
             scopes: issuer.facade_scopes.clone(),
             origins: config.platform.allowed_origins.clone(),
-            sealer: Sealer::derive(master, "clients and refresh tokens of the façade")?,
+            sealer: purposes.sealer(Purpose::Facade),
             audit: audit.clone(),
             clock: Arc::clone(&clock),
         })?;
@@ -203,7 +213,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         sign_in: Arc::new(sign_in),
         sessions,
         revocations,
-        request_state: Arc::new(Sealer::derive(master, "state that MCP clients carry")?),
+        request_state: Arc::new(purposes.sealer(Purpose::RequestState)),
         audit: audit.clone(),
         refusals: Arc::clone(&refusals),
         metrics: Arc::clone(&metrics),
@@ -225,7 +235,11 @@ fn foreign(loopback: &[SocketAddr], observer: &Arc<dyn OutboundObserver>) -> Res
     ForeignClient::new(options)
 }
 
-async fn open_audit(config: &Config, secrets: &dyn SecretStore, clock: &SharedClock) -> Result<Arc<AuditLogFile>> {
+pub(crate) async fn open_audit(
+    config: &Config,
+    secrets: &dyn SecretStore,
+    clock: &SharedClock,
+) -> Result<Arc<AuditLogFile>> {
     let folder = local_file(&config.audit.url, "local", &config.platform.state)?;
     std::fs::create_dir_all(&folder).map_err(Error::internal)?;
     let keys = keys::audit(secrets).await?;
@@ -299,10 +313,11 @@ fn instances(
     observer: &Arc<dyn OutboundObserver>,
     visibility: &Arc<Visibility>,
     audit: &Arc<AuditLogFile>,
+    keys: &KeyRegistry,
     with_echo: bool,
 ) -> Result<Vec<Instance>> {
     let audit: Arc<dyn AuditLog> = audit.clone();
-    let own = OwnTools::new(Arc::clone(visibility), audit, Arc::clone(clock), with_echo);
+    let own = OwnTools::new(Arc::clone(visibility), audit, Arc::clone(clock), with_echo).with_keys(keys);
     let mut instances =
         vec![Instance { name: "interlock".to_owned(), environment: "platform".to_owned(), connector: Arc::new(own) }];
     for server in &config.server {
