@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod audit_memory;
+pub mod memory;
 pub mod policy;
 pub mod secrets;
 pub mod shared;

@@ -8,4 +8,5 @@ mod a_platform;
 mod bridge;
 mod connect;
 mod contract;
+mod production;
 mod without_a_lab;
