@@ -1,5 +1,5 @@
-//! The file `audit.db`: opening, tables, triggers. The only place that knows how SQLite is set up. Next:
-//! [`crate::writer`] for the rows.
+//! The file `audit.db`: opening it, and bringing its layout forward. The only place that knows how SQLite is set up. Next:
+//! [`crate::schema`] for the tables, [`crate::writer`] for the rows.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::AuditFault;
+use crate::schema::STEPS;
 
 /// Name of the database within the log's folder.
 pub(crate) const DATABASE: &str = "audit.db";
@@ -17,7 +18,7 @@ pub(crate) const CHECKPOINTS: &str = "audit.checkpoints";
 pub(crate) const LOCK: &str = "audit.lock";
 
 /// The triggers without which the tables could be changed by an ordinary statement.
-pub(crate) const TRIGGERS: [&str; 9] = [
+pub(crate) const TRIGGERS: [&str; 13] = [
     "audit_no_delete",
     "audit_no_update",
     "audit_only_next",
@@ -27,42 +28,11 @@ pub(crate) const TRIGGERS: [&str; 9] = [
     "log_no_delete",
     "log_no_update",
     "log_only_once",
+    "payload_no_update",
+    "removed_no_delete",
+    "removed_no_update",
+    "removed_only_next",
 ];
-
-// What is looked up by column is generated from the line, so that nothing beside the line can say something else.
-const SCHEMA: &str = "
-CREATE TABLE log(
-  id INTEGER PRIMARY KEY CHECK(id = 1), origin TEXT NOT NULL, public_key TEXT NOT NULL, made_at TEXT NOT NULL
-) STRICT;
-CREATE TABLE audit(
-  seq INTEGER PRIMARY KEY, line TEXT NOT NULL, hash BLOB NOT NULL,
-  phase TEXT GENERATED ALWAYS AS (line ->> '$.interlock.phase') VIRTUAL,
-  action TEXT GENERATED ALWAYS AS (line ->> '$.event.action') VIRTUAL,
-  request_id TEXT GENERATED ALWAYS AS (line ->> '$.http.request.id') VIRTUAL,
-  issuer TEXT GENERATED ALWAYS AS (line ->> '$.interlock.issuer') VIRTUAL,
-  subject TEXT GENERATED ALWAYS AS (line ->> '$.user.id') VIRTUAL
-) STRICT;
-CREATE INDEX audit_by_request ON audit(request_id) WHERE request_id IS NOT NULL;
-CREATE INDEX audit_by_actor ON audit(subject, issuer) WHERE subject IS NOT NULL;
-CREATE INDEX audit_writes ON audit(seq) WHERE phase IN ('intent', 'outcome');
-CREATE INDEX audit_opened ON audit(seq) WHERE action = 'audit.opened';
-CREATE TABLE checkpoint(size INTEGER PRIMARY KEY, note TEXT NOT NULL, frontier BLOB NOT NULL) STRICT;
-
-CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT raise(ABORT, 'the audit log is append-only'); END;
-CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT raise(ABORT, 'the audit log is append-only'); END;
-CREATE TRIGGER audit_only_next BEFORE INSERT ON audit
-  WHEN NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM audit)
-  BEGIN SELECT raise(ABORT, 'the audit log is append-only'); END;
-CREATE TRIGGER checkpoint_no_update BEFORE UPDATE ON checkpoint BEGIN SELECT raise(ABORT, 'append-only'); END;
-CREATE TRIGGER checkpoint_no_delete BEFORE DELETE ON checkpoint BEGIN SELECT raise(ABORT, 'append-only'); END;
-CREATE TRIGGER checkpoint_only_next BEFORE INSERT ON checkpoint
-  WHEN NEW.size <= (SELECT coalesce(max(size), -1) FROM checkpoint)
-  BEGIN SELECT raise(ABORT, 'append-only'); END;
-CREATE TRIGGER log_no_update BEFORE UPDATE ON log BEGIN SELECT raise(ABORT, 'append-only'); END;
-CREATE TRIGGER log_no_delete BEFORE DELETE ON log BEGIN SELECT raise(ABORT, 'append-only'); END;
-CREATE TRIGGER log_only_once BEFORE INSERT ON log WHEN (SELECT count(*) FROM log) > 0
-  BEGIN SELECT raise(ABORT, 'append-only'); END;
-";
 
 /// The writer's connection: WAL, every commit synced.
 pub(crate) fn open_for_writing(path: &Path, busy: Duration) -> Result<Connection, AuditFault> {
@@ -84,7 +54,8 @@ pub(crate) fn open_for_reading(path: &Path) -> Result<Connection, AuditFault> {
     Ok(connection)
 }
 
-/// Makes the tables of a new log in one transaction and names the log. Nothing happens when they are there.
+/// Makes the tables of a new log in one transaction and names the log; brings those of an older version forward. Nothing
+/// happens when they are up to date. Error: [`AuditFault::Newer`].
 pub(crate) fn lay_tables(
     connection: &mut Connection,
     origin: &str,
@@ -92,19 +63,45 @@ pub(crate) fn lay_tables(
     made_at: &str,
 ) -> Result<(), AuditFault> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let there: bool =
-        transaction.query_row("SELECT count(*) > 0 FROM sqlite_schema WHERE name = 'log'", [], |row| row.get(0))?;
-    if !there {
-        transaction.execute_batch(SCHEMA)?;
+    let taken = steps_taken(&transaction)?;
+    for step in STEPS.iter().skip(taken) {
+        transaction.execute_batch(step)?;
+    }
+    if taken < STEPS.len() {
+        transaction.pragma_update(None, "user_version", i64::try_from(STEPS.len()).unwrap_or(i64::MAX))?;
+    }
+    if taken == 0 {
         transaction.execute("INSERT INTO log VALUES(1, ?, ?, ?)", [origin, public_key, made_at])?;
     }
     transaction.commit()?;
     Ok(())
 }
 
+/// How many steps of [`STEPS`] a file has taken; 0 of an empty one. Error: [`AuditFault::Newer`].
+pub(crate) fn steps_taken(connection: &Connection) -> Result<usize, AuditFault> {
+    let there: bool =
+        connection.query_row("SELECT count(*) > 0 FROM sqlite_schema WHERE name = 'log'", [], |row| row.get(0))?;
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    match usize::try_from(version) {
+        Ok(version) if version <= STEPS.len() => Ok(if there { version.max(1) } else { 0 }),
+        _ => Err(AuditFault::Newer(version)),
+    }
+}
+
 /// The name of the log and the public key that it was made with.
 pub(crate) fn identity(connection: &Connection) -> Result<(String, String), AuditFault> {
     Ok(connection.query_row("SELECT origin, public_key FROM log", [], |row| Ok((row.get(0)?, row.get(1)?)))?)
+}
+
+/// The same of the database at `path`, where there is one with a log in it.
+pub(crate) fn identity_at(path: &Path) -> Result<Option<(String, String)>, AuditFault> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let connection = open_for_reading(path)?;
+    let made: bool =
+        connection.query_row("SELECT count(*) > 0 FROM sqlite_schema WHERE name = 'log'", [], |row| row.get(0))?;
+    if made { Ok(Some(identity(&connection)?)) } else { Ok(None) }
 }
 
 /// The database of a log: `path` itself, or `audit.db` in it when it is a folder.
@@ -121,9 +118,48 @@ pub(crate) fn schema_of(connection: &Connection) -> Result<BTreeMap<String, Stri
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// The same of a database as it was made.
-pub(crate) fn schema_as_made() -> Result<BTreeMap<String, String>, AuditFault> {
+/// The same of a database as it was made by the first `steps` steps.
+pub(crate) fn schema_as_made(steps: usize) -> Result<BTreeMap<String, String>, AuditFault> {
     let connection = Connection::open_in_memory()?;
-    connection.execute_batch(SCHEMA)?;
+    for step in STEPS.iter().take(steps) {
+        connection.execute_batch(step)?;
+    }
     schema_of(&connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::{lay_tables, schema_as_made, schema_of, steps_taken};
+    use crate::error::AuditFault;
+    use crate::schema::STEPS;
+
+    #[test]
+    fn t25_a_file_of_an_older_layout_is_brought_forward_and_keeps_its_name() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(STEPS[0]).unwrap();
+        connection.execute("INSERT INTO log VALUES(1, 'old', 'key', 'then')", []).unwrap();
+        connection
+            .execute("INSERT INTO audit(seq, line, hash) VALUES(1, '{\"event\":{\"code\":\"denied\"}}', x'00')", [])
+            .unwrap();
+        assert_eq!(steps_taken(&connection).unwrap(), 1);
+        lay_tables(&mut connection, "new", "other", "now").unwrap();
+        assert_eq!(steps_taken(&connection).unwrap(), STEPS.len());
+        assert_eq!(schema_of(&connection).unwrap(), schema_as_made(STEPS.len()).unwrap());
+        let row: (String, String) = connection
+            .query_row("SELECT origin, (SELECT code FROM audit) FROM log", [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        assert_eq!(row, ("old".to_owned(), "denied".to_owned()));
+    }
+
+    #[test]
+    fn t25_a_file_of_a_newer_layout_is_refused() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        lay_tables(&mut connection, "new", "key", "now").unwrap();
+        connection.pragma_update(None, "user_version", 99).unwrap();
+        let refused = lay_tables(&mut connection, "new", "key", "now").unwrap_err();
+        assert!(matches!(refused, AuditFault::Newer(99)));
+        assert_eq!(platform::Error::from(refused).code(), "audit_schema_newer");
+    }
 }

@@ -6,10 +6,11 @@ use std::net::IpAddr;
 use aws_lc_rs::hmac;
 use platform::Json;
 use platform::audit::{AuditActor, AuditEntry, Outcome, Phase};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::AuditFault;
+use crate::payload::{Month, Sealed};
 
 /// The version of the Elastic Common Schema whose names are used.
 pub const ECS_VERSION: &str = "9.2.0";
@@ -20,25 +21,55 @@ pub const ECS_VERSION: &str = "9.2.0";
 const PLACE: &str = ",\"sequence\":0";
 
 /// A record without its position.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PreparedRecord {
     before: String,
     after: String,
+    sealed: Option<Sealed>,
+    undo: bool,
+}
+
+/// With what, and for which log, an entry's payload is sealed.
+pub(crate) struct Sealing<'a> {
+    pub(crate) origin: &'a str,
+    pub(crate) month: &'a Month,
 }
 
 impl PreparedRecord {
-    /// Writes the entry as a canonical line and takes the keyed hash of its arguments.
-    pub fn new(entry: &AuditEntry, service: &str, key: &hmac::Key) -> Result<Self, AuditFault> {
-        let line = platform::canonical::to_bytes(&document(entry, service, key)?).map_err(unfit)?;
+    /// Writes the entry as a canonical line, takes the keyed hash of its arguments and seals its payload. Without
+    /// `sealing` a payload is left out.
+    pub(crate) fn new(
+        entry: &AuditEntry,
+        service: &str,
+        key: &hmac::Key,
+        sealing: Option<Sealing<'_>>,
+    ) -> Result<Self, AuditFault> {
+        let id = uuid::Uuid::new_v4().to_string();
+        let sealed = match (&entry.payload, sealing) {
+            (Some(payload), Some(with)) => Some(with.month.seal(with.origin, &id, payload).map_err(unfit)?),
+            _ => None,
+        };
+        let line =
+            platform::canonical::to_bytes(&document(entry, id, service, key, sealed.as_ref())?).map_err(unfit)?;
         let line = String::from_utf8(line).map_err(|e| AuditFault::Record(e.to_string()))?;
         let (before, after) =
             line.split_once(PLACE).ok_or_else(|| AuditFault::Record("no place for its position".to_owned()))?;
-        Ok(Self { before: format!("{before},\"sequence\":"), after: after.to_owned() })
+        Ok(Self { before: format!("{before},\"sequence\":"), after: after.to_owned(), sealed, undo: entry.undo })
     }
 
     /// The line at a position.
     pub fn line(&self, position: u64) -> String {
         format!("{}{position}{}", self.before, self.after)
+    }
+
+    /// Whether it is of a step that undoes a change.
+    pub(crate) fn undoes(&self) -> bool {
+        self.undo
+    }
+
+    /// The payload that is stored beside the line.
+    pub(crate) fn sealed(&self) -> Option<&Sealed> {
+        self.sealed.as_ref()
     }
 
     /// Whether `line` is this record at whatever position; the random `event.id` decides.
@@ -117,13 +148,19 @@ struct Service<'a> {
     name: &'a str,
 }
 
-fn document<'a>(entry: &'a AuditEntry, service: &'a str, key: &hmac::Key) -> Result<Record<'a>, AuditFault> {
+fn document<'a>(
+    entry: &'a AuditEntry,
+    id: String,
+    service: &'a str,
+    key: &hmac::Key,
+    sealed: Option<&Sealed>,
+) -> Result<Record<'a>, AuditFault> {
     let (category, types) = classify(entry);
     Ok(Record {
         timestamp: entry.at.to_string(),
         ecs: Ecs { version: ECS_VERSION },
         event: Event {
-            id: uuid::Uuid::new_v4().to_string(),
+            id,
             kind: "event",
             category: [category],
             types,
@@ -142,11 +179,11 @@ fn document<'a>(entry: &'a AuditEntry, service: &'a str, key: &hmac::Key) -> Res
         trace: entry.trace_id.as_deref().map(|id| Id { id }),
         http: entry.request_id.as_deref().map(|id| Http { request: Id { id } }),
         service: Service { name: service },
-        interlock: own_members(entry, key)?,
+        interlock: own_members(entry, key, sealed)?,
     })
 }
 
-fn own_members(entry: &AuditEntry, key: &hmac::Key) -> Result<Map<String, Json>, AuditFault> {
+fn own_members(entry: &AuditEntry, key: &hmac::Key, sealed: Option<&Sealed>) -> Result<Map<String, Json>, AuditFault> {
     let mut own = Map::new();
     let mut put = |name: &str, value: Json| {
         own.insert(name.to_owned(), value);
@@ -188,6 +225,12 @@ fn own_members(entry: &AuditEntry, key: &hmac::Key) -> Result<Map<String, Json>,
         let bytes = platform::canonical::to_bytes(arguments).map_err(unfit)?;
         put("arguments_hmac", Value::from(hex::encode(hmac::sign(key, &bytes).as_ref())));
     }
+    if let Some(sealed) = sealed {
+        put("payload", sealed.described());
+    }
+    if entry.undo {
+        put("undo", Value::Bool(true));
+    }
     // A fact never takes the place of a member that the platform states itself: it is kept one level below.
     let mut displaced = Map::new();
     for (name, value) in &entry.facts {
@@ -204,7 +247,7 @@ fn own_members(entry: &AuditEntry, key: &hmac::Key) -> Result<Map<String, Json>,
 }
 
 // Members of `interlock` that only the platform states, present or not: a fact cannot pretend one.
-const RESERVED: [&str; 16] = [
+const RESERVED: [&str; 18] = [
     "phase",
     "outcome",
     "request_id",
@@ -220,6 +263,8 @@ const RESERVED: [&str; 16] = [
     "targets",
     "decision",
     "arguments_hmac",
+    "payload",
+    "undo",
     "facts",
 ];
 
@@ -230,6 +275,9 @@ fn classify(entry: &AuditEntry) -> (&'static str, Vec<&'static str>) {
         "authentication" => ("authentication", "start"),
         "session" | "elevation" => ("iam", "user"),
         "policy" | "secret" | "configuration" => ("configuration", "change"),
+        "audit" if entry.action == "audit.payloads_destroyed" => ("database", "deletion"),
+        "audit" if entry.action == "audit.payload_opened" => ("database", "access"),
+        "audit" if entry.action == "audit.retained" => ("configuration", "deletion"),
         "platform" | "audit" if entry.action.ends_with("closed") || entry.action.ends_with("stopped") => {
             ("process", "end")
         }

@@ -24,7 +24,7 @@ use async_trait::async_trait;
 use platform::SharedClock;
 use platform::error::Error;
 use platform::secret::{Secret, SecretKey};
-use platform::secrets::{SecretMetadata, SecretStore, SecretVersion};
+use platform::secrets::{SecretMetadata, SecretRules, SecretStore, SecretVersion, check_fields, check_rules};
 use sqlite_file::SqliteFile;
 
 use self::envelope::Keyring;
@@ -51,14 +51,11 @@ impl LocalSecrets {
         Ok(Self { file, keys: Arc::new(ArcSwap::from_pointee(keys)), clock })
     }
 
-    /// Sets what the trait has no call for: whether writes to `path` must name the version they replace, and how many
-    /// versions are kept (1 to 1000). The secret must exist.
-    pub async fn set_rules(&self, path: &str, cas_required: bool, max_versions: u64) -> Result<(), Error> {
+    async fn change(&self, path: &str, versions: &[u64], to: State) -> Result<(), Error> {
         let path = paths::checked(path)?;
-        if !(1..=1000).contains(&max_versions) {
-            return Err(Error::internal(format!("{max_versions} versions cannot be kept, 1 to 1000 can")));
-        }
-        let work = move |c: &rusqlite::Connection| versions::set_rules(c, &path, cas_required, stored(max_versions));
+        let versions: Vec<i64> = versions.iter().copied().map(stored).collect();
+        let now = self.clock.now();
+        let work = move |c: &rusqlite::Connection| versions::change(c, &path, &versions, to, now);
         self.file.write(work).await.map_err(Failure::into_error)
     }
 
@@ -76,7 +73,7 @@ impl LocalSecrets {
         let (new, now) = (new.clone(), self.clock.now());
         let work = move |c: &rusqlite::Connection| rekey::finish(c, &new, now);
         self.keys.store(Arc::new(self.file.write(work).await.map_err(Failure::into_error)?));
-        self.forget_former_bytes().await
+        self.forget().await
     }
 
     /// Makes a new data key, seals everything under it, and destroys the former ones. Returns how many versions were sealed
@@ -90,20 +87,13 @@ impl LocalSecrets {
         let work = move |c: &rusqlite::Connection| rekey::reseal(c, &keys.load());
         let (resealed, keys) = self.file.write(work).await.map_err(Failure::into_error)?;
         self.keys.store(Arc::new(keys));
-        self.forget_former_bytes().await?;
+        self.forget().await?;
         Ok(resealed)
     }
 
-    async fn forget_former_bytes(&self) -> Result<(), Error> {
-        // The bytes are overwritten in the file; this takes their older copy out of the write-ahead log too.
+    /// Sealed bytes are overwritten in the file; this takes their older copy out of the write-ahead log too.
+    async fn forget(&self) -> Result<(), Error> {
         self.file.checkpoint().await.map_err(|error| Failure::from(error).into_error())
-    }
-
-    async fn change(&self, path: &str, version: u64, to: State) -> Result<(), Error> {
-        let path = paths::checked(path)?;
-        let now = self.clock.now();
-        let work = move |c: &rusqlite::Connection| versions::change(c, &path, stored(version), to, now);
-        self.file.write(work).await.map_err(Failure::into_error)
     }
 }
 
@@ -118,6 +108,7 @@ impl SecretStore for LocalSecrets {
 
     async fn put(&self, path: &str, data: BTreeMap<String, Secret>, cas: Option<u64>) -> Result<u64, Error> {
         let path = paths::checked(path)?;
+        check_fields(&data)?;
         let plaintext = fields::encode(&data)?;
         let keys = Arc::clone(&self.keys);
         let now = self.clock.now();
@@ -136,17 +127,30 @@ impl SecretStore for LocalSecrets {
         self.file.read(move |c| versions::list(c, prefix.as_deref())).await.map_err(Failure::into_error)
     }
 
-    async fn delete(&self, path: &str, version: u64) -> Result<(), Error> {
-        self.change(path, version, State::Deleted).await
+    async fn set_rules(&self, path: &str, rules: SecretRules) -> Result<(), Error> {
+        let path = paths::checked(path)?;
+        check_rules(&rules)?;
+        let work = move |c: &rusqlite::Connection| versions::set_rules(c, &path, &rules);
+        self.file.write(work).await.map_err(Failure::into_error)
     }
 
-    async fn undelete(&self, path: &str, version: u64) -> Result<(), Error> {
-        self.change(path, version, State::Live).await
+    async fn delete_versions(&self, path: &str, versions: &[u64]) -> Result<(), Error> {
+        self.change(path, versions, State::Deleted).await
     }
 
-    async fn destroy(&self, path: &str, version: u64) -> Result<(), Error> {
-        self.change(path, version, State::Destroyed).await?;
-        self.forget_former_bytes().await
+    async fn undelete_versions(&self, path: &str, versions: &[u64]) -> Result<(), Error> {
+        self.change(path, versions, State::Live).await
+    }
+
+    async fn destroy_versions(&self, path: &str, versions: &[u64]) -> Result<(), Error> {
+        self.change(path, versions, State::Destroyed).await?;
+        self.forget().await
+    }
+
+    async fn delete_all(&self, path: &str) -> Result<(), Error> {
+        let path = paths::checked(path)?;
+        self.file.write(move |c| versions::delete_all(c, &path)).await.map_err(Failure::into_error)?;
+        self.forget().await
     }
 }
 

@@ -80,32 +80,39 @@ impl From<std::io::Error> for FileError {
 
 impl From<FileError> for Error {
     fn from(error: FileError) -> Self {
-        let (code, message) = match &error {
-            FileError::InUse { .. } => (
+        let refusal = match &error {
+            FileError::InUse { .. } => Self::new(
+                ErrorKind::Unavailable,
                 "store_in_use",
                 "Another process uses this state folder; stop it, or start this one with a folder of its own.",
             ),
-            FileError::TooNew { .. } => (
+            FileError::TooNew { .. } => Self::new(
+                ErrorKind::Unavailable,
                 "store_too_new",
                 "A newer version of Interlock has written this state folder; start that version, or restore a backup.",
             ),
-            FileError::Foreign { .. } => {
-                ("store_foreign", "The file is a database of another sort; check the configured state folder.")
-            }
-            FileError::Unavailable(_) => (
+            FileError::Foreign { .. } => Self::new(
+                ErrorKind::Unavailable,
+                "store_foreign",
+                "The file is a database of another sort; check the configured state folder.",
+            ),
+            FileError::Unavailable(_) => Self::new(
+                ErrorKind::Unavailable,
                 "store_unavailable",
                 "The store cannot be used right now, and nothing was changed; try again, and tell the operator if it stays so.",
             ),
-            FileError::Corrupt(_) => (
+            FileError::Corrupt(_) => Self::new(
+                ErrorKind::Unavailable,
                 "store_corrupt",
                 "The store is damaged; the operator must restore a backup before Interlock can go on.",
             ),
-            FileError::OutcomeUnknown(_) => (
+            FileError::OutcomeUnknown(_) => Self::new(
+                ErrorKind::Unavailable,
                 "store_outcome_unknown",
                 "The store failed while writing, and it cannot be told whether the write stands; the operator must restart Interlock.",
             ),
             FileError::Defect(_) => return Self::internal(error),
         };
-        Self::new(ErrorKind::Unavailable, code, message).with_detail(error)
+        refusal.with_detail(error)
     }
 }

@@ -56,6 +56,7 @@ pub async fn every_rule(logs: &dyn AuditLogs) -> Result<(), Broken> {
     let log = logs.open().await?;
     positions_rise_and_recent_is_oldest_first(log.as_ref()).await?;
     filters_admit_only_their_own(log.as_ref()).await?;
+    every_filter_finds_its_own(log.as_ref()).await?;
     arguments_stay_out(log.as_ref()).await?;
     detached_records_keep_their_place(log.as_ref()).await?;
     drop(log);
@@ -88,6 +89,38 @@ async fn filters_admit_only_their_own(log: &dyn AuditLog) -> Result<(), Broken> 
     hold(none.is_empty(), "the same subject of another issuer is somebody else")?;
     let both = AuditFilter { request_id: Some("order-2".to_owned()), actor: alice, ..Default::default() };
     hold(log.recent(both, 10).await?.is_empty(), "filters narrow each other")
+}
+
+async fn every_filter_finds_its_own(log: &dyn AuditLog) -> Result<(), Broken> {
+    let mut entry = tool_call("dora", "filter-1");
+    entry.at = "2026-03-01T00:00:00.5Z".parse()?;
+    entry.outcome = Outcome::Refused;
+    entry.code = Some("denied".to_owned());
+    entry.actor.as_mut().ok_or("a tool call has an actor")?.name = "Dora D.".to_owned();
+    let tool = entry.tool.as_mut().ok_or("a tool call has a tool")?;
+    (tool.server, tool.tool) = ("github".to_owned(), "merge".to_owned());
+    entry.facts.insert("change".to_owned(), json!("CHG-1"));
+    let at = entry.at;
+    let position = log.append(entry).await?;
+    let all = AuditFilter::default;
+    let text = |value: &str| Some(value.to_owned());
+    for (what, filter) in [
+        ("a person's name", AuditFilter { person: text("Dora D."), ..all() }),
+        ("a person's subject", AuditFilter { person: text("dora"), ..all() }),
+        ("a server", AuditFilter { server: text("github"), ..all() }),
+        ("a tool", AuditFilter { tool: text("merge"), ..all() }),
+        ("a change", AuditFilter { change: text("CHG-1"), ..all() }),
+        ("an outcome", AuditFilter { outcome: Some(Outcome::Refused), ..all() }),
+        ("a code", AuditFilter { code: text("denied"), ..all() }),
+        ("a time", AuditFilter { from: Some(at), until: Some(at + jiff::Span::new().nanoseconds(1)), ..all() }),
+    ] {
+        hold(requests(&log.recent(filter.clone(), 10).await?) == ["filter-1"], &format!("{what} finds its record"))?;
+        let before = AuditFilter { before: Some(position), ..filter.clone() };
+        hold(log.recent(before, 10).await?.is_empty(), &format!("{what} narrows with a position"))?;
+        let until = AuditFilter { until: Some(at), from: filter.from, ..filter };
+        hold(log.recent(until, 10).await?.is_empty(), &format!("{what} narrows with a time"))?;
+    }
+    Ok(())
 }
 
 async fn arguments_stay_out(log: &dyn AuditLog) -> Result<(), Broken> {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use platform::Json;
-use platform::audit::{AuditEntry, AuditFilter, AuditLog, AuditPosition};
+use platform::audit::{AuditEntry, AuditFilter, AuditLog, AuditPosition, payload_absent, record_unknown};
 use platform::error::{Error, ErrorKind};
 use serde_json::json;
 
@@ -53,14 +53,14 @@ impl AuditLog for MemoryAudit {
         self.kept().push(entry);
     }
 
+    async fn payload(&self, position: AuditPosition) -> Result<Json, Error> {
+        let index = usize::try_from(position.0).unwrap_or(usize::MAX).checked_sub(1);
+        let entry = index.and_then(|index| self.kept().get(index).cloned()).ok_or_else(record_unknown)?;
+        entry.payload.ok_or_else(payload_absent)
+    }
+
     async fn recent(&self, filter: AuditFilter, limit: usize) -> Result<Vec<Json>, Error> {
-        let admits = |(position, entry): &(u64, &AuditEntry)| {
-            filter.after.is_none_or(|after| *position > after.0)
-                && (filter.request_id.is_none() || filter.request_id == entry.request_id)
-                && filter.actor.as_ref().is_none_or(|(issuer, subject)| {
-                    entry.actor.as_ref().is_some_and(|a| a.issuer == *issuer && a.subject == *subject)
-                })
-        };
+        let admits = |(position, entry): &(u64, &AuditEntry)| admits(&filter, *position, entry);
         let kept = self.kept();
         let mut records: Vec<_> =
             (1..).zip(kept.iter()).filter(admits).map(|(position, entry)| shown(position, entry)).collect();
@@ -69,9 +69,27 @@ impl AuditLog for MemoryAudit {
     }
 }
 
+fn admits(filter: &AuditFilter, position: u64, entry: &AuditEntry) -> bool {
+    let (actor, tool) = (entry.actor.as_ref(), entry.tool.as_ref());
+    let change = entry.facts.get("change").and_then(Json::as_str);
+    let is = |wanted: &Option<String>, value: Option<&str>| wanted.as_deref().is_none_or(|w| value == Some(w));
+    filter.after.is_none_or(|after| position > after.0)
+        && filter.before.is_none_or(|before| position < before.0)
+        && is(&filter.request_id, entry.request_id.as_deref())
+        && filter.actor.as_ref().is_none_or(|(i, s)| actor.is_some_and(|a| a.issuer == *i && a.subject == *s))
+        && filter.person.as_ref().is_none_or(|p| actor.is_some_and(|a| a.name == *p || a.subject == *p))
+        && is(&filter.server, tool.map(|tool| tool.server.as_str()))
+        && is(&filter.tool, tool.map(|tool| tool.tool.as_str()))
+        && is(&filter.change, change)
+        && filter.outcome.is_none_or(|outcome| entry.outcome == outcome)
+        && is(&filter.code, entry.code.as_deref())
+        && filter.from.is_none_or(|from| entry.at >= from)
+        && filter.until.is_none_or(|until| entry.at < until)
+}
+
 /// The record as far as tests look at it, its members named as the real log names them. Arguments never enter a record.
 fn shown(position: u64, entry: &AuditEntry) -> Json {
-    json!({
+    let mut record = json!({
         "@timestamp": entry.at.to_string(),
         "event": {
             "sequence": position,
@@ -92,7 +110,11 @@ fn shown(position: u64, entry: &AuditEntry) -> Json {
             "decision": entry.decision,
             "facts": entry.facts,
         },
-    })
+    });
+    if let Some(own) = record["interlock"].as_object_mut() {
+        own.extend(entry.facts.clone());
+    }
+    record
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Json;
 use crate::context::CallContext;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::policy::{Decision, Risk};
 use crate::principal::Principal;
 
@@ -153,6 +153,9 @@ pub struct AuditEntry {
     /// What a replay needs and no reader of the log may see (T26): the full decision input. Sealed beside the record under
     /// the key of its month; the record holds the digest of the sealed bytes.
     pub payload: Option<Json>,
+    /// Whether it is of a step that undoes a change. Such a step goes on when the disk is full (T25): the log keeps its
+    /// record in room that was taken in advance.
+    pub undo: bool,
 }
 
 impl AuditEntry {
@@ -176,6 +179,7 @@ impl AuditEntry {
             duration_us: None,
             facts: serde_json::Map::new(),
             payload: None,
+            undo: false,
         }
     }
 
@@ -212,6 +216,32 @@ pub trait AuditLog: Send + Sync + 'static {
     /// The latest records, oldest first, for `audit tail` and `explain_refusal`: at most `limit`, only those that
     /// `filter` admits.
     async fn recent(&self, filter: AuditFilter, limit: usize) -> Result<Vec<Json>, Error>;
+
+    /// Unseals the payload of a record of this log. Errors: `audit_record_unknown`, `audit_payload_absent`,
+    /// `audit_payload_destroyed`, `audit_payload_changed`. Who may ask is policy's question; the log does not know.
+    async fn payload(&self, position: AuditPosition) -> Result<Json, Error> {
+        let _ = position;
+        Err(payload_absent())
+    }
+}
+
+/// The refusal of a position without a record.
+pub fn record_unknown() -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        "audit_record_unknown",
+        "The audit log has no record at this position. `search_audit` lists those that there are.",
+    )
+}
+
+/// The refusal of a log that holds no payload for a record.
+pub fn payload_absent() -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        "audit_payload_absent",
+        "Nothing was sealed beside this record. Of a write, the intent has the payload; an event has none, and neither has \
+         a call that was refused before policy was asked.",
+    )
 }
 
 /// Which records to show; what is absent admits every record.

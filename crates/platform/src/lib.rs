@@ -5,9 +5,11 @@
 //! contract suites that both must pass in `crates/platform-suites`.
 //!
 //! Where to go next: [`context`] for what travels with a call, [`error`] for how anything is refused, then the trait of
-//! the concern at hand: [`tokens`], [`policy`], [`secrets`], [`store`], [`shared`], [`audit`].
+//! the concern at hand: [`tokens`], [`policy`], [`secrets`], [`store`], [`shared`], [`audit`], [`artifacts`].
 
+pub mod artifacts;
 pub mod audit;
+pub mod audit_payload;
 pub mod audit_refusals;
 pub mod canonical;
 pub mod clock;
@@ -16,6 +18,7 @@ pub mod context;
 pub mod error;
 pub mod http;
 pub mod keys;
+pub mod keyed_hash;
 pub mod policy;
 pub mod principal;
 pub mod private_file;

@@ -5,17 +5,21 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use audit_log::{AuditLogFile, AuditOptions};
+use audit_log::anchor::{self, AnchorSecrets};
+use audit_log::{AuditLogFile, AuditOptions, KeptKeys, Payloads, Registry};
 use axum::Router;
 use facade::{Facade, FacadeOptions};
 use gateway::mcp_door::Endpoints;
 use gateway::{BrowserSessions, Options, Revoking, Serving};
 use issuer::{Issuer, IssuerOptions};
 use own_tools::OwnTools;
+use own_tools::rotation::Rotations;
 use platform::audit::{AuditEntry, AuditLog, Outcome};
+use platform::audit_payload::StoredPayloadKeys;
 use platform::audit_refusals::RefusalCounter;
 use platform::config::{Config, ServerConfig};
 use platform::http::{AddressRule, ForeignClient, ForeignOptions, OutboundObserver};
+use platform::keyed_hash::KeyedHash;
 use platform::keys::{KeyRegistry, ManagedKey, Purpose, PurposeKeys, Reseal};
 use platform::policy::{PolicyEngine, Profile};
 use platform::resource::BaseUrl;
@@ -26,8 +30,10 @@ use platform::store::{Op, Store};
 use platform::telemetry::Metrics;
 use platform::{Error, ErrorKind, Json, Result, SharedClock};
 use policy_rego::{PassedGate, RegoEngine};
+use postgres_database::Database;
 use secrets_local::LocalSecrets;
 use shared_local::LocalShared;
+use store_postgres::{PostgresStore, Sharing};
 use store_sqlite::SqliteStore;
 use tokens_oidc::{BackChannelLogout, IssuerEntry, OidcProvider, OidcSignIn, RevocationFloors, Verifier};
 use tool_runtime::pipeline::{Limits, Parts};
@@ -80,6 +86,8 @@ pub struct Composed {
 pub struct Stores {
     /// Truth.
     pub store: Arc<dyn Store>,
+    /// The PostgreSQL of `[store]`, where it is one: others keep theirs there too.
+    pub database: Option<Database>,
     /// Secrets.
     pub secrets: Arc<dyn SecretStore>,
     /// The keys of the secret store itself.
@@ -87,41 +95,60 @@ pub struct Stores {
 }
 
 /// Opens the store of truth and the secret store.
-pub fn open_stores(given: &Given<'_>) -> Result<Stores> {
+pub async fn open_stores(given: &Given<'_>) -> Result<Stores> {
     let (config, state) = (given.config, &given.config.platform.state);
-    let store = SqliteStore::open(&local_file(&config.store.url, "sqlite", state)?, Arc::clone(&given.clock))?;
     let secrets =
         LocalSecrets::open(&local_file(&config.secrets.url, "local", state)?, given.master, Arc::clone(&given.clock))?;
+    // The secrets come first: the password of the store is one of them.
+    let database = Database::configured(config, &secrets).await?;
+    let store: Arc<dyn Store> = match &database {
+        Some(database) => {
+            let sharing = Sharing::among(config.cluster.replicas);
+            Arc::new(PostgresStore::open(database.clone(), sharing, Arc::clone(&given.clock)).await?)
+        }
+        None => {
+            let file = local_file(&config.store.url, "sqlite", state)?;
+            Arc::new(SqliteStore::open(&file, Arc::clone(&given.clock))?)
+        }
+    };
     let keys = secrets.managed(&config.secrets.master_key);
-    Ok(Stores { store: Arc::new(store), secrets: Arc::new(secrets), keys })
+    Ok(Stores { store, database, secrets: Arc::new(secrets), keys })
 }
 
 /// Puts everything together over open stores.
 pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let Given { config, master, clock, address, with_echo, fixtures, documents_from } = given;
-    let Stores { store, secrets, keys: store_keys } = stores;
+    let Stores { store, secrets, keys: store_keys, .. } = stores;
     let base = BaseUrl::new(&config.platform.url);
     let metrics = Metrics::new();
     let observer: Arc<dyn OutboundObserver> = metrics.clone();
 
     // Before anything else is kept there: what stands below `platform/keys` tells whether this is a first start.
     let purposes = PurposeKeys::open(Arc::clone(&secrets), master).await?;
-    let audit = open_audit(config, secrets.as_ref(), &clock).await?;
+    let (audit, registry) = open_audit(config, &store, &secrets, &clock).await?;
     settle_after_start(store.as_ref(), audit.as_ref(), &clock).await?;
     let refusals = Arc::new(RefusalCounter::new(audit.clone(), Arc::clone(&clock)));
     let managed = KeyRegistry::new(audit.clone(), Arc::clone(&clock));
     managed.add(store_keys);
+    managed.add(audit_log::managed(&audit, &registry, &secrets));
 
     let policy = open_policy(config)?;
     let risks = policy.risk_table().map_err(Error::from)?;
     let policy: Arc<dyn PolicyEngine> = Arc::new(policy);
     let visibility = Arc::new(Visibility::new(Arc::clone(&policy)));
-    let instances = instances(config, &clock, &observer, &visibility, &audit, &managed, with_echo)?;
+    let rotations =
+        Rotations::new(Arc::clone(&visibility), Arc::clone(&secrets), Arc::clone(&store), Arc::clone(&clock));
+    let rotations = Arc::new(rotations);
+    let own = OwnTools::new(Arc::clone(&visibility), audit.clone(), Arc::clone(&clock), with_echo)
+        .with_secrets(&secrets, Arc::clone(&rotations))
+        .with_keys(&managed);
+    let instances = instances(config, &clock, &observer, own)?;
     let catalogue = Catalogue::build(instances, &risks)?;
     for server in catalogue.servers() {
         metrics.declare(&server.facts.name, server.tools().map(|t| t.name()));
     }
     visibility.publish(catalogue);
+    rotations.settle_at_start(audit.as_ref(), config.cluster.replicas <= 1).await?;
 
     let pipeline = Pipeline::new(Parts {
         visibility,
@@ -133,6 +160,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         metrics: Arc::clone(&metrics),
         clock: Arc::clone(&clock),
         results: Arc::new(purposes.sealer(Purpose::Results)),
+        secret_arguments: KeyedHash::new(purposes.key(Purpose::SecretArguments)),
         base: base.clone(),
         limits: Limits::configured(&config.limits),
     });
@@ -237,19 +265,29 @@ fn foreign(loopback: &[SocketAddr], observer: &Arc<dyn OutboundObserver>) -> Res
 
 pub(crate) async fn open_audit(
     config: &Config,
-    secrets: &dyn SecretStore,
+    store: &Arc<dyn Store>,
+    secrets: &Arc<dyn SecretStore>,
     clock: &SharedClock,
-) -> Result<Arc<AuditLogFile>> {
+) -> Result<(Arc<AuditLogFile>, Registry)> {
     let folder = local_file(&config.audit.url, "local", &config.platform.state)?;
     std::fs::create_dir_all(&folder).map_err(Error::internal)?;
-    let keys = keys::audit(secrets).await?;
-    let (options, clock) = (AuditOptions::new(folder), Arc::clone(clock));
+    let KeptKeys { current: keys, retired } = KeptKeys::open(secrets.as_ref()).await?;
+    let registry = Registry::kept(Arc::clone(store), secrets.as_ref(), Arc::clone(clock)).await?;
+    let payloads = Payloads::ready(Arc::new(StoredPayloadKeys::new(Arc::clone(secrets))), clock).await?;
+    let kept = AnchorSecrets::read(secrets.as_ref()).await?;
+    let anchors = anchor::configured(&config.audit.anchors, &folder, &config.platform.state, &kept, clock)?;
+    let options =
+        AuditOptions { payloads: Some(payloads), registry: Some(registry.clone()), retired, ..AuditOptions::new(folder) }
+            .anchored(anchors);
+    let (clock, keep_clock) = (Arc::clone(clock), Arc::clone(clock));
     let opened = tokio::task::spawn_blocking(move || AuditLogFile::open(options, &keys, clock)).await;
     let (audit, opened) = opened.map_err(Error::internal)??;
     for intent in opened.unknown_outcomes() {
         tracing::warn!(interlock.position = intent.position.0, "a write of the last run has no known outcome");
     }
-    Ok(Arc::new(audit))
+    let audit = Arc::new(audit);
+    audit.keep_payloads_for(config.audit.payload_keep_days, keep_clock);
+    Ok((audit, registry))
 }
 
 /// After a crash (T7, T25): intents without an outcome are settled as unknown, keys that were only reserved are released.
@@ -311,13 +349,8 @@ fn instances(
     config: &Config,
     clock: &SharedClock,
     observer: &Arc<dyn OutboundObserver>,
-    visibility: &Arc<Visibility>,
-    audit: &Arc<AuditLogFile>,
-    keys: &KeyRegistry,
-    with_echo: bool,
+    own: OwnTools,
 ) -> Result<Vec<Instance>> {
-    let audit: Arc<dyn AuditLog> = audit.clone();
-    let own = OwnTools::new(Arc::clone(visibility), audit, Arc::clone(clock), with_echo).with_keys(keys);
     let mut instances =
         vec![Instance { name: "interlock".to_owned(), environment: "platform".to_owned(), connector: Arc::new(own) }];
     for server in &config.server {

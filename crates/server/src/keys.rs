@@ -3,29 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use audit_log::AuditKeys;
 use issuer::KeyRing;
-use platform::secret::SecretKey;
 use platform::secrets::SecretStore;
 use platform::{Error, ErrorKind, Result, Secret, seal};
 
-const AUDIT: &str = "platform/keys/audit";
 const ISSUER: &str = "platform/keys/issuer";
-
-/// The audit log's keys.
-pub(crate) async fn audit(secrets: &dyn SecretStore) -> Result<AuditKeys> {
-    let made = || {
-        let keys = AuditKeys::generate().map_err(Error::from)?;
-        Ok(BTreeMap::from([
-            ("signing".to_owned(), keys.signing.clone()),
-            ("hmac".to_owned(), Secret::new(hex::encode(keys.hmac.expose()))),
-        ]))
-    };
-    let kept = kept(secrets, AUDIT, made).await?;
-    let mut hmac = [0; 32];
-    hex::decode_to_slice(field(&kept, "hmac")?.expose(), &mut hmac).map_err(Error::internal)?;
-    Ok(AuditKeys { signing: field(&kept, "signing")?.clone(), hmac: SecretKey::new(hmac) })
-}
 
 /// The built-in issuer's signing keys.
 pub(crate) async fn issuer(secrets: &Arc<dyn SecretStore>, now: i64) -> Result<KeyRing> {

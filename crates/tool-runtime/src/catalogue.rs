@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::connector::Connector;
 use crate::offers;
+use crate::secret_arguments::{self, SecretPlaces};
 use crate::tool::Tool;
 
 /// The reserved argument of write tools (T12).
@@ -85,6 +86,8 @@ pub struct RegisteredTool {
     pub published_input: Arc<Json>,
     /// Published output schema of a result.
     pub published_output: Arc<Json>,
+    /// Which arguments are secrets.
+    pub(crate) secrets: SecretPlaces,
     /// The published input schema, compiled.
     pub(crate) input: Validator,
     /// Enforced on results.
@@ -104,6 +107,11 @@ impl RegisteredTool {
     /// Tool name.
     pub fn name(&self) -> &'static str {
         self.tool.spec().name
+    }
+
+    /// Whether any of its arguments is a secret (T27): then nobody repeats them.
+    pub fn has_secret_arguments(&self) -> bool {
+        !self.secrets.is_empty()
     }
 }
 
@@ -236,7 +244,12 @@ fn register_tool(
         return Err(defect(spec.name, "tool names are [a-z0-9_]{1,40}"));
     }
     let risk = risks.risk(connector.name(), spec.name);
+    let secrets = SecretPlaces::of(&spec.input).map_err(|e| defect(spec.name, e))?;
+    if spec.targets.iter().any(|target| secrets.has(target.argument)) {
+        return Err(defect(spec.name, "an argument cannot both name a target and be a secret"));
+    }
     let mut published = spec.input.clone();
+    secret_arguments::publish(&mut published);
     close_object(&mut published).ok_or_else(|| defect(spec.name, "the input schema is not an object schema"))?;
     if risk.is_write()
         && let Some(properties) = published.get_mut("properties").and_then(Json::as_object_mut)
@@ -252,6 +265,7 @@ fn register_tool(
         toolsets: connector.toolsets().iter().filter(|s| s.tools.contains(&spec.name)).map(|s| s.name).collect(),
         published_input: Arc::new(published),
         published_output: Arc::new(spec.output.clone()),
+        secrets,
         input,
         output,
         tool,

@@ -5,6 +5,7 @@
 //! to write a connector, [`combinators`] for lists, single objects and vendor tasks, [`offers`] for what goes with tools,
 //! `pipeline/mod.rs` to read the road.
 
+pub mod artifacts;
 pub mod catalogue;
 pub mod combinators;
 pub mod connector;
@@ -12,14 +13,17 @@ pub mod elevation;
 pub mod offers;
 pub mod pipeline;
 mod reach;
+pub mod secret_arguments;
 mod targets;
 pub mod tool;
 pub mod visibility;
 
+pub use artifacts::{ArtifactReference, CallArtifacts};
 pub use catalogue::{Catalogue, Instance};
 pub use connector::{Connector, Lease};
 pub use offers::{CompletionSpec, PromptArgument, PromptSpec, ResourceSpec, Toolset};
 pub use pipeline::{Answer, CallRequest, IntentJournal, Pipeline};
 pub use reach::reaches;
+pub use secret_arguments::SecretArgument;
 pub use tool::{FollowUp, SideEffect, TargetArgument, Tool, ToolCx, ToolOutput, ToolSpec};
 pub use visibility::Visibility;

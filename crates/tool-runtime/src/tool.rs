@@ -13,8 +13,10 @@ use schemars::{JsonSchema, Schema};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::artifacts::CallArtifacts;
 use crate::connector::Lease;
 use crate::pipeline::IntentJournal;
+use crate::secret_arguments::SecretArguments;
 
 /// What a repeat of the call would do (T20).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +47,8 @@ pub struct ToolSpec {
     pub title: &'static str,
     /// For the model: what it does, what it needs, what comes back.
     pub description: &'static str,
-    /// JSON Schema 2020-12 of the arguments; an object. The published schema is the enforced one.
+    /// JSON Schema 2020-12 of the arguments; an object. The published schema is the enforced one. Secrets among them are
+    /// marked ([`crate::SecretArgument`]).
     pub input: Json,
     /// JSON Schema 2020-12 of the structured result; an object.
     pub output: Json,
@@ -59,6 +62,8 @@ pub struct ToolSpec {
     pub timeout: Duration,
     /// Ports are registered but never listed or callable from outside.
     pub listed: bool,
+    /// The result is for this caller now and is kept nowhere: not in a cache, and not under an idempotency key.
+    pub confidential: bool,
     /// Example arguments for documentation and `tools describe`.
     pub example: Option<Json>,
 }
@@ -81,6 +86,7 @@ impl ToolSpec {
             cache_for: None,
             timeout: Duration::from_secs(30),
             listed: true,
+            confidential: false,
             example: None,
         }
     }
@@ -103,6 +109,14 @@ impl ToolSpec {
     #[must_use]
     pub fn cache_for(mut self, ttl: Duration) -> Self {
         self.cache_for = Some(ttl);
+        self
+    }
+
+    /// Keeps the result nowhere.
+    #[must_use]
+    pub fn confidential(mut self) -> Self {
+        self.confidential = true;
+        self.cache_for = None;
         self
     }
 
@@ -152,6 +166,10 @@ pub struct ToolCx {
     pub deadline: Instant,
     /// Time of day.
     pub clock: SharedClock,
+    /// The secrets among the arguments; [`crate::SecretArgument::reveal`] reads them.
+    pub secrets: Arc<SecretArguments>,
+    /// Where the call keeps what others refer to, and reads it.
+    pub artifacts: CallArtifacts,
     /// For writes: where the target's handle is written down before the first poll (T20).
     pub journal: Option<IntentJournal>,
 }

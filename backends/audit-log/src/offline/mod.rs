@@ -4,7 +4,10 @@
 //! Where to go next: [`verify()`] for what is checked, [`Report`] for what it says, [`export()`] for the formats.
 
 mod export;
+mod folder;
+mod payloads;
 mod report;
+pub mod search;
 mod verify;
 
 use std::path::Path;
@@ -17,8 +20,11 @@ use crate::error::AuditFault;
 use crate::file::{database_at, open_for_reading};
 use crate::tree::{self, Hash, leaf_hash};
 
-pub use export::{ExportFilter, Format, export};
+pub use export::{Format, export};
+pub use folder::{LogPlace, logs};
+pub use payloads::{PayloadCounts, count_payloads};
 pub use report::{Finding, FindingKind, LogState, Report};
+pub use search::search;
 pub use verify::{VerifyOptions, verify};
 
 /// The latest `limit` records that `filter` admits, oldest first. `state` is the log's folder or its database.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::payloads::PayloadCounts;
 use crate::recovery::OpenIntent;
 
 /// The result of a verification.
@@ -33,6 +34,8 @@ pub struct Report {
     pub root: String,
     /// Writes without an outcome; on a running log they may simply be under way.
     pub open_intents: Vec<OpenIntent>,
+    /// Sealed payloads (T26).
+    pub payloads: PayloadCounts,
     /// The first record that is not as it was written, where one can be named.
     pub first_bad: Option<u64>,
     /// What is wrong, at most 50 findings.
@@ -94,6 +97,8 @@ pub enum FindingKind {
     CheckpointUnreadable,
     /// A checkpoint that must exist does not.
     CheckpointMissing,
+    /// A sealed payload is not the one that its record was written with.
+    PayloadChanged,
     /// A table can be changed by ordinary statements: a trigger is gone or was altered.
     TableUnprotected,
     /// The database file is damaged.

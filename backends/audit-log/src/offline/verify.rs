@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use platform::Json;
 use rusqlite::Connection;
 
+use super::payloads::{self, PayloadCounts};
 use super::report::{Finding, FindingKind, LogState, Report};
 use crate::checkpoint::{NoteFile, SignatureState, SignedCheckpoint};
 use crate::error::AuditFault;
@@ -63,8 +64,9 @@ pub fn verify(state: &Path, options: &VerifyOptions) -> Result<Report, AuditFaul
     if let Some(anchor) = &anchor {
         check.published(anchor, "the anchor", &mut claims);
     }
-    let walked = check.records(&connection, &claims)?;
+    let mut walked = check.records(&connection, &claims)?;
     check.coverage(&stored, &walked, running);
+    walked.payloads = check.payloads(&connection)?;
     check.report(&connection, self_attested, anchor.is_some(), running, stored.len() as u64, walked)
 }
 
@@ -84,6 +86,7 @@ struct Walked {
     signed: u64,
     // Between which records the signed history was left, where no hash shows it more closely.
     rewritten: Option<(u64, u64)>,
+    payloads: PayloadCounts,
     first_at: Option<String>,
     last_at: Option<String>,
     last_action: Option<String>,
@@ -127,7 +130,7 @@ impl Check {
             self.find(FindingKind::DatabaseDamaged, None, sound);
         }
         let laid = file::schema_of(connection)?;
-        let due = file::schema_as_made()?;
+        let due = file::schema_as_made(file::steps_taken(connection)?)?;
         for (name, sql) in &due {
             if laid.get(name) != Some(sql) {
                 let what = if TRIGGERS.contains(&name.as_str()) { "trigger" } else { "table or index" };
@@ -294,6 +297,14 @@ impl Check {
         }
     }
 
+    fn payloads(&mut self, connection: &Connection) -> Result<PayloadCounts, AuditFault> {
+        let checked = payloads::check(connection, None)?;
+        for (position, message) in checked.changed {
+            self.find(FindingKind::PayloadChanged, position, message);
+        }
+        Ok(checked.counts)
+    }
+
     fn report(
         self,
         connection: &Connection,
@@ -318,6 +329,7 @@ impl Check {
                     | FindingKind::RecordMissing
                     | FindingKind::RecordUnreadable
                     | FindingKind::LogTruncated
+                    | FindingKind::PayloadChanged
             )
         };
         let exact = self.findings.iter().filter(broken).filter_map(|finding| finding.position).min();
@@ -344,6 +356,7 @@ impl Check {
             last_at: walked.last_at,
             root: hex::encode(walked.root),
             open_intents,
+            payloads: walked.payloads,
             first_bad,
             findings: self.findings,
             further_findings: self.further,

@@ -69,3 +69,13 @@ pub(crate) fn copy_files(from: &Path, to: &Path) {
         }
     }
 }
+
+/// Sets a closed log aside as rotation does: its files into a folder below, named by the last part of its name.
+pub(crate) fn aside(folder: &Path) {
+    let logs = audit_log::offline::logs(folder).unwrap();
+    let below = folder.join(logs.iter().find(|log| log.current).unwrap().short());
+    std::fs::create_dir(&below).unwrap();
+    for name in ["audit.db", "audit.checkpoints"] {
+        std::fs::rename(folder.join(name), below.join(name)).unwrap();
+    }
+}

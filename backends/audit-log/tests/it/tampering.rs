@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use audit_log::offline::{self, ExportFilter, FindingKind, Format, LogState, Report, VerifyOptions, verify};
+use audit_log::offline::{self, FindingKind, Format, LogState, Report, VerifyOptions, verify};
 use audit_log::{AuditKeys, CheckpointFile, PublicKey};
 use platform::audit::{AuditFilter, AuditLog};
 use rusqlite::Connection;
@@ -363,20 +363,22 @@ async fn t25_exports_give_the_lines_as_they_stand_and_a_table_without_formulas()
     log.append(entry).await.unwrap();
     log.append(tool_call("bob", "other")).await.unwrap();
     log.close().await.unwrap();
-    let export = |format, filter: &ExportFilter| {
+    let export = |format, filter: &AuditFilter| {
         let mut out = Vec::new();
         let count = offline::export(fixture.path(), format, filter, &mut out).unwrap();
         (count, String::from_utf8(out).unwrap())
     };
-    let (count, lines) = export(Format::JsonLines, &ExportFilter::default());
+    let (count, lines) = export(Format::JsonLines, &AuditFilter::default());
     assert_eq!((count, lines.lines().count()), (4, 4));
     let root = audit_log::tree::root_of(
         &lines.lines().map(|line| audit_log::tree::leaf_hash(line.as_bytes())).collect::<Vec<_>>(),
     );
     assert_eq!(hex::encode(root), verify(fixture.path(), &VerifyOptions::default()).unwrap().root);
 
-    let mut filter = ExportFilter::default();
-    filter.records.actor = Some(("https://issuer.example".to_owned(), "=cmd|' /C calc'!A0".to_owned()));
+    let filter = AuditFilter {
+        actor: Some(("https://issuer.example".to_owned(), "=cmd|' /C calc'!A0".to_owned())),
+        ..AuditFilter::default()
+    };
     let (count, table) = export(Format::Csv, &filter);
     assert_eq!((count, table.lines().count()), (1, 2));
     assert!(table.starts_with("position,timestamp,action,"));
@@ -384,6 +386,6 @@ async fn t25_exports_give_the_lines_as_they_stand_and_a_table_without_formulas()
 
     let day = |text: &str| Some(text.parse().unwrap());
     let filter =
-        ExportFilter { from: day("2026-01-02T00:00:00Z"), until: day("2026-01-02T00:00:01Z"), ..Default::default() };
+        AuditFilter { from: day("2026-01-02T00:00:00Z"), until: day("2026-01-02T00:00:01Z"), ..Default::default() };
     assert_eq!(export(Format::JsonLines, &filter).0, 1);
 }

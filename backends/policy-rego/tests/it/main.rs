@@ -6,4 +6,5 @@ mod calls;
 mod faults;
 mod matrix;
 mod rails;
+mod replay;
 mod visibility;

@@ -9,4 +9,5 @@ mod bridge;
 mod connect;
 mod contract;
 mod production;
+mod secrets;
 mod without_a_lab;

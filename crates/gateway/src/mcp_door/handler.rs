@@ -126,7 +126,9 @@ impl ViewHandler {
         if let Some(tool) = found
             && ByName::of(tool) != door
         {
-            let arguments = request.arguments.as_object().cloned().unwrap_or_default();
+            // No refusal repeats a secret (T27).
+            let repeated = request.arguments.as_object().filter(|_| !tool.has_secret_arguments());
+            let arguments = repeated.cloned().unwrap_or_default();
             let refusal = door.wrong(&inner.name, &arguments);
             return Err(self.pipeline.refuse(cx, &request, refusal).await);
         }

@@ -45,12 +45,14 @@ pub(super) fn reads(tool: &RegisteredTool) -> bool {
     !tool.risk.is_write() && needed.map(|name| &schema["properties"][name]).all(carries)
 }
 
-/// Whether a query can carry a value of this schema: no object, no list of lists, no text of any length.
+/// Whether a query can carry a value of this schema: no object, no list of lists, no text of any length, and no secret,
+/// because addresses are logged everywhere.
 pub(super) fn carries(property: &Json) -> bool {
     let (kinds, items) = (Kinds::of(property), property.get("items").unwrap_or(&Json::Null));
     let nested = if kinds.list { Kinds::of(items).only_nested() } else { kinds.only_nested() };
     let long = |schema: &Json| schema.get("maxLength").and_then(Json::as_u64).is_some_and(|most| most > LONGEST_TEXT);
-    !nested && !long(property) && !long(items)
+    let secret = |schema: &Json| schema.get("writeOnly") == Some(&Json::Bool(true));
+    !nested && ![property, items].into_iter().any(|schema| long(schema) || secret(schema))
 }
 
 /// The types that a schema lets a value have.
@@ -147,7 +149,7 @@ mod tests {
         let schema = json!({"properties": {
             "n": {"type": "integer"}, "b": {"type": ["boolean", "null"]}, "s": {"type": "string"},
             "l": {"type": "array", "items": {"type": "integer"}}, "f": {"type": "array", "items": {"enum": ["a", "b"]}},
-            "o": {"type": "object"}, "long": {"type": "string", "maxLength": 10_000}, "lo": {"type": "array", "items": {"type": "object"}},
+            "o": {"type": "object"}, "long": {"type": "string", "maxLength": 10_000}, "lo": {"type": "array", "items": {"type": "object"}}, "w": {"type": "string", "writeOnly": true},
             "c": {"anyOf": [{"type": "number"}, {"type": "null"}]}, "any": {}}});
         from_query(query, Some(&schema))
     }
@@ -189,6 +191,7 @@ mod tests {
             ("o=%7B%7D", "invalid_arguments", "by POST"),
             ("lo=1", "invalid_arguments", "by POST"),
             ("long=1", "invalid_arguments", "by POST"),
+            ("w=1", "invalid_arguments", "by POST"),
             ("s=%ff", "query_unreadable", "UTF-8"),
             ("%ff=1", "query_unreadable", "UTF-8"),
         ] {

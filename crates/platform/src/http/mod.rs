@@ -30,3 +30,4 @@ pub use request::{Request, Response};
 pub use retry::RetryOptions;
 pub use stream::Streamed;
 pub use target::{TargetClient, TargetOptions};
+pub use tls::verified_tls;

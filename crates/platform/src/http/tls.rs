@@ -14,6 +14,15 @@ use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStor
 
 use crate::error::{Error, ErrorKind};
 
+/// The TLS side of a client of another protocol than HTTP: the same authorities and the same checks.
+///
+/// - `ca_pem`: the only authorities to trust, instead of the system's.
+///
+/// Errors: `tls_no_authorities`, `tls_ca_invalid`.
+pub fn verified_tls(ca_pem: Option<&[u8]>) -> Result<ClientConfig, Error> {
+    client_config(true, ca_pem, None)
+}
+
 /// The TLS side of one client.
 ///
 /// - `encrypted`: false for an http target; then no certificate authority is loaded, and https would always fail.

@@ -16,11 +16,20 @@ pub enum Purpose {
     IssuerSealing,
     /// Sealed artifacts (T27).
     Artifacts,
+    /// Hashes that stand for arguments which are secrets (T27).
+    SecretArguments,
 }
 
 impl Purpose {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Results, Self::RequestState, Self::Facade, Self::IssuerSealing, Self::Artifacts];
+    pub const ALL: [Self; 6] = [
+        Self::Results,
+        Self::RequestState,
+        Self::Facade,
+        Self::IssuerSealing,
+        Self::Artifacts,
+        Self::SecretArguments,
+    ];
 
     /// Its name: in `interlock keys`, and the last segment of its path.
     pub const fn name(self) -> &'static str {
@@ -30,6 +39,7 @@ impl Purpose {
             Self::Facade => "facade",
             Self::IssuerSealing => "issuer-sealing",
             Self::Artifacts => "artifacts",
+            Self::SecretArguments => "secret-arguments",
         }
     }
 
@@ -46,6 +56,7 @@ impl Purpose {
             Self::Facade => "the façades for plain providers",
             Self::IssuerSealing => "the built-in issuer",
             Self::Artifacts => "the artifact store",
+            Self::SecretArguments => "the pipeline: what policy, audit and store see of an argument that is a secret",
         }
     }
 
@@ -62,6 +73,8 @@ impl Purpose {
             // A refresh token ends after 30 days; TOTP secrets are sealed again at the rotation.
             Self::IssuerSealing => Some(31 * DAY),
             Self::Artifacts => None,
+            // Hashes are made and compared with new ones only.
+            Self::SecretArguments => Some(0),
         }
     }
 
@@ -77,7 +90,7 @@ impl Purpose {
             Self::RequestState => Some("state that MCP clients carry"),
             Self::Facade => Some("clients and refresh tokens of the façade"),
             Self::IssuerSealing => Some("issuer"),
-            Self::Artifacts => None,
+            Self::Artifacts | Self::SecretArguments => None,
         }
     }
 }

@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use platform::config::Config;
 use platform::{Error, ErrorKind, Result};
 
-pub use audit_log::offline::{
-    ExportFilter, FindingKind, Format, LogState, Report, VerifyOptions, export, tail, verify,
-};
+pub use audit_log::offline::search::{Before, Page, search};
+pub use audit_log::offline::{FindingKind, Format, LogState, Report, VerifyOptions, export, tail, verify};
 pub use audit_log::{AuditFault, PublicKey};
 
 use super::local_file;

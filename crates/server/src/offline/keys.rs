@@ -10,7 +10,7 @@ use platform::{Result, SharedClock};
 use secrets_local::LocalSecrets;
 
 use super::local_file;
-use crate::compose::open_audit;
+use crate::compose::{Given, open_audit, open_stores};
 
 fn open(config: &Config) -> Result<LocalSecrets> {
     let file = local_file(&config.secrets.url, "local", &config.platform.state)?;
@@ -28,10 +28,14 @@ pub async fn list(config: &Config) -> Result<Vec<KeyReport>> {
 
 /// Rotates `master` or `data`. Errors: those of [`list`], of the rotation, of the audit log.
 pub async fn rotate(config: &Config, name: &str, rotation: &Rotation) -> Result<Rotated> {
-    let (secrets, clock): (_, SharedClock) = (open(config)?, Arc::new(SystemClock));
-    let audit = open_audit(config, &secrets, &clock).await?;
+    let clock: SharedClock = Arc::new(SystemClock);
+    let (master, address) = (config.secrets.master_key.read()?.key, config.platform.listen);
+    let (fixtures, documents_from) = (Vec::new(), Vec::new());
+    let given = Given { config, master: &master, clock: Arc::clone(&clock), address, with_echo: false, fixtures, documents_from };
+    let stores = open_stores(&given).await?;
+    let (audit, _) = open_audit(config, &stores.store, &stores.secrets, &clock).await?;
     let keys = KeyRegistry::new(audit.clone(), clock);
-    keys.add(secrets.managed(&config.secrets.master_key));
+    keys.add(stores.keys);
     let rotated = keys.rotate(name, rotation, None).await;
     audit.close().await?;
     rotated

@@ -5,6 +5,8 @@ use platform::Json;
 use platform::policy::TargetFacts;
 use serde::{Deserialize, Serialize};
 
+use crate::secret_arguments::PLACEHOLDER;
+
 /// Most lines about one call.
 const MAX_LINES: usize = 14;
 /// Deepest nesting that is spelled out.
@@ -53,11 +55,12 @@ fn members(prefix: &str, value: &Json, schema: Option<&Json>, depth: usize, line
     for (name, value) in object {
         let described = schema.and_then(|s| s.get("properties")).and_then(|p| p.get(name));
         let full = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
-        if value.is_object() && depth < MAX_DEPTH && !is_secret(name, described) {
+        let hidden = is_secret(name, described) || value.get(PLACEHOLDER).is_some();
+        if value.is_object() && depth < MAX_DEPTH && !hidden {
             members(&full, value, described, depth + 1, lines);
             continue;
         }
-        let value = if is_secret(name, described) { "(not shown)".to_owned() } else { told(value) };
+        let value = if hidden { "(not shown)".to_owned() } else { told(value) };
         lines.push(Shown { name: plain(&full, MAX_NAME), value });
     }
 }

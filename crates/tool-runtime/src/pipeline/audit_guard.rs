@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use platform::audit::{AuditEntry, AuditLog, AuditedDecision, Outcome, Phase};
+use platform::audit_payload::DecisionRecord;
 use platform::policy::{Decision, TargetFacts};
 use platform::telemetry::Metrics;
 use platform::{CallContext, Error, ErrorKind, SharedClock};
@@ -13,6 +14,7 @@ use serde_json::json;
 use super::authorise::{Authorised, STEP_UP};
 use super::validate::Validated;
 use super::{Answer, CallRequest, Pipeline};
+use crate::artifacts::CallArtifacts;
 use crate::catalogue::RegisteredTool;
 
 pub(super) struct AuditGuard {
@@ -82,6 +84,12 @@ impl AuditGuard {
         }
     }
 
+    /// What policy was asked, to be sealed beside the call's first record (T26). Arguments are nowhere else.
+    pub(super) fn asked(&mut self, asked: Option<DecisionRecord>) -> Result<(), Error> {
+        self.entry.payload = asked.map(|record| serde_json::to_value(record).map_err(Error::internal)).transpose()?;
+        Ok(())
+    }
+
     pub(super) fn decided(&mut self, decision: &Decision) {
         self.entry.decision = Some(AuditedDecision::from(decision));
     }
@@ -100,9 +108,24 @@ impl AuditGuard {
         self.entry.facts.insert(STEP_UP.to_owned(), facts);
     }
 
+    /// Which artifacts the call put, read, or asked for (T27).
+    pub(super) fn artifacts(&mut self, artifacts: &CallArtifacts) {
+        let ids = artifacts.noted();
+        if !ids.is_empty() {
+            self.entry.facts.insert("artifacts".to_owned(), ids.into());
+        }
+    }
+
+    /// The record as it stands, with the payload, which is handed over once.
+    fn take(&mut self) -> AuditEntry {
+        let payload = self.entry.payload.take();
+        AuditEntry { payload, ..self.entry.clone() }
+    }
+
     /// Makes the intent of a write durable, before the credential is leased.
     pub(super) async fn intent(&mut self) -> Result<(), Error> {
-        let mut intent = self.entry.clone();
+        // The outcome's record refers to this one by its request id, and has no payload of its own.
+        let mut intent = self.take();
         intent.phase = Phase::Intent;
         intent.outcome = Outcome::Pending;
         self.log.append(intent).await?;
@@ -116,7 +139,8 @@ impl AuditGuard {
         self.describe(&result, took);
         self.open = false;
         let started = Instant::now();
-        let appended = self.log.append(self.entry.clone()).await;
+        let entry = self.take();
+        let appended = self.log.append(entry).await;
         self.metrics.stage("audit_close", started.elapsed());
         if let Err(error) = &result
             && let Some(detail) = error.detail()
@@ -183,6 +207,7 @@ impl Drop for AuditGuard {
         self.entry.outcome = Outcome::Unknown;
         self.entry.code = Some("call_dropped".to_owned());
         self.entry.duration_us = u64::try_from(self.started.elapsed().as_micros()).ok();
-        self.log.append_detached(self.entry.clone());
+        let entry = self.take();
+        self.log.append_detached(entry);
     }
 }

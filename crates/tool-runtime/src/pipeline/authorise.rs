@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use platform::audit_payload::DecisionRecord;
 use platform::policy::{Decision, DecisionInput, Effect, ElevationFacts, PrincipalFacts, TargetFacts, ToolFacts};
 use platform::{CallContext, Error, ErrorKind, Json, canonical};
 
@@ -70,7 +71,10 @@ impl Authorised {
 /// The obligation that an elevation meets.
 pub(super) const STEP_UP: &str = "step_up";
 
-pub(super) struct DecisionCache(moka::sync::Cache<[u8; 32], (Arc<Decision>, Instant)>);
+pub(super) struct DecisionCache(moka::sync::Cache<[u8; 32], Kept>);
+
+/// A decision, and when it was made: by the process's own clock, and seconds since the epoch.
+type Kept = (Arc<Decision>, Instant, i64);
 
 impl Default for DecisionCache {
     fn default() -> Self {
@@ -78,11 +82,13 @@ impl Default for DecisionCache {
     }
 }
 
+/// `asked` gets what was asked and answered, for the record (T26): also where policy gave no answer.
 pub(super) async fn authorise(
     road: &Pipeline,
     cx: &CallContext,
     call: &Validated,
     targets: Arc<[TargetFacts]>,
+    asked: &mut Option<DecisionRecord>,
 ) -> Result<Decided, Error> {
     let tool = &call.tool;
     let wanted = call.wanted();
@@ -108,16 +114,24 @@ pub(super) async fn authorise(
         protocol: cx.protocol.as_str().to_owned(),
         request_id: cx.request_id.to_string(),
     };
-    let mut decided = (decide(road, &input).await?, elevation);
-    let asked = decided.0.obligations.get(STEP_UP).is_some_and(|o| !o.met);
-    if asked
-        && decided.1.is_none()
-        && let Some(elevation) = missing(road, cx, &wanted).await?
+    let mut answer = decide(road, &input).await;
+    let mut elevation = elevation;
+    let wants_step_up = |d: &Decision| d.obligations.get(STEP_UP).is_some_and(|o| !o.met);
+    if elevation.is_none()
+        && answer.as_ref().is_ok_and(|(decision, _)| wants_step_up(decision))
+        && let Some(found) = missing(road, cx, &wanted).await?
     {
-        input.elevation = Some(elevation.facts.clone());
-        decided = (decide(road, &input).await?, Some(elevation));
+        input.elevation = Some(found.facts.clone());
+        elevation = Some(found);
+        answer = decide(road, &input).await;
     }
-    let (decision, elevation) = decided;
+    let (decided_at, known) = match &answer {
+        Ok((decision, at)) => (*at, Some(decision.as_ref().clone())),
+        Err(_) => (input.now, None),
+    };
+    let revision = known.as_ref().map_or_else(|| road.parts.policy.revision(), |d| d.revision.clone());
+    *asked = Some(DecisionRecord::new(input, decided_at, revision, known));
+    let (decision, _) = answer?;
     road.parts.metrics.authz(decision.effect);
     let (server, subject) = (tool.server.name.clone(), cx.principal.key());
     Ok(Decided(Authorised { decision, targets, server, subject, elevation }))
@@ -131,22 +145,23 @@ async fn missing(road: &Pipeline, cx: &CallContext, wanted: &Wanted<'_>) -> Resu
     road.elevations.covering(&cx.principal, wanted).await
 }
 
-async fn decide(road: &Pipeline, input: &DecisionInput) -> Result<Arc<Decision>, Error> {
+/// The decision, and when it was made.
+async fn decide(road: &Pipeline, input: &DecisionInput) -> Result<(Arc<Decision>, i64), Error> {
     if input.tool.risk.is_write() {
-        return road.parts.policy.decide(input).await.map(Arc::new);
+        return road.parts.policy.decide(input).await.map(|decision| (Arc::new(decision), input.now));
     }
     let key = cache_key(&road.parts.policy.revision(), input)?;
-    if let Some((decision, kept_at)) = road.decisions.0.get(&key)
+    if let Some((decision, kept_at, decided_at)) = road.decisions.0.get(&key)
         && kept_at.elapsed() < KEEP
         && decision.valid_until.is_some_and(|until| input.now < until)
     {
-        return Ok(decision);
+        return Ok((decision, decided_at));
     }
     let decision = Arc::new(road.parts.policy.decide(input).await?);
     if decision.valid_until.is_some_and(|until| input.now < until) {
-        road.decisions.0.insert(key, (Arc::clone(&decision), Instant::now()));
+        road.decisions.0.insert(key, (Arc::clone(&decision), Instant::now(), input.now));
     }
-    Ok(decision)
+    Ok((decision, input.now))
 }
 
 /// Everything the decision may depend on, but the clock and the request id (T9).

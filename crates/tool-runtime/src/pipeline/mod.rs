@@ -8,6 +8,7 @@
 //! A failure before `execute` releases the reservation. Writes are performed on a task of their own: a caller that goes
 //! away ends only its wait.
 
+mod artifacts;
 mod audit_guard;
 mod authorise;
 mod cache;
@@ -26,12 +27,14 @@ mod targets;
 mod tasks;
 mod validate;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use platform::artifacts::Artifacts;
 use platform::audit::AuditLog;
 use platform::config::LimitsConfig;
 use platform::context::CallReferences;
+use platform::keyed_hash::KeyedHash;
 use platform::policy::PolicyEngine;
 use platform::resource::BaseUrl;
 use platform::seal::Sealer;
@@ -42,6 +45,7 @@ use platform::telemetry::Metrics;
 use platform::{CallContext, Error, Json, SharedClock};
 use tokio_util::task::TaskTracker;
 
+pub(crate) use self::artifacts::may_read;
 pub use self::intent::IntentJournal;
 pub use self::resolve::tool_unknown;
 pub use self::tasks::{LongTask, TASK_S};
@@ -74,8 +78,8 @@ pub const STAGES: [&str; 16] = [
     "audit_close",
 ];
 
-/// A call of a tool.
-#[derive(Debug, Clone)]
+/// A call of a tool. It has no `Debug`: arguments may be secrets.
+#[derive(Clone)]
 pub struct CallRequest {
     /// Server instance.
     pub server: String,
@@ -110,6 +114,8 @@ pub struct Parts {
     pub shared: Arc<dyn SharedState>,
     /// Audit.
     pub audit: Arc<dyn AuditLog>,
+    /// Artifacts.
+    pub artifacts: Arc<Artifacts>,
     /// Secrets.
     pub secrets: Arc<dyn SecretStore>,
     /// Metrics.
@@ -118,6 +124,8 @@ pub struct Parts {
     pub clock: SharedClock,
     /// Seals stored results, and what a step-up page shows of a call.
     pub results: Arc<Sealer>,
+    /// Hashes arguments that are secrets (T27).
+    pub secret_arguments: KeyedHash,
     /// Public base URL: for the links in refusals.
     pub base: BaseUrl,
     /// Limits.
@@ -131,7 +139,7 @@ pub struct Limits {
     pub per_principal: RateLimit,
     /// Calls per source address.
     pub per_source: RateLimit,
-    /// Most bytes of a structured result.
+    /// Most bytes of a structured result; a larger one becomes an artifact.
     pub max_result: usize,
     /// How long a stored result of an idempotency key is kept.
     pub keep_results: Duration,
@@ -164,6 +172,8 @@ impl Default for Limits {
 /// The pipeline.
 pub struct Pipeline {
     parts: Parts,
+    /// Itself, for tools that ask it whether a caller may read an artifact.
+    own: Weak<Self>,
     elevations: Elevations,
     targets: TargetDirectory,
     decisions: authorise::DecisionCache,
@@ -197,7 +207,8 @@ impl Pipeline {
     pub fn new(parts: Parts) -> Arc<Self> {
         let elevations =
             Elevations::new(Arc::clone(&parts.store), Arc::clone(&parts.clock), Arc::clone(&parts.results));
-        Arc::new(Self {
+        Arc::new_cyclic(|own| Self {
+            own: own.clone(),
             elevations,
             targets: TargetDirectory::default(),
             decisions: authorise::DecisionCache::default(),
@@ -274,11 +285,14 @@ impl Pipeline {
         let tool = guard.stage("resolve", resolve::resolve(self, cx, &request, reach)).await?;
         guard.resolved(&tool);
         guard.stage("limit", limit::coarse(self, cx)).await?;
-        let call = guard.lap("validate", || validate::validate(cx, tool, request))?;
+        let call = guard.lap("validate", || validate::validate(self, cx, tool, request))?;
         guard.validated(&call);
         let facts = guard.stage("targets", targets::load(self, cx, &call)).await?;
         guard.targets(&facts);
-        let decided = guard.stage("authorise", authorise::authorise(self, cx, &call, facts)).await?;
+        let mut asked = None;
+        let decided = guard.stage("authorise", authorise::authorise(self, cx, &call, facts, &mut asked)).await;
+        guard.asked(asked)?;
+        let decided = decided?;
         guard.decided(decided.decision());
         let authorised = decided.granted()?;
         if let Some(answer) = guard.stage("replay", replay::replay(self, cx, &call)).await? {
@@ -321,13 +335,23 @@ impl Pipeline {
             Ok(leased) => leased,
             Err(error) => return Err(intent::not_started(self, intended, reserved, error).await),
         };
-        let executed =
-            guard.stage("execute", execute::execute(self, cx, &call, &authorised, &reserved, &intended, &leased)).await;
-        let checked = guard.lap("output", || executed.and_then(|output| output::check(self, &call, output)));
+        let artifacts = artifacts::of_call(self, cx, &call, &authorised);
+        let proofs = execute::Proofs { authorised: &authorised, intended: &intended, leased: &leased };
+        let executed = guard.stage("execute", execute::execute(self, cx, &call, &reserved, proofs, &artifacts)).await;
+        let checked =
+            guard.lap("output", || executed.and_then(|output| output::check(self, &call, &artifacts, output)));
+        let large = checked.as_ref().is_ok_and(|checked| checked.large);
+        let secrets = redact::secrets(&call, &leased);
         let answer = guard.lap("redact", || match checked {
-            Ok(output) => Ok(redact::redact(output, &leased)),
-            Err(error) => Err(redact::failure(error, &leased)),
+            Ok(checked) => Ok(redact::redact(checked.output, &secrets)),
+            Err(error) => Err(redact::failure(error, &secrets)),
         });
+        // Redacted first: what is kept is what would have been shown.
+        let answer = match answer {
+            Ok(answer) if large => guard.stage("output", output::refer(&artifacts, answer)).await,
+            answer => answer,
+        };
+        guard.artifacts(&artifacts);
         let answer = intent::settle(self, &call, intended, reserved, answer).await?;
         cache::keep(self, &call, &authorised, &answer).await?;
         Ok(answer)

@@ -1,10 +1,11 @@
-//! Redact: the credential that was leased for the call appears neither in its result nor in its failure, whatever the
-//! target echoes.
+//! Redact: the credential that was leased for the call, and the secrets among its arguments, appear neither in its result
+//! nor in its failure, whatever the target echoes.
 
 use platform::{Error, Json};
 
 use super::Answer;
 use super::lease::Leased;
+use super::validate::Validated;
 use crate::tool::ToolOutput;
 
 /// What stands in place of a secret.
@@ -12,25 +13,23 @@ const MASK: &str = "***";
 /// Shorter values are not searched for: they would mask half the result and are no secrets worth the name.
 const SHORTEST: usize = 6;
 
-pub(super) fn redact(output: ToolOutput, leased: &Leased) -> Answer {
+pub(super) fn redact(output: ToolOutput, secrets: &[&str]) -> Answer {
     let ToolOutput { mut structured, mut follow_up } = output;
-    let secrets = secrets(leased);
     if !secrets.is_empty() {
-        mask(&mut structured, &secrets);
+        mask(&mut structured, secrets);
         if let Some(next) = &mut follow_up {
-            mask(&mut next.arguments, &secrets);
+            mask(&mut next.arguments, secrets);
         }
     }
     Answer { structured, follow_up, replayed: false }
 }
 
 /// The same for what the tool failed with: targets quote requests in their errors. The operator's detail is masked too.
-pub(super) fn failure(error: Error, leased: &Leased) -> Error {
-    let secrets = secrets(leased);
+pub(super) fn failure(error: Error, secrets: &[&str]) -> Error {
     let in_clear = |text: &str| secrets.iter().any(|s| text.contains(s));
     let Ok(mut refusal) = serde_json::to_value(error.refusal()) else { return error };
     let before = refusal.clone();
-    mask(&mut refusal, &secrets);
+    mask(&mut refusal, secrets);
     if refusal == before && !error.detail().is_some_and(in_clear) {
         return error;
     }
@@ -42,8 +41,10 @@ pub(super) fn failure(error: Error, leased: &Leased) -> Error {
     }
 }
 
-fn secrets(leased: &Leased) -> Vec<&str> {
-    leased.lease().values().map(|s| s.expose()).filter(|s| s.len() >= SHORTEST).collect()
+/// What must not come back from a call.
+pub(super) fn secrets<'a>(call: &'a Validated, leased: &'a Leased) -> Vec<&'a str> {
+    let all = leased.lease().values().chain(call.secrets.values());
+    all.map(|s| s.expose()).filter(|s| s.len() >= SHORTEST).collect()
 }
 
 fn mask(value: &mut Json, secrets: &[&str]) {

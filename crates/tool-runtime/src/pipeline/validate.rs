@@ -1,5 +1,5 @@
 //! Validate: the arguments meet the very schema that was published, then references are taken out of them and merged
-//! (T12). What is wrong is named by its place, never by its value.
+//! (T12) and secrets too (T27). What is wrong is named by its place, never by its value.
 
 use std::sync::Arc;
 
@@ -7,9 +7,10 @@ use platform::context::CallReferences;
 use platform::{CallContext, Error, ErrorKind, Json, canonical};
 use serde_json::json;
 
-use super::CallRequest;
+use super::{CallRequest, Pipeline};
 use crate::catalogue::{REFERENCES_ARGUMENT, RegisteredTool};
 use crate::elevation::Wanted;
+use crate::secret_arguments::{SecretArguments, hashed};
 
 /// Deepest nesting of arguments.
 const MAX_DEPTH: usize = 32;
@@ -19,9 +20,12 @@ const MAX_LISTED: usize = 5;
 /// Arguments that conform, and references without contradiction.
 pub(super) struct Validated {
     pub(super) tool: Arc<RegisteredTool>,
+    /// A keyed hash stands where a secret was: what follows may decide on these, store and show them.
     pub(super) arguments: Json,
+    /// For the tool alone.
+    pub(super) secrets: Arc<SecretArguments>,
     pub(super) references: CallReferences,
-    /// SHA-256 of the canonical arguments, hexadecimal.
+    /// SHA-256 of the canonical arguments, hexadecimal; over the keyed hashes of secrets.
     pub(super) digest: String,
 }
 
@@ -37,7 +41,12 @@ impl Validated {
     }
 }
 
-pub(super) fn validate(cx: &CallContext, tool: Arc<RegisteredTool>, request: CallRequest) -> Result<Validated, Error> {
+pub(super) fn validate(
+    road: &Pipeline,
+    cx: &CallContext,
+    tool: Arc<RegisteredTool>,
+    request: CallRequest,
+) -> Result<Validated, Error> {
     let mut arguments = match request.arguments {
         Json::Null => json!({}),
         arguments @ Json::Object(_) => arguments,
@@ -57,8 +66,10 @@ pub(super) fn validate(cx: &CallContext, tool: Arc<RegisteredTool>, request: Cal
     }
     let inline = if tool.risk.is_write() { take_references(&mut arguments)? } else { CallReferences::default() };
     let references = merge([&cx.references, &request.references, &inline])?;
+    let (hash, server) = (&road.parts.secret_arguments, tool.server.name.as_str());
+    let secrets = tool.secrets.take(&mut arguments, &|path, value| hashed(hash, server, tool.name(), path, value));
     let digest = canonical::digest_hex(&arguments)?;
-    Ok(Validated { tool, arguments, references, digest })
+    Ok(Validated { tool, arguments, secrets: Arc::new(secrets), references, digest })
 }
 
 fn invalid(mistakes: Vec<Json>) -> Error {

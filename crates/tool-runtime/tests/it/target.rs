@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use platform::policy::TargetFacts;
-use platform::{Error, Json};
+use platform::{Error, ErrorKind, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tool_runtime::combinators::{Page, PageOf, PageRequest, paged};
 use tool_runtime::connector::{CredentialKind, target_unknown};
-use tool_runtime::{Connector, SideEffect, TargetArgument, Tool, ToolCx, ToolOutput, ToolSpec};
+use tool_runtime::tool::typed;
+use tool_runtime::{Connector, SecretArgument, SideEffect, TargetArgument, Tool, ToolCx, ToolOutput, ToolSpec};
 
 use crate::recorders::Recorded;
 
@@ -89,6 +90,7 @@ fn spec(name: &'static str) -> ToolSpec {
         cache_for: None,
         timeout: Duration::from_secs(30),
         listed: true,
+        confidential: false,
         example: None,
     }
 }
@@ -100,6 +102,7 @@ fn specs() -> Vec<ToolSpec> {
         spec("read_cached").cache_for(Duration::from_secs(600)),
         spec("show_device").targets(DEVICES),
         spec("add_note").effect(SideEffect::Discoverable).timeout(Duration::from_millis(200)),
+        spec("tell_once").confidential(),
         spec("put_note").timeout(Duration::from_millis(200)),
         spec("configure_device").targets(DEVICES).effect(SideEffect::Once),
         spec("reload_device").targets(DEVICES).effect(SideEffect::Once),
@@ -117,6 +120,34 @@ struct ListArgs {
 struct Thing {
     name: String,
     n: u64,
+}
+
+/// Tools that take a secret; they answer how long it is.
+fn with_secret(name: &'static str) -> Arc<dyn Tool> {
+    let spec = ToolSpec::new::<PasswordArgs, Length>(name, "A password", "Takes a password.");
+    typed(spec, |cx, args: PasswordArgs| async move {
+        let extra = args.data.values().map(|s| s.reveal(&cx).map(|s| s.expose().len())).sum::<Result<usize, _>>()?;
+        let password = args.password.reveal(&cx)?.expose();
+        match args.device.as_str() {
+            "broken" => Err(Error::new(ErrorKind::Upstream, "target_failed", format!("no login with {password}"))
+                .with_detail(password)),
+            _ => Ok(Length { length: password.len() + extra, said: format!("{} has {password}", args.device) }),
+        }
+    })
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct PasswordArgs {
+    device: String,
+    password: SecretArgument,
+    #[serde(default)]
+    data: std::collections::BTreeMap<String, SecretArgument>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Length {
+    length: usize,
+    said: String,
 }
 
 /// Seven things, in pages.
@@ -172,7 +203,8 @@ impl Connector for Target {
             let (recorded, scripts) = (self.recorded.clone(), Arc::clone(&self.scripts));
             Arc::new(Scripted { spec, recorded, scripts }) as Arc<dyn Tool>
         };
-        specs().into_iter().map(scripted).chain([list_things()]).collect()
+        let secret = ["set_password", "try_password", "reset_password"].map(with_secret);
+        specs().into_iter().map(scripted).chain([list_things()]).chain(secret).collect()
     }
 
     /// Knows every device whose id begins with `dev-`.

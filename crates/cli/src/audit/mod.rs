@@ -1,22 +1,24 @@
-//! `interlock audit`: reads the log beside the process that writes it, running or stopped; writes nothing.
+//! `interlock audit`: reads the log beside the process that writes it, running or stopped; writes nothing. Only `open` asks
+//! the platform itself.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
+mod export;
+mod filters;
+mod open;
+mod search;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, Subcommand, ValueEnum};
-use jiff::Timestamp;
+use clap::{Args, Subcommand};
 use platform::Json;
 use platform::audit::{AuditFilter, AuditPosition};
-use serde_json::json;
 use server::offline::audit as offline;
-use server::offline::audit::{AuditFault, ExportFilter, PublicKey, Report, VerifyOptions};
+use server::offline::audit::{AuditFault, PublicKey, Report, VerifyOptions};
 
 use crate::command::Place;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
-use crate::terminal::{Terminal, gone};
+use crate::terminal::Terminal;
 
 #[derive(Args)]
 pub(crate) struct Audit {
@@ -51,37 +53,12 @@ enum AuditCommand {
         #[arg(long, value_name = "FILE")]
         anchor: Option<PathBuf>,
     },
+    /// Find records, newest first. With --json: the page's records and where the next one begins.
+    Search(search::Search),
     /// Write records out, oldest first.
-    Export(Export),
-}
-
-#[derive(Args)]
-struct Export {
-    #[command(flatten)]
-    place: Place,
-    /// Form of the records.
-    #[arg(long, value_enum, default_value_t = Form::JsonLines)]
-    format: Form,
-    /// Not before this time, for example 2026-08-01T00:00:00Z.
-    #[arg(long, value_name = "TIME")]
-    from: Option<Timestamp>,
-    /// Before this time.
-    #[arg(long, value_name = "TIME")]
-    until: Option<Timestamp>,
-    /// Only records of this request.
-    #[arg(long, value_name = "ID")]
-    request_id: Option<String>,
-    /// Write here instead of standard output; must not exist.
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Form {
-    /// A canonical line per record, byte for byte as stored.
-    JsonLines,
-    /// A table for a spreadsheet.
-    Csv,
+    Export(export::Export),
+    /// Open what is sealed beside a record: the arguments of a call and what its decision was made from. For auditors.
+    Open(open::Open),
 }
 
 impl Audit {
@@ -95,11 +72,12 @@ impl Audit {
                 let public_key = public_key.as_deref().map(PublicKey::parse).transpose().map_err(said)?;
                 let options = VerifyOptions { public_key, anchor };
                 let folder = folder(&place)?;
-                // A long log takes a while: off the threads that serve.
-                let report = tokio::task::spawn_blocking(move || offline::verify(&folder, &options)).await;
-                verified(terminal, &report.map_err(|e| Failure::internal(&e))?.map_err(said)?)
+                let report = off_thread(move || offline::verify(&folder, &options)).await?.map_err(said)?;
+                verified(terminal, &report)
             }
+            AuditCommand::Search(search) => search.run(terminal).await,
             AuditCommand::Export(export) => export.run(terminal),
+            AuditCommand::Open(open) => open.run(terminal).await,
         }
     }
 }
@@ -113,6 +91,11 @@ fn folder(place: &Place) -> Outcome<PathBuf> {
 
 fn said(fault: AuditFault) -> Failure {
     platform::Error::from(fault).into()
+}
+
+// A long log takes a while: off the threads that serve.
+async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Outcome<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|e| Failure::internal(&e))
 }
 
 async fn tail(terminal: &Terminal, folder: &Path, mut filter: AuditFilter, limit: usize, follow: bool) -> Outcome {
@@ -157,6 +140,10 @@ fn verified(terminal: &Terminal, report: &Report) -> Outcome {
     if !report.open_intents.is_empty() {
         lines.push(format!("  {} writes without an outcome", report.open_intents.len()));
     }
+    let payloads = &report.payloads;
+    if payloads.present + payloads.destroyed + payloads.changed > 0 {
+        lines.push(format!("  {} sealed payloads, {} destroyed", payloads.present, payloads.destroyed));
+    }
     for finding in &report.findings {
         let at = finding.position.map(|p| format!(" at {p}")).unwrap_or_default();
         let kind = serde_json::to_value(finding.kind).map_err(|e| Failure::internal(&e))?;
@@ -169,61 +156,6 @@ fn verified(terminal: &Terminal, report: &Report) -> Outcome {
     lines.push(format!("  key: {}", report.verifier_key));
     terminal.result(&lines.join("\n"), &value)?;
     if report.ok { Ok(()) } else { Err(Failure::Shown(Exit::Failed)) }
-}
-
-impl Export {
-    fn run(self, terminal: &Terminal) -> Outcome {
-        let folder = folder(&self.place)?;
-        let format = match self.format {
-            Form::JsonLines => offline::Format::JsonLines,
-            Form::Csv => offline::Format::Csv,
-        };
-        let records = AuditFilter { request_id: self.request_id, ..AuditFilter::default() };
-        let filter = ExportFilter { records, from: self.from, until: self.until };
-        let Some(out) = self.out else {
-            let mut out = Reader { out: BufWriter::new(std::io::stdout().lock()), gone: None };
-            let done = offline::export(&folder, format, &filter, &mut out);
-            return match out.gone {
-                Some(error) => Err(gone(&error)),
-                None => done.map(drop).map_err(said),
-            };
-        };
-        let unwritable = |e: std::io::Error| {
-            let message = format!("{} cannot be written; name a file that does not exist.", out.display());
-            Failure::new(Exit::Usage, "export_unwritable", message).with_detail(&e)
-        };
-        let mut file = BufWriter::new(File::create_new(&out).map_err(unwritable)?);
-        let count = offline::export(&folder, format, &filter, &mut file).map_err(said)?;
-        let text = format!("{count} records in {}", out.display());
-        terminal.result(&text, &json!({"records": count, "file": out.display().to_string()}))
-    }
-}
-
-/// Standard output that remembers how it failed: a reader that left is no failure of the log.
-struct Reader<W> {
-    out: W,
-    gone: Option<std::io::Error>,
-}
-
-impl<W: Write> Reader<W> {
-    fn noted<T>(&mut self, result: std::io::Result<T>) -> std::io::Result<T> {
-        if let Err(error) = &result {
-            self.gone = Some(error.kind().into());
-        }
-        result
-    }
-}
-
-impl<W: Write> Write for Reader<W> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let result = self.out.write(bytes);
-        self.noted(result)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        let result = self.out.flush();
-        self.noted(result)
-    }
 }
 
 #[cfg(test)]
