@@ -28,7 +28,7 @@ use platform::secret::SecretKey;
 use platform::secrets::SecretStore;
 use platform::store::{Op, Store};
 use platform::telemetry::Metrics;
-use platform::{Error, ErrorKind, Json, Result, SharedClock};
+use platform::{Error, ErrorKind, Json, Result, SharedClock, private_file};
 use policy_rego::{PassedGate, RegoEngine};
 use postgres_database::Database;
 use secrets_local::LocalSecrets;
@@ -270,7 +270,7 @@ pub(crate) async fn open_audit(
     clock: &SharedClock,
 ) -> Result<(Arc<AuditLogFile>, Registry)> {
     let folder = local_file(&config.audit.url, "local", &config.platform.state)?;
-    std::fs::create_dir_all(&folder).map_err(Error::internal)?;
+    private_file::make(&folder).map_err(Error::internal)?;
     let KeptKeys { current: keys, retired } = KeptKeys::open(secrets.as_ref()).await?;
     let registry = Registry::kept(Arc::clone(store), secrets.as_ref(), Arc::clone(clock)).await?;
     let payloads = Payloads::ready(Arc::new(StoredPayloadKeys::new(Arc::clone(secrets))), clock).await?;

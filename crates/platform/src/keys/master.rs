@@ -6,8 +6,8 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{ErrorKind as Io, Read as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -16,6 +16,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use super::environment;
 use crate::error::{Error, ErrorKind, Result};
+use crate::private_file;
 use crate::seal;
 use crate::secret::{Secret, SecretKey};
 
@@ -107,7 +108,8 @@ pub fn of_lab(path: &Path) -> Result<SecretKey> {
     if !path.exists() {
         let key = seal::random_key()?.to_hex();
         let text = Zeroizing::new(format!("{LAB}{}", key.expose()));
-        write_new(path, &text).map_err(Error::internal)?;
+        // Whole and under its name on the disk before the first secret is sealed under it.
+        private_file::write_as(path, text.as_bytes(), 0o400).map_err(Error::internal)?;
     }
     Ok(MasterKeySource::File(path.to_owned()).read()?.key)
 }
@@ -115,25 +117,7 @@ pub fn of_lab(path: &Path) -> Result<SecretKey> {
 /// Puts another key in place of the one in a file, whole or not at all, and durable when this returns. Errors: the file
 /// system's.
 pub fn replace_file(path: &Path, key: &SecretKey) -> std::io::Result<()> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".new");
-    let beside = PathBuf::from(name);
-    match std::fs::remove_file(&beside) {
-        Err(error) if error.kind() != Io::NotFound => return Err(error),
-        _ => {}
-    }
-    write_new(&beside, key.to_hex().expose())?;
-    std::fs::rename(&beside, path)?;
-    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        Some(folder) => File::open(folder)?.sync_all(),
-        None => Ok(()),
-    }
-}
-
-fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o400).open(path)?;
-    std::io::Write::write_all(&mut file, text.as_bytes())?;
-    file.sync_all()
+    private_file::write_as(path, key.to_hex().expose().as_bytes(), 0o400)
 }
 
 /// What a file holds that nobody else may read; checked on the open file.

@@ -87,6 +87,7 @@ async fn by_reference(
         references: CallReferences::default(),
         digest: made_by.digest,
     };
+    // The call that reads has a record of its own; what is asked here names no call that is made.
     let authorised = authorise::authorise(road, cx, &call, targets, &mut None).await?.granted()?;
     // Nothing is done again: for what a write left behind the role grant is enough, as for a replay (T7).
     if !call.tool.risk.is_write() {
