@@ -91,6 +91,7 @@ pub struct Stores {
 /// Opens the store of truth and the secret store.
 pub fn open_stores(given: &Given<'_>) -> Result<Stores> {
     let (config, state) = (given.config, &given.config.platform.state);
+    backup::place::refuse_unfinished(state)?;
     let store = SqliteStore::open(&local_file(&config.store.url, "sqlite", state)?, Arc::clone(&given.clock))?;
     let secrets =
         LocalSecrets::open(&local_file(&config.secrets.url, "local", state)?, given.master, Arc::clone(&given.clock))?;
@@ -107,6 +108,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
 
     let audit = open_audit(config, &secrets, &clock).await?;
     settle_after_start(store.as_ref(), audit.as_ref(), &clock).await?;
+    backup::restoration::tell(store.as_ref(), audit.as_ref(), clock.now()).await?;
     let refusals = Arc::new(RefusalCounter::new(audit.clone(), Arc::clone(&clock)));
 
     let policy = open_policy(config)?;
