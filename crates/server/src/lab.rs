@@ -78,7 +78,7 @@ pub async fn run(options: LabOptions) -> Result<()> {
 
     let mut config = configuration(&state, address, options.profile)?;
     let given = from_outside(&config, &master, &clock, address);
-    let stores = open_stores(&given)?;
+    let stores = open_stores(&given).await?;
     let secret = BTreeMap::from([("client_secret".to_owned(), people.pages_secret().clone())]);
     put_if_changed(stores.secrets.as_ref(), &config.pages.secret, secret).await?;
     let simulated = simulated.await.map_err(Error::internal)??;
@@ -139,8 +139,8 @@ fn configuration(state: &LabState, address: SocketAddr, profile: Profile) -> Res
     Ok(config)
 }
 
-/// The article's groups.
-const GROUPS: [&str; 4] = ["admin", "developers", "network-engineers", "service-desk"];
+/// The article's groups, and those who read the audit.
+const GROUPS: [&str; 5] = ["admin", "auditors", "developers", "network-engineers", "service-desk"];
 
 fn server(name: &str, url: &str) -> Result<ServerConfig> {
     Ok(ServerConfig {

@@ -8,6 +8,7 @@ pub mod backup;
 pub mod lab;
 pub mod policy;
 pub mod secrets;
+pub mod store;
 
 use std::path::{Path, PathBuf};
 
