@@ -104,6 +104,7 @@ pub struct Stores {
 /// Opens the store of truth and the secret store.
 pub async fn open_stores(given: &Given<'_>) -> Result<Stores> {
     let (config, state) = (given.config, &given.config.platform.state);
+    backup::place::refuse_unfinished(state)?;
     let secrets =
         LocalSecrets::open(&local_file(&config.secrets.url, "local", state)?, given.master, Arc::clone(&given.clock))?;
     // The secrets come first: the password of the store is one of them.
@@ -149,6 +150,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
 
     let (audit, registry) = open_audit(config, &store, &secrets, &clock).await?;
     settle_after_start(store.as_ref(), audit.as_ref(), &clock).await?;
+    backup::restoration::tell(store.as_ref(), audit.as_ref(), clock.now()).await?;
     let refusals = Arc::new(RefusalCounter::new(audit.clone(), Arc::clone(&clock)));
     let managed = KeyRegistry::new(audit.clone(), Arc::clone(&clock));
     managed.add(store_keys);
@@ -299,9 +301,13 @@ pub(crate) async fn open_audit(
     let payloads = Payloads::ready(Arc::new(StoredPayloadKeys::new(Arc::clone(secrets))), clock).await?;
     let kept = AnchorSecrets::read(secrets.as_ref()).await?;
     let anchors = anchor::configured(&config.audit.anchors, &folder, &config.platform.state, &kept, clock)?;
-    let options =
-        AuditOptions { payloads: Some(payloads), registry: Some(registry.clone()), retired, ..AuditOptions::new(folder) }
-            .anchored(anchors);
+    let options = AuditOptions {
+        payloads: Some(payloads),
+        registry: Some(registry.clone()),
+        retired,
+        ..AuditOptions::new(folder)
+    }
+    .anchored(anchors);
     let (clock, keep_clock) = (Arc::clone(clock), Arc::clone(clock));
     let opened = tokio::task::spawn_blocking(move || AuditLogFile::open(options, &keys, clock)).await;
     let (audit, opened) = opened.map_err(Error::internal)??;

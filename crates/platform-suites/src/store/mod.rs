@@ -3,6 +3,7 @@
 mod memory;
 mod records;
 mod reservations;
+mod restored;
 mod writes;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub async fn suite(factory: impl Fn(SharedClock) -> Arc<dyn Store>) {
     records::run(&fresh).await;
     reservations::run(&fresh).await;
     writes::run(&fresh).await;
+    restored::run(&fresh).await;
 }
 
 /// An empty store and its clock.
