@@ -1,5 +1,9 @@
-//! The contract of `platform::store::Store`: [`suite`], and [`MemoryStore`], which keeps it without a disk.
+//! The contract of `platform::store::Store`: [`suite`], [`same_as_in_memory`] for random transactions, [`history`]
+//! for what many callers see at a time, and
+//! [`MemoryStore`], which keeps it without a disk.
 
+mod differential;
+pub mod history;
 mod memory;
 mod records;
 mod reservations;
@@ -12,6 +16,7 @@ use platform::clock::AdjustableClock;
 use platform::store::{Collection, Conflict, Index, Op, OpResult, Store, TransactError};
 use platform::{Clock, SharedClock};
 
+pub use self::differential::same_as_in_memory;
 pub use self::memory::MemoryStore;
 
 /// The collection that the suite writes to.
