@@ -396,8 +396,7 @@ impl Writer {
     pub(crate) fn write_own(&mut self, entries: &[AuditEntry]) -> Result<(), AuditFault> {
         let own = entries.iter().map(|entry| self.prepare(entry)).collect::<Result<Vec<_>, _>>()?;
         let written = self.recover().and_then(|()| {
-            let records: Vec<&PreparedRecord> =
-                self.spool.waiting().iter().chain(&self.held).chain(&own).collect();
+            let records: Vec<&PreparedRecord> = self.spool.waiting().iter().chain(&self.held).chain(&own).collect();
             write(&mut self.connection, &self.edge, &records, Some((&self.origin, &self.pair)))
         });
         match written {

@@ -62,7 +62,11 @@ impl PostgresAudit {
         Ok(Self { database })
     }
 
-    async fn rows(&self, sql: &str, parameters: &[&(dyn postgres_database::types::ToSql + Sync)]) -> Result<Vec<Row>, Error> {
+    async fn rows(
+        &self,
+        sql: &str,
+        parameters: &[&(dyn postgres_database::types::ToSql + Sync)],
+    ) -> Result<Vec<Row>, Error> {
         Ok(self.database.read(sql, parameters).await?)
     }
 }

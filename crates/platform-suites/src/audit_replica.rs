@@ -25,7 +25,8 @@ pub fn records(from: u64, count: u64, kind: &str) -> Vec<ReplicatedRecord> {
         .map(|position| {
             let line = format!("{{\"kind\":\"{kind}\",\"sequence\":{position},\"text\":\"ü \u{1f980} \\u0000\"}}");
             let hash = sha256(line.as_bytes());
-            let payload = position.is_multiple_of(2).then(|| vec![0, 255, 10, u8::try_from(position % 256).unwrap_or(0)]);
+            let payload =
+                position.is_multiple_of(2).then(|| vec![0, 255, 10, u8::try_from(position % 256).unwrap_or(0)]);
             ReplicatedRecord { position, line, hash, payload }
         })
         .collect()

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use audit_log::anchor::{self, AnchorSecrets};
-use audit_log::{AuditLogFile, AuditOptions, KeptKeys, Payloads, Registry};
+use audit_log::{AuditLogFile, AuditOptions, KeptKeys, Payloads, Registry, Replica};
+use audit_postgres::PostgresAudit;
 use axum::Router;
 use facade::{Facade, FacadeOptions};
 use gateway::mcp_door::Endpoints;
@@ -28,6 +29,7 @@ use platform::secret::SecretKey;
 use platform::secrets::SecretStore;
 use platform::store::{Op, Store};
 use platform::telemetry::Metrics;
+use platform::telemetry::audit_log::AuditSource;
 use platform::{Error, ErrorKind, Json, Result, SharedClock};
 use policy_rego::{PassedGate, RegoEngine};
 use postgres_database::Database;
@@ -115,12 +117,14 @@ pub async fn open_stores(given: &Given<'_>) -> Result<Stores> {
 /// Puts everything together over open stores.
 pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let Given { config, master, clock, address, with_echo, fixtures, documents_from } = given;
-    let Stores { store, secrets, .. } = stores;
+    let Stores { store, database, secrets } = stores;
     let base = BaseUrl::new(&config.platform.url);
     let metrics = Metrics::new();
     let observer: Arc<dyn OutboundObserver> = metrics.clone();
 
-    let audit = open_audit(config, &store, &secrets, &clock).await?;
+    let audit = open_audit(config, &store, database, &secrets, &clock).await?;
+    let source: Arc<dyn AuditSource> = audit.clone();
+    metrics.watch_audit(&source);
     settle_after_start(store.as_ref(), audit.as_ref(), &clock).await?;
     let refusals = Arc::new(RefusalCounter::new(audit.clone(), Arc::clone(&clock)));
 
@@ -254,6 +258,7 @@ fn foreign(loopback: &[SocketAddr], observer: &Arc<dyn OutboundObserver>) -> Res
 async fn open_audit(
     config: &Config,
     store: &Arc<dyn Store>,
+    database: Option<Database>,
     secrets: &Arc<dyn SecretStore>,
     clock: &SharedClock,
 ) -> Result<Arc<AuditLogFile>> {
@@ -264,9 +269,13 @@ async fn open_audit(
     let payloads = Payloads::ready(Arc::new(StoredPayloadKeys::new(Arc::clone(secrets))), clock).await?;
     let kept = AnchorSecrets::read(secrets.as_ref()).await?;
     let anchors = anchor::configured(&config.audit.anchors, &folder, &config.platform.state, &kept, clock)?;
-    let options =
-        AuditOptions { payloads: Some(payloads), registry: Some(registry), retired, ..AuditOptions::new(folder) }
-            .anchored(anchors);
+    let replica = match database {
+        Some(database) => Some(Replica::new(Arc::new(PostgresAudit::open(database).await?))),
+        None => None,
+    };
+    let registry = Some(registry);
+    let options = AuditOptions { payloads: Some(payloads), registry, replica, retired, ..AuditOptions::new(folder) }
+        .anchored(anchors);
     let (clock, keep_clock) = (Arc::clone(clock), Arc::clone(clock));
     let opened = tokio::task::spawn_blocking(move || AuditLogFile::open(options, &keys, clock)).await;
     let (audit, opened) = opened.map_err(Error::internal)??;

@@ -45,7 +45,8 @@ async fn t25_undo_steps_go_on_while_the_log_cannot_be_written_and_stand_in_it_fi
     until(|| log.stats().held == 0 && !log.stats().failing).await;
     log.append(tool_call("alice", "after")).await.unwrap();
     assert_eq!(requests(&log).await, ["before", "undo-1", "undo-2", "detached", "after"]);
-    let records = log.recent(AuditFilter { request_id: Some("undo-2".to_owned()), ..Default::default() }, 9).await.unwrap();
+    let records =
+        log.recent(AuditFilter { request_id: Some("undo-2".to_owned()), ..Default::default() }, 9).await.unwrap();
     assert_eq!(records[0]["event"]["sequence"], json!(second.0), "where the caller was told");
     assert_eq!(records[0]["interlock"]["undo"], json!(true));
     assert_eq!(second.0, first.0 + 1);

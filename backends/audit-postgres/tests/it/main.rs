@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use engines::Postgres;
 use audit_postgres::PostgresAudit;
+use engines::Postgres;
 use platform::audit::AuditReplica;
 use platform_suites::audit_replica::{records, suite};
 use postgres_database::{Database, Options};

@@ -1,0 +1,4 @@
+//! What only the composition root can show: several backends over one real database.
+#![cfg(test)]
+
+mod audit_in_postgres;
