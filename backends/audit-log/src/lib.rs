@@ -16,6 +16,7 @@ mod countersign;
 mod error;
 pub mod extension;
 mod file;
+mod following;
 pub mod kept_keys;
 pub mod keys;
 pub mod log;
@@ -34,6 +35,7 @@ mod rotation;
 mod schema;
 mod spool;
 mod stats;
+mod transaction;
 pub mod tree;
 mod writer;
 
