@@ -165,8 +165,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let policy: Arc<dyn PolicyEngine> = Arc::new(policy);
     let visibility = Arc::new(Visibility::new(Arc::clone(&policy)));
     let rotations =
-        Rotations::new(Arc::clone(&visibility), Arc::clone(&secrets), Arc::clone(&store), Arc::clone(&clock));
-    let rotations = Arc::new(rotations);
+        Arc::new(Rotations::new(Arc::clone(&visibility), Arc::clone(&secrets), Arc::clone(&store), Arc::clone(&clock)));
     let own = OwnTools::new(Arc::clone(&visibility), audit.clone(), Arc::clone(&clock), with_echo)
         .with_secrets(&secrets, Arc::clone(&rotations))
         .with_keys(&managed);
