@@ -11,6 +11,8 @@ mod manipulations;
 mod payloads;
 mod proving;
 mod registry;
+mod replica;
 mod searching;
+mod spool;
 mod tampering;
 mod trees;

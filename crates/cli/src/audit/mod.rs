@@ -1,7 +1,9 @@
-//! `interlock audit`: reads the log beside the process that writes it, running or stopped; writes nothing.
+//! `interlock audit`: reads the log beside the process that writes it, running or stopped; writes nothing. Only `open` asks
+//! the platform itself.
 
 mod export;
 mod filters;
+mod open;
 mod prove;
 mod search;
 mod verify;
@@ -51,6 +53,8 @@ enum AuditCommand {
     Search(search::Search),
     /// Write records out, oldest first.
     Export(export::Export),
+    /// Open what is sealed beside a record: the arguments of a call and what its decision was made from. For auditors.
+    Open(open::Open),
 }
 
 impl Audit {
@@ -65,6 +69,7 @@ impl Audit {
             AuditCommand::CheckProof(check) => check.run(terminal).await,
             AuditCommand::Search(search) => search.run(terminal).await,
             AuditCommand::Export(export) => export.run(terminal),
+            AuditCommand::Open(open) => open.run(terminal).await,
         }
     }
 }

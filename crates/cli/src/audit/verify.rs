@@ -88,6 +88,10 @@ fn log_in_words(report: &Report, lines: &mut Vec<String>) -> Outcome {
     if !report.open_intents.is_empty() {
         lines.push(format!("  {} writes without an outcome", report.open_intents.len()));
     }
+    let payloads = &report.payloads;
+    if payloads.present + payloads.destroyed + payloads.changed > 0 {
+        lines.push(format!("  {} sealed payloads, {} destroyed", payloads.present, payloads.destroyed));
+    }
     for finding in &report.findings {
         let at = finding.position.map(|p| format!(" at {p}")).unwrap_or_default();
         lines.push(format!("  FOUND{at}: {} [{}]", finding.message, name(&finding.kind)?));
