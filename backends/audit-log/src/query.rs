@@ -123,8 +123,8 @@ const fn outcome_name(outcome: Outcome) -> &'static str {
     }
 }
 
-// As the column `at` holds it: nine digits after the point, and no letter at the end.
-fn sortable(at: Timestamp) -> String {
+/// As the column `at` holds it: nine digits after the point, and no letter at the end.
+pub(crate) fn sortable(at: Timestamp) -> String {
     let mut text = format!("{at:.9}");
     text.truncate(text.trim_end_matches('Z').len());
     text

@@ -29,7 +29,7 @@ impl Ancestry {
             let connection = place.open()?;
             let line: Option<String> = connection
                 .query_row(
-                    "SELECT line FROM audit WHERE seq = 1 OR action = ?1 ORDER BY seq = 1 DESC, seq DESC LIMIT 1",
+                    "SELECT line FROM audit WHERE seq = 1 OR action = ? ORDER BY seq = 1 DESC, seq DESC LIMIT 1",
                     [RETAINED],
                     |row| row.get(0),
                 )

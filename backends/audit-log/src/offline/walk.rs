@@ -142,7 +142,8 @@ impl<'a> Walk<'a> {
         if self.walked.first_at.is_none() {
             self.walked.first_at.clone_from(&self.walked.last_at);
         }
-        if self.walked.last_action.as_deref() == Some(RETAINED) {
+        let own = text("/interlock/log").as_deref() == Some(&self.check.origin);
+        if self.walked.last_action.as_deref() == Some(RETAINED) && own {
             let last = record.pointer("/interlock/removed_last").and_then(Json::as_u64).unwrap_or(0);
             self.declared = Some((last, text("/interlock/removed_root"), text("/@timestamp")));
         }

@@ -12,6 +12,7 @@ mod payloads;
 mod proving;
 mod registry;
 mod replica;
+mod retention;
 mod searching;
 mod spool;
 mod tampering;
