@@ -165,7 +165,10 @@ fn plan(path: &Path, before: Timestamp, vouched: Option<u64>) -> std::result::Re
         let line = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
         let whole = row.get::<_, i64>(0)?.unsigned_abs() == due;
         if !whole || edge.push(line) != row.get::<_, Hash>(2)? {
-            return Err(AuditFault::damaged(due, "a record at the end of its time is not as it was written; it is kept"));
+            return Err(AuditFault::damaged(
+                due,
+                "a record at the end of its time is not as it was written; it is kept",
+            ));
         }
     }
     let note: Option<String> = connection
@@ -174,7 +177,8 @@ fn plan(path: &Path, before: Timestamp, vouched: Option<u64>) -> std::result::Re
     let signed = note.and_then(|note| SignedCheckpoint::parse(&note)).map(|note| note.checkpoint);
     let (root, chain) = (edge.frontier.root(), edge.chain);
     if signed.is_none_or(|signed| (signed.size, signed.root, signed.chain) != (edge.size(), root, chain)) {
-        let reason = "records at the end of their time are not those that their checkpoint was signed over; they are kept";
+        let reason =
+            "records at the end of their time are not those that their checkpoint was signed over; they are kept";
         return Err(AuditFault::damaged(last, reason));
     }
     Ok(Some(Plan { origin, already, last, root, chain, predecessor, declared: declared == Some(last) }))
@@ -236,7 +240,8 @@ fn remove(path: &Path, after: u64, last: u64) -> std::result::Result<(), AuditFa
             leaves.extend(leaf_hash(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?.as_bytes()));
         }
     }
-    transaction.execute("INSERT INTO removed(last, first, leaves) VALUES(?, ?, ?)", (range[1], range[0] + 1, leaves))?;
+    transaction
+        .execute("INSERT INTO removed(last, first, leaves) VALUES(?, ?, ?)", (range[1], range[0] + 1, leaves))?;
     transaction.execute("DELETE FROM payload WHERE seq > ? AND seq <= ?", range)?;
     transaction.execute("DELETE FROM audit WHERE seq > ? AND seq <= ?", range)?;
     transaction.commit()?;

@@ -273,7 +273,7 @@ fn foreign(loopback: &[SocketAddr], observer: &Arc<dyn OutboundObserver>) -> Res
     ForeignClient::new(options)
 }
 
-async fn open_audit(
+pub(crate) async fn open_audit(
     config: &Config,
     store: &Arc<dyn Store>,
     secrets: &Arc<dyn SecretStore>,

@@ -52,11 +52,12 @@ fn one(
 ) -> Result<Report, AuditFault> {
     // Asked first: a process that ends while we read then only makes the report say `running`.
     let running = is_running(&path.with_file_name(LOCK));
+    // Before the moment of the database that is looked at: a note that comes later must not look like a cut.
+    let beside_path = path.with_file_name(CHECKPOINTS);
+    let beside = NoteFile::read(&beside_path).map_err(|e| AuditFault::io(&beside_path, e))?;
     let connection = open_for_reading(path)?;
     connection.execute_batch("BEGIN")?;
     let (origin, made_with) = file::identity(&connection)?;
-    let beside_path = path.with_file_name(CHECKPOINTS);
-    let beside = NoteFile::read(&beside_path).map_err(|e| AuditFault::io(&beside_path, e))?;
     let evidence = Evidence::of(&origin, &PublicKey::parse(&made_with)?, options, anchors, alone);
     let anchored = !evidence.anchor.is_empty();
 

@@ -14,6 +14,7 @@ mod registry;
 mod replica;
 mod retention;
 mod searching;
+mod shared;
 mod spool;
 mod tampering;
 mod trees;

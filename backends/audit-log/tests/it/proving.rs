@@ -86,11 +86,13 @@ async fn t25_every_record_is_proven_against_every_checkpoint_that_covers_it() {
     }
 }
 
+type Change = (&'static str, fn(&mut Proof));
+
 #[tokio::test]
 async fn t25_a_changed_proof_shows_nothing() {
     let (proving, _elsewhere) = log().await;
     let good = proving.inclusion(30, Some(41));
-    let changes: [(&str, fn(&mut Proof)); 6] = [
+    let changes: [Change; 6] = [
         ("the record", |proof| {
             let Proof::Inclusion { record: Some(record), .. } = proof else { panic!() };
             *record = record.replace("alice", "mallory");

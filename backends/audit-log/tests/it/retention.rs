@@ -84,7 +84,8 @@ async fn t25_old_records_go_up_to_a_checkpoint_and_every_proof_stays() {
     let options = VerifyOptions { public_keys: vec![log.public_key()], ..VerifyOptions::default() };
     // Somebody exported a record and kept proofs before.
     let mut exported = Vec::new();
-    let filter = AuditFilter { before: Some(AuditPosition(301)), after: Some(AuditPosition(299)), ..Default::default() };
+    let filter =
+        AuditFilter { before: Some(AuditPosition(301)), after: Some(AuditPosition(299)), ..Default::default() };
     offline::export(fixture.path(), offline::Format::JsonLines, &filter, &mut exported).unwrap();
     let exported = String::from_utf8(exported).unwrap();
     let whole = verify_all(fixture.path(), &options).unwrap();
@@ -205,8 +206,7 @@ async fn t25_what_an_anchor_has_not_taken_is_kept() {
     assert_eq!(removed.last, 12, "what the file has taken when the log was closed");
     log.close().await.unwrap();
     drop(log);
-    let options =
-        VerifyOptions { anchors: vec![elsewhere.path().join("anchor")], ..VerifyOptions::default() };
+    let options = VerifyOptions { anchors: vec![elsewhere.path().join("anchor")], ..VerifyOptions::default() };
     let verification = verify_all(fixture.path(), &options).unwrap();
     assert!(verification.ok, "{verification:#?}");
     assert_eq!(verification.logs[0].removed, 12);
@@ -279,7 +279,9 @@ async fn t25_the_tables_admit_only_a_removal_that_is_written_down() {
     // Whoever takes the triggers away changes a leaf that is signed over.
     let connection = Connection::open(fixture.path().join("audit.db")).unwrap();
     connection
-        .execute_batch("DROP TRIGGER removed_no_update; UPDATE removed SET leaves = zeroblob(length(leaves)) WHERE first = 1")
+        .execute_batch(
+            "DROP TRIGGER removed_no_update; UPDATE removed SET leaves = zeroblob(length(leaves)) WHERE first = 1",
+        )
         .unwrap();
     drop(connection);
     let verification = verify_all(fixture.path(), &VerifyOptions::default()).unwrap();

@@ -1,4 +1,4 @@
-//! `interlock audit`: reads the log beside the process that writes it, running or stopped; writes nothing. Only `open` asks
+//! `interlock audit`: reads the log beside the process that writes it, running or stopped. Only `retain` writes. Only `open` asks
 //! the platform itself.
 
 mod export;
@@ -17,7 +17,7 @@ use platform::audit::{AuditFilter, AuditPosition};
 use server::offline::audit as offline;
 use server::offline::audit::AuditFault;
 
-use crate::command::Place;
+use crate::command::{Place, read_config};
 use crate::failure::{Failure, Outcome};
 use crate::terminal::Terminal;
 
@@ -53,6 +53,13 @@ enum AuditCommand {
     Search(search::Search),
     /// Write records out, oldest first.
     Export(export::Export),
+    /// Remove records that are older than `audit.keep_days` from the log of a stopped platform; their proofs are kept. A
+    /// running platform does it by itself.
+    Retain {
+        /// Configuration file of the platform.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
     /// Open what is sealed beside a record: the arguments of a call and what its decision was made from. For auditors.
     Open(open::Open),
 }
@@ -69,6 +76,16 @@ impl Audit {
             AuditCommand::CheckProof(check) => check.run(terminal).await,
             AuditCommand::Search(search) => search.run(terminal).await,
             AuditCommand::Export(export) => export.run(terminal),
+            AuditCommand::Retain { config } => {
+                let removed = offline::retain(&read_config(&config)?.config).await?;
+                let text = match removed.records {
+                    0 => "nothing is old enough, or nobody vouches for it so far".to_owned(),
+                    records => {
+                        format!("{records} records removed, up to position {}; their proofs stand", removed.last)
+                    }
+                };
+                terminal.result(&text, &serde_json::to_value(&removed).map_err(|e| Failure::internal(&e))?)
+            }
             AuditCommand::Open(open) => open.run(terminal).await,
         }
     }
