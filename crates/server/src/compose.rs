@@ -324,7 +324,8 @@ pub(crate) async fn open_audit(
         tracing::warn!(interlock.position = intent.position.0, "a write of the last run has no known outcome");
     }
     let audit = Arc::new(audit);
-    audit.keep_payloads_for(config.audit.payload_keep_days, keep_clock);
+    audit.keep_payloads_for(config.audit.payload_keep_days, Arc::clone(&keep_clock));
+    audit.keep_records_for(config.audit.keep_days, keep_clock);
     Ok((audit, registry))
 }
 
