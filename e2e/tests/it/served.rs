@@ -54,6 +54,16 @@ impl Served {
         self.child = launch(self.folder.path(), &self.url, &self.http).await;
     }
 
+    /// The folder of configuration, key, log and `state`.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Id of the process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Good claims of a person for `audience`, with some replaced; `null` removes one.
     pub(crate) fn claims(&self, audience: &str, changes: &Json) -> Json {
         let now = SystemClock.epoch_seconds();
