@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
+use artifacts_files::ArtifactFiles;
+use artifacts_postgres::PostgresArtifacts;
 use audit_log::anchor::{self, AnchorSecrets};
 use audit_log::{AuditLogFile, AuditOptions, KeptKeys, Payloads, Registry};
 use axum::Router;
@@ -14,6 +16,7 @@ use gateway::{BrowserSessions, Options, Revoking, Serving};
 use issuer::{Issuer, IssuerOptions};
 use own_tools::OwnTools;
 use own_tools::rotation::Rotations;
+use platform::artifacts::{ArtifactStore, Artifacts};
 use platform::audit::{AuditEntry, AuditLog, Outcome};
 use platform::audit_payload::StoredPayloadKeys;
 use platform::audit_refusals::RefusalCounter;
@@ -70,6 +73,8 @@ pub struct Composed {
     pub pipeline: Arc<Pipeline>,
     /// Audit log.
     pub audit: Arc<AuditLogFile>,
+    /// Artifacts; their sweeper has to run.
+    pub artifacts: Arc<Artifacts>,
     /// Secrets.
     pub secrets: Arc<dyn SecretStore>,
     /// Counts refusals; its task has to run.
@@ -88,6 +93,8 @@ pub struct Stores {
     pub store: Arc<dyn Store>,
     /// The PostgreSQL of `[store]`, where it is one: others keep theirs there too.
     pub database: Option<Database>,
+    /// Artifacts.
+    pub artifacts: Arc<dyn ArtifactStore>,
     /// Secrets.
     pub secrets: Arc<dyn SecretStore>,
 }
@@ -109,13 +116,27 @@ pub async fn open_stores(given: &Given<'_>) -> Result<Stores> {
             Arc::new(SqliteStore::open(&file, Arc::clone(&given.clock))?)
         }
     };
-    Ok(Stores { store, database, secrets: Arc::new(secrets) })
+    let artifacts = open_artifacts(config, database.as_ref()).await?;
+    Ok(Stores { store, database, artifacts, secrets: Arc::new(secrets) })
+}
+
+async fn open_artifacts(config: &Config, database: Option<&Database>) -> Result<Arc<dyn ArtifactStore>> {
+    match (config.artifacts.url.as_str(), database) {
+        ("store:", Some(database)) => Ok(Arc::new(PostgresArtifacts::open(database.clone()).await?)),
+        ("store:", None) => Err(Error::new(
+            ErrorKind::InvalidInput,
+            "artifacts_need_database",
+            "`artifacts.url = \"store:\"` needs PostgreSQL in `store.url`; with SQLite, give artifacts a folder: `files:<folder>`.",
+        )),
+        (url, _) => Ok(Arc::new(ArtifactFiles::open(&local_file(url, "files", &config.platform.state)?)?)),
+    }
 }
 
 /// Puts everything together over open stores.
 pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let Given { config, master, clock, address, with_echo, fixtures, documents_from } = given;
-    let Stores { store, secrets, .. } = stores;
+    let Stores { store, secrets, artifacts, .. } = stores;
+    let artifacts = Arc::new(Artifacts::new(artifacts, master, Arc::clone(&clock), config.artifacts.keep_days)?);
     let base = BaseUrl::new(&config.platform.url);
     let metrics = Metrics::new();
     let observer: Arc<dyn OutboundObserver> = metrics.clone();
@@ -147,6 +168,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         store: Arc::clone(&store),
         shared: Arc::new(LocalShared::default()),
         audit: audit.clone(),
+        artifacts: Arc::clone(&artifacts),
         secrets: Arc::clone(&secrets),
         metrics: Arc::clone(&metrics),
         clock: Arc::clone(&clock),
@@ -239,7 +261,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     };
     let more = builtin.as_ref().map(issuer_routes).unwrap_or_default().merge(facades);
     let (router, endpoints) = gateway::router(parts, more);
-    Ok(Composed { router, endpoints, pipeline, audit, secrets, refusals, serving, issuer: builtin, clock })
+    Ok(Composed { router, endpoints, pipeline, audit, artifacts, secrets, refusals, serving, issuer: builtin, clock })
 }
 
 /// The client for URLs that somebody else wrote (T13).

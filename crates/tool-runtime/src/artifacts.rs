@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use platform::artifacts::{
     ArtifactFacts, ArtifactId, ArtifactKind, ArtifactOrigin, Artifacts, MAX_BYTES, NewArtifact, Readers, not_found,
+    unavailable,
 };
 use platform::policy::TargetFacts;
 use platform::{CallContext, Error, Json};
@@ -118,7 +119,8 @@ pub struct OpenedArtifact {
 pub struct CallArtifacts(Arc<Inner>);
 
 struct Inner {
-    artifacts: Arc<Artifacts>,
+    /// Nothing where the platform itself asks a connector something.
+    artifacts: Option<Arc<Artifacts>>,
     origin: ArtifactOrigin,
     made_by: MadeBy,
     /// Whether the tool is a port: only those open what was not masked.
@@ -146,7 +148,7 @@ impl CallArtifacts {
         road: (Weak<Pipeline>, Arc<CallContext>),
     ) -> Self {
         Self(Arc::new(Inner {
-            artifacts: Arc::clone(artifacts),
+            artifacts: Some(Arc::clone(artifacts)),
             origin,
             made_by,
             port,
@@ -156,8 +158,17 @@ impl CallArtifacts {
         }))
     }
 
+    /// For what the platform asks a connector by itself, to look a target up or to try a credential: nothing is kept.
+    pub fn none() -> Self {
+        Self::without_road(None, "", "")
+    }
+
     /// For a tool that runs outside the road, in its own tests: it can put artifacts and read none.
     pub fn apart(artifacts: Arc<Artifacts>, server: &str, tool: &str) -> Self {
+        Self::without_road(Some(artifacts), server, tool)
+    }
+
+    fn without_road(artifacts: Option<Arc<Artifacts>>, server: &str, tool: &str) -> Self {
         let origin = ArtifactOrigin { server: server.to_owned(), tool: tool.to_owned(), call_id: String::new() };
         let made_by = MadeBy { arguments: Json::Null, digest: String::new(), targets: Vec::new(), at: 0 };
         Self(Arc::new(Inner {
@@ -193,10 +204,11 @@ impl CallArtifacts {
     pub async fn open_unmasked(&self, id: &str) -> Result<Vec<u8>, Error> {
         let id = ArtifactId::parse(id).filter(|_| self.0.port).ok_or_else(not_found)?;
         self.note(&id, false);
-        let held = self.0.artifacts.find::<MadeBy>(&id).await?;
+        let artifacts = self.all()?;
+        let held = artifacts.find::<MadeBy>(&id).await?;
         let ours =
             held.iter().any(|h| h.facts.readers == Readers::Platform && h.facts.origin.server == self.0.origin.server);
-        if ours { self.0.artifacts.open(&id).await } else { Err(not_found()) }
+        if ours { artifacts.open(&id).await } else { Err(not_found()) }
     }
 
     /// Reads an artifact as the caller. Errors: `artifact_not_found` for one that is unknown or not for this caller,
@@ -206,8 +218,8 @@ impl CallArtifacts {
         self.note(&id, true);
         let (road, cx) = self.0.road.as_ref().ok_or_else(not_found)?;
         let road = road.upgrade().ok_or_else(|| Error::internal("a call outlived its pipeline"))?;
-        let facts = pipeline::may_read(&road, cx, &self.0.artifacts, &id).await?;
-        let bytes = self.0.artifacts.open(&id).await?;
+        let facts = pipeline::may_read(&road, cx, self.all()?, &id).await?;
+        let bytes = self.all()?.open(&id).await?;
         Ok(OpenedArtifact { reference: ArtifactReference::of(&id, &facts), bytes })
     }
 
@@ -234,9 +246,13 @@ impl CallArtifacts {
             context: made_by,
             keep_until: None,
         };
-        let (id, facts) = self.0.artifacts.put(new).await?;
+        let (id, facts) = self.all()?.put(new).await?;
         self.note(&id, false);
         Ok(ArtifactReference::of(&id, &facts))
+    }
+
+    fn all(&self) -> Result<&Artifacts, Error> {
+        self.0.artifacts.as_deref().ok_or_else(|| unavailable("a call that keeps nothing"))
     }
 
     fn note(&self, id: &ArtifactId, read: bool) {

@@ -94,7 +94,7 @@ pub(super) fn destroy(secrets: Arc<dyn SecretStore>) -> Arc<dyn Tool> {
         async move {
             let DestroyArgs { path, mut versions, everything } = args;
             check_writable(&path)?;
-            if everything == !versions.is_empty() {
+            if everything != versions.is_empty() {
                 let message = "Name the versions to destroy, or say `everything`, and not both.";
                 return Err(Error::new(ErrorKind::InvalidInput, "secret_versions_unclear", message));
             }

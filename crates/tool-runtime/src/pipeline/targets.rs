@@ -34,7 +34,7 @@ pub(super) async fn load(
         deadline: cx.deadline.min(Instant::now() + call.tool.tool.spec().timeout),
         clock: Arc::clone(clock),
         secrets: Arc::default(),
-        artifacts: CallArtifacts::apart(Arc::clone(&road.parts.artifacts), &call.tool.server.name, call.tool.name()),
+        artifacts: CallArtifacts::none(),
         journal: None,
     };
     road.targets.look_up(&call.tool, &named, &look_up).await
