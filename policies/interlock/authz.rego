@@ -117,11 +117,44 @@ action_matches(line, wanted) if {
 	wanted in line.actions
 }
 
+# A line that names tools opens these and no others.
+tool_matches(line, _) if object.get(line, "tools", "any") == "any"
+
+tool_matches(line, tool) if {
+	is_array(line.tools)
+	tool in line.tools
+}
+
+# Tools that only the groups named for them hold, by connector: no line for everyone and no `any` reaches them, so that
+# duties stay apart. A list that is not of this form leaves nothing to anybody.
+reserved := object.get(data.roles, "reserved", {})
+
+default reserved_is_valid := false
+
+reserved_is_valid if {
+	is_object(reserved)
+	every tools in reserved { is_object(tools) }
+}
+
+holds(_, connector, tool) if {
+	reserved_is_valid
+	object.get(reserved, [connector, tool], null) == null
+}
+
+holds(to, connector, tool) if {
+	reserved_is_valid
+	groups := object.get(reserved, [connector, tool], null)
+	is_array(groups)
+	to in groups
+}
+
 grants contains concat(":", [entry.to, input.resource, action]) if {
 	valid_input
 	some entry in lines
 	connector_matches(entry.line, input.resource)
 	action_matches(entry.line, action)
+	tool_matches(entry.line, input.tool.name)
+	holds(entry.to, input.resource, input.tool.name)
 }
 
 # ---- denies always win ------------------------------------------------------

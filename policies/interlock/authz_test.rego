@@ -121,6 +121,100 @@ test_reads_name_their_grant if {
 	"grant:network-engineers:catalyst-center:read" in decide(call(["network-engineers"], "catalyst-center", "read")).reasons
 }
 
+# ---- T26: the audit is the auditors' ------------------------------------------
+
+tool_call(groups, connector, tool, risk) := object.union(call(groups, connector, risk), {"tool": {"name": tool, "risk": risk}})
+
+audit_tools := {"get_audit_record", "search_audit"}
+
+# What is reserved to nobody is everybody's.
+holders(name) := object.get(data.roles.reserved, ["interlock", name], ["auditors"])
+
+# Every tool of the operator's table, with everything proven: what is left to an auditor is the audit, and what is
+# everybody's.
+test_t26_an_auditor_holds_the_audit_and_changes_nothing if {
+	reads := {["interlock", name] | some name, risk in data.risk.interlock; risk == "read"; "auditors" in holders(name)}
+	auditors_hold := reads | {["interlock", "open_audit_payload"]}
+	every connector, tools in data.risk {
+		every name, risk in tools {
+			i := object.union(tool_call(["auditors"], connector, name, risk), {"elevation": single_use, "change": two_approvers})
+			every decision in [decide(i), decide_in_production(i)] {
+				decision.allow == ([connector, name] in auditors_hold)
+			}
+		}
+	}
+}
+
+test_t26_an_auditor_changes_nothing_that_the_table_does_not_name if {
+	every c in ["interlock", "catalyst-center", "servicenow", "github"] {
+		every r in ["probe", "record", "change", "disruptive", "control"] {
+			decide(object.union(call(["auditors"], c, r), {"elevation": single_use, "change": two_approvers})).effect == "deny"
+		}
+	}
+}
+
+test_t26_nobody_else_reads_the_audit if {
+	every groups in [[], ["admin"], ["network-engineers", "service-desk", "developers", "admin"], ["everyone"], ["Auditors"]] {
+		every tool in audit_tools { decide(tool_call(groups, "interlock", tool, "read")).effect == "deny" }
+		decide(object.union(tool_call(groups, "interlock", "open_audit_payload", "control"), {"elevation": single_use})).effect == "deny"
+		seen_audit(groups, "person", false) == {"list_my_calls"}
+	}
+}
+
+test_t26_auditors_read_the_audit if {
+	every tool in audit_tools { decide(tool_call(["auditors"], "interlock", tool, "read")).allow }
+	seen_audit(["auditors"], "person", false) == audit_tools | {"list_my_calls", "open_audit_payload"}
+}
+
+test_t26_a_payload_needs_a_person_alone_with_a_fresh_second_factor if {
+	open := tool_call(["auditors"], "interlock", "open_audit_payload", "control")
+	decide(open).effect == "challenge"
+	decide(object.union(open, {"principal": fresh_token})).effect == "challenge"
+	decide(object.union(open, {"elevation": elevation})).allow
+	every p in [agent, program] { decide(object.union(open, {"principal": p, "elevation": single_use})).effect == "deny" }
+	seen_audit(["auditors"], "person", true) == audit_tools | {"list_my_calls"}
+	seen_audit(["auditors"], "client", false) == audit_tools | {"list_my_calls"}
+}
+
+test_t6_only_admin_reads_about_secrets if {
+	every name in ["list_secrets", "get_secret_metadata"] {
+		decide(tool_call(["admin"], "interlock", name, "read")).allow
+		every groups in [[], ["auditors"], ["network-engineers"], ["developers", "service-desk"], ["admins"]] {
+			decide(tool_call(groups, "interlock", name, "read")).effect == "deny"
+			asked := {"groups": groups, "kind": "person", "acting": false, "tools": [entry("interlock", name, "read")]}
+			pairs := authz.visible with input as asked
+			pairs == set()
+		}
+	}
+}
+
+test_t26_somebody_in_both_groups_has_both if {
+	decide(tool_call(["admin", "auditors"], "interlock", "search_audit", "read")).allow
+	decide(tool_call(["admin", "auditors"], "github", "merge", "record")).allow
+}
+
+test_t26_reservations_of_another_form_leave_nothing_to_anybody if {
+	every broken in ["x", [], {"interlock": []}, {"interlock": "auditors"}, null, 7] {
+		broken_roles := object.union(data.roles, {"reserved": broken})
+		i := tool_call(["admin"], "interlock", "whoami", "read")
+		d := authz.decision with input as i with data.profile as lab with data.roles as broken_roles
+		d.effect == "deny"
+	}
+}
+
+audit_catalogue := [
+	entry("interlock", "search_audit", "read"),
+	entry("interlock", "get_audit_record", "read"),
+	entry("interlock", "open_audit_payload", "control"),
+	entry("interlock", "list_my_calls", "read"),
+]
+
+seen_audit(groups, kind, acting) := names if {
+	asked := {"groups": groups, "kind": kind, "acting": acting, "tools": audit_catalogue}
+	pairs := authz.visible with input as asked
+	names := {pair[1] | some pair in pairs}
+}
+
 # ---- T6: obligations by risk --------------------------------------------------
 
 test_t6_read_and_record_have_no_obligation if {

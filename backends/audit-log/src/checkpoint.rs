@@ -2,8 +2,9 @@
 //! (<https://c2sp.org/tlog-checkpoint>, <https://c2sp.org/signed-note>), and the seam through which they leave the
 //! machine. Next: [`crate::offline`], which compares them with the records.
 
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::signature::Ed25519KeyPair;
@@ -32,9 +33,9 @@ pub struct SignedCheckpoint {
     /// What it says.
     pub checkpoint: Checkpoint,
     /// The text that is signed.
-    text: String,
+    pub(crate) text: String,
     // Name, key hash, signature.
-    signatures: Vec<(String, [u8; 4], Vec<u8>)>,
+    pub(crate) signatures: Vec<(String, [u8; 4], Vec<u8>)>,
 }
 
 /// What a signature turned out to be.
@@ -202,21 +203,31 @@ pub trait CheckpointSink: Send + 'static {
 pub struct CheckpointFile {
     path: PathBuf,
     file: Option<File>,
+    // Verifier keys that stand in the file: one anchor may hold several logs.
+    keys: HashSet<String>,
 }
 
 impl CheckpointFile {
     /// Appends to the file at `path`, which is made when the first note comes.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), file: None }
+        Self { path: path.into(), file: None, keys: HashSet::new() }
     }
 
     fn append(&mut self, note: &str, verifier_key: &str) -> io::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
-            slot => slot.insert(OpenOptions::new().append(true).create(true).open(&self.path)?),
+            slot => {
+                let file = OpenOptions::new().append(true).create(true).open(&self.path)?;
+                self.keys = BufReader::new(File::open(&self.path)?)
+                    .lines()
+                    .filter(|line| line.as_ref().map_or(true, |line| line.contains('+')))
+                    .collect::<io::Result<_>>()?;
+                slot.insert(file)
+            }
         };
         let mut text = String::new();
-        if file.metadata()?.len() == 0 {
+        if !self.keys.contains(verifier_key) {
+            text.push_str(if file.metadata()?.len() == 0 { "" } else { "\n" });
             text.push_str(verifier_key);
             text.push('\n');
         }
@@ -224,7 +235,9 @@ impl CheckpointFile {
         text.push('\n');
         text.push_str(note);
         file.write_all(text.as_bytes())?;
-        file.sync_data()
+        file.sync_data()?;
+        self.keys.insert(verifier_key.to_owned());
+        Ok(())
     }
 }
 

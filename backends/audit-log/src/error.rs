@@ -52,6 +52,37 @@ pub enum AuditFault {
     /// The record has no canonical form.
     #[error("a record has no canonical form: {0}")]
     Record(String),
+    /// The store or the replica answered so.
+    #[error("{0}")]
+    Store(Error),
+    /// What is here does not continue what was countersigned, or what the replica holds.
+    #[error("the audit log {origin} is forked: {reason}")]
+    Forked {
+        /// The log.
+        origin: String,
+        /// Why, in one sentence.
+        reason: String,
+    },
+    /// The log holds less than was countersigned.
+    #[error("the audit log {origin} holds {here} records and {countersigned} were countersigned")]
+    RolledBack {
+        /// The log.
+        origin: String,
+        /// Records that are here.
+        here: u64,
+        /// Records that the store or the replica knows.
+        countersigned: u64,
+    },
+    /// Another process has the log open, in another place.
+    #[error("the audit log {origin} is open at {host} in {folder}")]
+    Elsewhere {
+        /// The log.
+        origin: String,
+        /// Name of that machine.
+        host: String,
+        /// Folder there.
+        folder: String,
+    },
     /// The writer has ended.
     #[error("the audit log is closed")]
     Closed,
@@ -68,11 +99,41 @@ impl AuditFault {
     pub(crate) fn damaged(position: u64, reason: impl Into<String>) -> Self {
         Self::Damaged { position, reason: reason.into() }
     }
+
+    /// The same for each of those who waited together.
+    pub(crate) fn repeated(&self) -> Self {
+        match self {
+            Self::Forked { origin, reason } => Self::forked(origin, reason.clone()),
+            other => Self::Write(other.to_string()),
+        }
+    }
+
+    pub(crate) fn forked(origin: &str, reason: impl Into<String>) -> Self {
+        Self::Forked { origin: origin.to_owned(), reason: reason.into() }
+    }
 }
 
 impl From<AuditFault> for Error {
     fn from(fault: AuditFault) -> Self {
+        if let AuditFault::Store(error) = fault {
+            return error;
+        }
         let (kind, code, message) = match &fault {
+            AuditFault::Forked { .. } => (
+                ErrorKind::Unavailable,
+                "audit_forked",
+                "The audit log here is not the one that was countersigned, so nothing is written to it and nothing is done; run `interlock audit verify` and keep the files for the enquiry.",
+            ),
+            AuditFault::RolledBack { .. } => (
+                ErrorKind::Unavailable,
+                "audit_rolled_back",
+                "The audit log holds less than was countersigned: an old copy was put back, or its end is lost. Put the newest files back, or restore with `interlock restore`, which records the fork.",
+            ),
+            AuditFault::Elsewhere { .. } => (
+                ErrorKind::Conflict,
+                "audit_log_elsewhere",
+                "Another process has this audit log open in another place; stop it, or wait a minute after it has died.",
+            ),
             AuditFault::Locked(_) => (
                 ErrorKind::Conflict,
                 "audit_locked",
@@ -110,7 +171,7 @@ impl From<AuditFault> for Error {
             AuditFault::Proof(reason) => {
                 return Self::new(ErrorKind::InvalidInput, "audit_proof_impossible", format!("{reason}."));
             }
-            AuditFault::Record(_) => return Self::internal(fault),
+            AuditFault::Record(_) | AuditFault::Store(_) => return Self::internal(fault),
             AuditFault::Database(_) | AuditFault::Io { .. } | AuditFault::Closed | AuditFault::Write(_) => (
                 ErrorKind::Unavailable,
                 "audit_unavailable",

@@ -93,6 +93,17 @@ pub(crate) fn identity(connection: &Connection) -> Result<(String, String), Audi
     Ok(connection.query_row("SELECT origin, public_key FROM log", [], |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 
+/// The same of the database at `path`, where there is one with a log in it.
+pub(crate) fn identity_at(path: &Path) -> Result<Option<(String, String)>, AuditFault> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let connection = open_for_reading(path)?;
+    let made: bool =
+        connection.query_row("SELECT count(*) > 0 FROM sqlite_schema WHERE name = 'log'", [], |row| row.get(0))?;
+    if made { Ok(Some(identity(&connection)?)) } else { Ok(None) }
+}
+
 /// The database of a log: `path` itself, or `audit.db` in it when it is a folder.
 pub(crate) fn database_at(path: &Path) -> PathBuf {
     if path.is_dir() { path.join(DATABASE) } else { path.to_owned() }

@@ -39,18 +39,23 @@ impl AuditKeys {
     }
 
     pub(crate) fn pair(&self) -> Result<Ed25519KeyPair, AuditFault> {
-        let der = Zeroizing::new(
-            STANDARD
-                .decode(self.signing.expose().trim())
-                .map_err(|_| AuditFault::Key("the checkpoint key is not base64 of a PKCS#8 document"))?,
-        );
-        Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der)
-            .map_err(|_| AuditFault::Key("the checkpoint key is no Ed25519 key in PKCS#8 form"))
+        pair_of(&self.signing)
     }
 
     pub(crate) fn arguments_key(&self) -> hmac::Key {
         hmac::Key::new(hmac::HMAC_SHA256, self.hmac.expose())
     }
+}
+
+/// The pair of a private key: PKCS#8 DER in standard base64.
+pub(crate) fn pair_of(signing: &Secret) -> Result<Ed25519KeyPair, AuditFault> {
+    let der = Zeroizing::new(
+        STANDARD
+            .decode(signing.expose().trim())
+            .map_err(|_| AuditFault::Key("the key is not base64 of a PKCS#8 document"))?,
+    );
+    Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der)
+        .map_err(|_| AuditFault::Key("the key is no Ed25519 key in PKCS#8 form"))
 }
 
 /// The public key of a log, alone or as a C2SP verifier key (`<origin>+<key hash>+<base64>`), which also binds it to

@@ -44,6 +44,11 @@ impl Frontier {
         self.size
     }
 
+    /// The perfect subtree of 2^`height` leaves on the edge, if one stands there.
+    pub(crate) fn subtree(&self, height: usize) -> Option<Hash> {
+        self.subtrees.get(height).copied().flatten()
+    }
+
     /// Adds a leaf.
     pub fn push(&mut self, leaf: Hash) {
         let mut carried = leaf;

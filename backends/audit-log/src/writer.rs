@@ -4,24 +4,32 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::hmac;
 use aws_lc_rs::signature::Ed25519KeyPair;
+use platform::Json;
 use platform::audit::{AuditEntry, AuditPosition, Outcome};
 use platform::clock::SharedClock;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use crate::checkpoint::Checkpoint;
+use crate::countersign::raise_fork;
 use crate::error::AuditFault;
-use crate::file::open_for_writing;
+use crate::file::{open_for_reading, open_for_writing};
+use crate::keys::{AuditKeys, PublicKey};
+use crate::opening::{self, Setting};
 use crate::publisher::Publisher;
 use crate::record::PreparedRecord;
 use crate::recovery::Edge;
+use crate::replica::Shipping;
+use crate::rotation::{self, Beginning, Change};
+use crate::spool::Spool;
+use crate::stats::Counters;
 
 /// Most records in one transaction.
 pub(crate) const MAX_BATCH: usize = 1_024;
@@ -39,19 +47,14 @@ pub(crate) enum Message {
     Forget(String, oneshot::Sender<Result<u64, AuditFault>>),
     /// Write everything, say so, end. Nothing is sent after it until it failed.
     Close(oneshot::Sender<Result<(), AuditFault>>),
+    /// Close this log and go on with the new one `to` under these keys.
+    Rotate { keys: AuditKeys, to: String, ack: oneshot::Sender<Result<PublicKey, AuditFault>> },
 }
 
-/// What is counted while the log runs.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    pub(crate) records: AtomicU64,
-    pub(crate) commits: AtomicU64,
-    pub(crate) checkpoints: AtomicU64,
-    pub(crate) queued: AtomicU64,
-    pub(crate) held: AtomicU64,
-    pub(crate) lost: AtomicU64,
-    pub(crate) unpublished: Arc<AtomicU64>,
-    pub(crate) failing: AtomicBool,
+// What ends a batch.
+enum Turn {
+    Close(oneshot::Sender<Result<(), AuditFault>>),
+    Rotate(AuditKeys, String, oneshot::Sender<Result<PublicKey, AuditFault>>),
 }
 
 /// Everything that the thread owns.
@@ -74,8 +77,15 @@ pub(crate) struct Writer {
     pub(crate) counters: Arc<Counters>,
     pub(crate) publisher: Publisher,
     pub(crate) held: VecDeque<PreparedRecord>,
+    pub(crate) spool: Spool,
+    pub(crate) shipping: Option<Shipping>,
+    // Whether the record that says so stands at the end of a forked log.
+    pub(crate) fork_written: bool,
+    // Why nothing more is written although the log is not forked: it is closed, and the next one did not begin.
+    pub(crate) stopped: Option<String>,
+    pub(crate) setting: Setting,
     // Locked for as long as this process writes.
-    pub(crate) _lock: File,
+    pub(crate) lock: File,
 }
 
 type Waiting = (PreparedRecord, Option<oneshot::Sender<Result<AuditPosition, AuditFault>>>);
@@ -86,22 +96,27 @@ impl Writer {
         PreparedRecord::new(entry, &self.service, &self.arguments_key, None)
     }
 
-    /// Serves the queue until it is closed or has no senders left.
-    pub(crate) fn run(mut self, queue: &Receiver<Message>) {
+    /// The log's name and key.
+    pub(crate) fn public_key(&self) -> PublicKey {
+        PublicKey::of(&self.pair).named(&self.origin)
+    }
+
+    /// Serves the queue until it is closed or has no senders left. `reader` is the connection that others read by.
+    pub(crate) fn run(mut self, queue: &Receiver<Message>, reader: &Mutex<Connection>) {
         loop {
             let next = match self.wake_in() {
                 Some(wait) => queue.recv_timeout(wait),
                 None => queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             let mut batch = Vec::new();
-            let mut closing = None;
+            let mut turn = None;
             let mut ended = false;
             match next {
                 Ok(message) => {
                     let mut message = Some(message);
                     while let Some(now) = message.take() {
-                        self.take(now, &mut batch, &mut closing);
-                        if batch.len() < MAX_BATCH {
+                        turn = self.take(now, &mut batch);
+                        if batch.len() < MAX_BATCH && turn.is_none() {
                             message = queue.try_recv().ok();
                         }
                     }
@@ -110,46 +125,55 @@ impl Writer {
                 Err(RecvTimeoutError::Disconnected) => ended = true,
             }
             self.serve(batch);
-            if ended || closing.is_some() {
-                let closed = self.close();
-                if let (true, Err(error)) = (ended, &closed) {
-                    self.counters.lost.fetch_add(self.held.len() as u64, Ordering::Relaxed);
-                    tracing::error!(%error, lost = self.held.len(), "the audit log could not be closed");
+            match turn {
+                None if ended => return self.end(),
+                None => {}
+                Some(Turn::Rotate(keys, to, ack)) => {
+                    let rotated;
+                    (self, rotated) = self.rotate(&keys, to, reader);
+                    if ack.send(rotated).is_err() {
+                        tracing::debug!("nobody waited for the audit log to be followed");
+                    }
                 }
-                let done = ended || closed.is_ok();
-                // Whoever hears that the log is closed may open it again at once: the lock must be free by then.
-                let rest = if done {
-                    drop(self);
-                    None
-                } else {
-                    Some(self)
-                };
-                if let Some(closing) = closing
-                    && closing.send(closed).is_err()
-                {
-                    tracing::debug!("nobody waited for the audit log to close");
-                }
-                match rest {
-                    Some(writer) => self = writer,
-                    None => return,
+                Some(Turn::Close(ack)) => {
+                    let closed = self.close(None);
+                    // Whoever hears that the log is closed may open it again at once: the lock must be free by then.
+                    let rest = if closed.is_ok() {
+                        self.publisher.close(None);
+                        drop(self);
+                        None
+                    } else {
+                        Some(self)
+                    };
+                    if ack.send(closed).is_err() {
+                        tracing::debug!("nobody waited for the audit log to close");
+                    }
+                    match rest {
+                        Some(writer) => self = writer,
+                        None => return,
+                    }
                 }
             }
         }
     }
 
-    fn take(
-        &self,
-        message: Message,
-        batch: &mut Vec<Waiting>,
-        closing: &mut Option<oneshot::Sender<Result<(), AuditFault>>>,
-    ) {
+    // Without senders: the log was dropped and not closed.
+    fn end(mut self) {
+        // Whoever drops a log may be the one who serves the store and the second place: the next start asks them.
+        self.publisher.leave_registry();
+        self.shipping = None;
+        if let Err(error) = self.close(None) {
+            self.counters.lost.fetch_add(self.held.len() as u64, Ordering::Relaxed);
+            tracing::error!(%error, lost = self.held.len(), "the audit log could not be closed");
+        }
+    }
+
+    fn take(&self, message: Message, batch: &mut Vec<Waiting>) -> Option<Turn> {
         match message {
             Message::Append(record, ack) => batch.push((record, Some(ack))),
             Message::Detached(record) => batch.push((record, None)),
-            Message::Close(ack) => {
-                *closing = Some(ack);
-                return;
-            }
+            Message::Close(ack) => return Some(Turn::Close(ack)),
+            Message::Rotate { keys, to, ack } => return Some(Turn::Rotate(keys, to, ack)),
             Message::Forget(month, ack) => {
                 let forgotten = match &self.connection {
                     Some(connection) => crate::payload::forget(connection, &month),
@@ -158,17 +182,23 @@ impl Writer {
                 if ack.send(forgotten).is_err() {
                     tracing::debug!("nobody waited for payloads to be forgotten");
                 }
-                return;
+                return None;
             }
         }
         self.counters.queued.fetch_sub(1, Ordering::Relaxed);
+        None
     }
 
     fn wake_in(&self) -> Option<Duration> {
-        if !self.held.is_empty() {
+        if !self.held.is_empty() || self.spool.is_used() || self.is_behind() {
             return Some(RETRY);
         }
         self.uncovered_since.map(|since| self.checkpoint_within.saturating_sub(since.elapsed()))
+    }
+
+    // Whether the second place lacks records.
+    fn is_behind(&self) -> bool {
+        self.shipping.as_ref().is_some_and(|shipping| shipping.shipped() < self.edge.size())
     }
 
     fn checkpoint_is_due(&self, new: u64) -> bool {
@@ -177,49 +207,122 @@ impl Writer {
             || self.uncovered_since.is_some_and(|since| since.elapsed() >= self.checkpoint_within)
     }
 
-    // Writes what was held, then the batch, in one transaction; tells each caller.
+    // Writes what waited, then the batch, in one transaction; tells each caller when it stands wherever it must stand.
     fn serve(&mut self, batch: Vec<Waiting>) {
-        let due = self.checkpoint_is_due((self.held.len() + batch.len()) as u64);
-        if batch.is_empty() && self.held.is_empty() && !due {
+        let behind = self.ship();
+        // What the second place cannot take now is not written here either, except for what nobody waits for and for what
+        // must go on: a caller who is refused should leave no record of having begun.
+        let batch = match &behind {
+            Ok(()) => batch,
+            Err(fault) => refuse(batch, fault, |record| record.undoes()),
+        };
+        let waited = self.spool.waiting().len() + self.held.len();
+        let due = self.checkpoint_is_due((waited + batch.len()) as u64);
+        if batch.is_empty() && waited == 0 && !due && !self.spool.is_used() {
             return;
         }
         let written = self.recover().and_then(|()| {
-            let records: Vec<&PreparedRecord> =
-                self.held.iter().chain(batch.iter().map(|(record, _)| record)).collect();
-            write(&mut self.connection, &self.edge, &records, due.then_some((&*self.origin, &self.pair)))
+            let new = batch.iter().map(|(record, _)| record);
+            let records: Vec<&PreparedRecord> = self.spool.waiting().iter().chain(&self.held).chain(new).collect();
+            if records.is_empty() && !due {
+                return Ok(None);
+            }
+            write(&mut self.connection, &self.edge, &records, due.then_some((&*self.origin, &self.pair))).map(Some)
         });
         match written {
             Ok(written) => {
-                let mut position = self.edge.size() + self.held.len() as u64;
-                self.held.clear();
-                self.advance(written);
-                for (_, ack) in batch {
+                let mut position = self.edge.size() + (self.spool.waiting().len() + self.held.len()) as u64;
+                self.taken_up();
+                if let Some(written) = written {
+                    self.advance(written);
+                }
+                let stands = behind.and_then(|()| self.ship());
+                for (record, ack) in batch {
                     position += 1;
-                    if let Some(ack) = ack
-                        && ack.send(Ok(AuditPosition(position))).is_err()
-                    {
+                    let Some(ack) = ack else { continue };
+                    let said = match &stands {
+                        Err(fault) if !record.undoes() => Err(fault.repeated()),
+                        _ => Ok(AuditPosition(position)),
+                    };
+                    if ack.send(said).is_err() {
                         tracing::debug!(position, "the caller of an audit record did not wait for it");
                     }
                 }
             }
             Err(fault) => {
                 self.fail(&fault);
-                for (record, ack) in batch {
-                    match ack {
-                        None => self.held.push_back(record),
-                        Some(ack) => drop(ack.send(Err(AuditFault::Write(fault.to_string())))),
-                    }
-                }
+                let batch = self.put_into_spool(batch, &fault);
+                let kept = refuse(batch, &fault, |_| false);
+                self.held.extend(kept.into_iter().map(|(record, _)| record));
                 self.counters.held.store(self.held.len() as u64, Ordering::Relaxed);
             }
         }
     }
 
-    fn fail(&mut self, fault: &AuditFault) {
-        self.connection = None;
+    // Steps that undo a change go on while the log cannot be written: their records are synced in the spool. A log that is
+    // forked takes none.
+    fn put_into_spool(&mut self, batch: Vec<Waiting>, fault: &AuditFault) -> Vec<Waiting> {
+        let undoing = |(record, ack): &Waiting| record.undoes() && ack.is_some();
+        if matches!(fault, AuditFault::Forked { .. }) || self.stopped.is_some() || !batch.iter().any(undoing) {
+            return batch;
+        }
+        let (undo, rest): (Vec<_>, Vec<_>) = batch.into_iter().partition(undoing);
+        let records: Vec<&PreparedRecord> = undo.iter().map(|(record, _)| record).collect();
+        let mut position = self.edge.size() + self.spool.waiting().len() as u64;
+        let put = self.spool.put(&records, self.edge.size());
+        if let Err(error) = &put {
+            tracing::error!(%error, "the record of an undo step has no room");
+        }
+        for (_, ack) in undo {
+            position += 1;
+            let said = put.as_ref().map(|()| AuditPosition(position)).map_err(AuditFault::repeated);
+            if ack.is_some_and(|ack| ack.send(said).is_err()) {
+                tracing::debug!(position, "the caller of an audit record did not wait for it");
+            }
+        }
+        rest
+    }
+
+    // What waited stands in the log now.
+    fn taken_up(&mut self) {
+        self.held.clear();
+        if self.spool.is_used()
+            && let Err(error) = self.spool.clear()
+        {
+            // Each of its records is found in the log when the spool is read again.
+            tracing::warn!(%error, "the spool of the audit log was not emptied");
+        }
+    }
+
+    /// Brings to the second place what it lacks.
+    pub(crate) fn ship(&mut self) -> Result<(), AuditFault> {
+        let (size, shipping) = (self.edge.size(), self.shipping.as_mut());
+        let (Some(shipping), Some(connection)) = (shipping, &self.connection) else { return Ok(()) };
+        let brought = shipping.bring(connection, size);
+        self.counters.unreplicated.store(size - shipping.shipped(), Ordering::Relaxed);
+        match &brought {
+            Ok(()) => self.works(),
+            Err(fault @ AuditFault::Forked { .. }) => raise_fork(&self.counters, fault),
+            Err(fault) => self.fails(fault),
+        }
+        brought
+    }
+
+    fn fails(&self, fault: &AuditFault) {
         if !self.counters.failing.swap(true, Ordering::Relaxed) {
             tracing::error!(error = %fault, "the audit log cannot be written; calls are refused until it can");
         }
+    }
+
+    fn works(&self) {
+        if self.connection.is_some() && !self.is_behind() && self.counters.failing.swap(false, Ordering::Relaxed) {
+            tracing::info!("the audit log can be written again");
+        }
+    }
+
+    fn fail(&mut self, fault: &AuditFault) {
+        self.connection = None;
+        self.fails(fault);
         // A checkpoint that could not be written is tried again after its whole interval, not at once.
         if self.uncovered_since.is_some() {
             self.uncovered_since = Some(Instant::now());
@@ -232,9 +335,7 @@ impl Writer {
         self.counters.records.store(self.edge.size(), Ordering::Relaxed);
         self.counters.commits.fetch_add(1, Ordering::Relaxed);
         self.counters.held.store(0, Ordering::Relaxed);
-        if self.counters.failing.swap(false, Ordering::Relaxed) {
-            tracing::info!("the audit log can be written again");
-        }
+        self.works();
         match written.note {
             Some(note) => {
                 self.checkpointed = self.edge.size();
@@ -247,16 +348,45 @@ impl Writer {
         }
     }
 
+    // A log that was found to be forked takes one last record, which says so.
+    fn check_fork(&mut self) -> Result<(), AuditFault> {
+        let Some(reason) = self.counters.forked.get().cloned() else { return Ok(()) };
+        let fault = AuditFault::forked(&self.origin, reason.clone());
+        if !self.fork_written {
+            self.fork_written = true;
+            let mut entry = AuditEntry::event(self.clock.now(), "audit.forked", Outcome::Failure);
+            entry.code = Some("audit_forked".to_owned());
+            entry.facts.insert("reason".to_owned(), Json::from(reason));
+            let written = self.prepare(&entry).and_then(|record| {
+                let sign = Some((&*self.origin, &self.pair));
+                write(&mut self.connection, &self.edge, &[&record], sign)
+            });
+            match written {
+                Ok(written) => self.advance(written),
+                Err(error) => tracing::warn!(%error, "the end of a forked audit log does not say so"),
+            }
+        }
+        self.counters.failing.store(true, Ordering::Relaxed);
+        Err(fault)
+    }
+
     // After a failure: opens the file again and goes on from what it holds. A commit that failed may still have reached
     // the disk; its records stand in the log then, and those that were held are not written twice.
     fn recover(&mut self) -> Result<(), AuditFault> {
+        self.check_fork()?;
+        if let Some(reason) = &self.stopped {
+            return Err(AuditFault::Write(reason.clone()));
+        }
         if self.connection.is_some() {
             return Ok(());
         }
         let connection = open_for_writing(&self.path, self.busy)?;
         let mut edge = self.edge.clone();
-        let held = &mut self.held;
-        edge.catch_up(&connection, |line| held.retain(|record| !record.is_line(line)))?;
+        let (held, spool) = (&mut self.held, &mut self.spool);
+        edge.catch_up(&connection, |line| {
+            held.retain(|record| !record.is_line(line));
+            spool.drop_line(line);
+        })?;
         self.edge = edge;
         self.connection = Some(connection);
         Ok(())
@@ -266,12 +396,12 @@ impl Writer {
     pub(crate) fn write_own(&mut self, entries: &[AuditEntry]) -> Result<(), AuditFault> {
         let own = entries.iter().map(|entry| self.prepare(entry)).collect::<Result<Vec<_>, _>>()?;
         let written = self.recover().and_then(|()| {
-            let records: Vec<&PreparedRecord> = self.held.iter().chain(&own).collect();
+            let records: Vec<&PreparedRecord> = self.spool.waiting().iter().chain(&self.held).chain(&own).collect();
             write(&mut self.connection, &self.edge, &records, Some((&self.origin, &self.pair)))
         });
         match written {
             Ok(written) => {
-                self.held.clear();
+                self.taken_up();
                 self.advance(written);
                 Ok(())
             }
@@ -282,9 +412,20 @@ impl Writer {
         }
     }
 
-    fn close(&mut self) -> Result<(), AuditFault> {
-        let entry = AuditEntry::event(self.clock.now(), "audit.closed", Outcome::Success);
-        self.write_own(&[entry])?;
+    fn close(&mut self, successor: Option<&str>) -> Result<(), AuditFault> {
+        let mut entry = AuditEntry::event(self.clock.now(), "audit.closed", Outcome::Success);
+        if let Some(successor) = successor {
+            entry.facts.insert("successor".to_owned(), Json::from(successor));
+        }
+        match self.write_own(&[entry]) {
+            // Nothing more is written to it, and its end says why.
+            Err(AuditFault::Forked { .. }) if self.fork_written => return Ok(()),
+            Err(_) if self.stopped.is_some() => return Ok(()),
+            written => written?,
+        }
+        if let Err(fault) = self.ship() {
+            tracing::warn!(error = %fault, "the end of the audit log stands here only; the next start brings it");
+        }
         // So that a copy of `audit.db` alone is the whole log. Where a reader stands in the way, nothing is lost.
         if let Some(connection) = &self.connection
             && let Err(error) = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -293,6 +434,85 @@ impl Writer {
         }
         Ok(())
     }
+
+    // Follows this log by a new one while others append. The connection of the readers moves along.
+    fn rotate(self, keys: &AuditKeys, to: String, reader: &Mutex<Connection>) -> (Self, Result<PublicKey, AuditFault>) {
+        let mut reading = reader.lock().unwrap_or_else(PoisonError::into_inner);
+        // No connection of ours may keep the old file when it moves.
+        match Connection::open_in_memory() {
+            Ok(none) => *reading = none,
+            Err(error) => return (self, Err(error.into())),
+        }
+        let (mut writer, rotated) = match self.follow(keys, to) {
+            Ok(writer) => {
+                let key = writer.public_key();
+                (writer, Ok(key))
+            }
+            Err((writer, fault)) => (*writer, Err(fault)),
+        };
+        match open_for_reading(&writer.path) {
+            Ok(connection) => *reading = connection,
+            Err(error) => writer.fail(&error),
+        }
+        (writer, rotated)
+    }
+
+    /// Closes this log, puts it aside and begins the next. With an error comes the writer as it stands then: of the old log
+    /// while that is not closed, afterwards one that refuses.
+    pub(crate) fn follow(mut self, keys: &AuditKeys, to: String) -> Result<Self, (Box<Self>, AuditFault)> {
+        let reason = rotation::KEYS_ROTATED.to_owned();
+        let change = Change { from: self.origin.clone(), to, reason, forked: None };
+        let beginning = match self.conclude(keys, &change) {
+            Ok(beginning) => beginning,
+            Err(fault) => return Err((Box::new(self), fault)),
+        };
+        let anchors = self.publisher.close(Some(change.to.clone()));
+        self.connection = None;
+        let next = self.lock.try_clone().map_err(|e| AuditFault::io(&self.setting.folder, e)).and_then(|lock| {
+            rotation::archive(&self.setting.folder, &change.from)?;
+            opening::begin(self.setting.clone(), lock, keys, Some(beginning), anchors)
+        });
+        match next {
+            Ok(begun) => Ok(begun.writer),
+            Err(fault) => {
+                self.stopped = Some(format!("the change to the log {} is not finished: {fault}", change.to));
+                self.fail(&fault);
+                Err((Box::new(self), fault))
+            }
+        }
+    }
+
+    // Everything that can fail while the old log still goes on, and its last record.
+    fn conclude(&mut self, keys: &AuditKeys, change: &Change) -> Result<Beginning, AuditFault> {
+        keys.pair()?;
+        if !self.held.is_empty() || self.spool.is_used() {
+            return Err(AuditFault::Write("records wait for the disk".to_owned()));
+        }
+        self.recover()?;
+        self.ship()?;
+        let Some(connection) = &self.connection else { return Err(AuditFault::Closed) };
+        let mut beginning = rotation::carried(connection, change, self.clock.now())?;
+        rotation::announce(&self.setting.folder, change)?;
+        if let Err(fault) = self.close(Some(&change.to)) {
+            rotation::conclude(&self.setting.folder)?;
+            return Err(fault);
+        }
+        let Some(connection) = &self.connection else { return Err(AuditFault::Closed) };
+        beginning.predecessor = Some(rotation::last_tree(connection, &change.from, &change.reason)?);
+        Ok(beginning)
+    }
+}
+
+// Tells those who wait that nothing stands, except those whom `spared` names; they and what nobody waits for come back.
+fn refuse(batch: Vec<Waiting>, fault: &AuditFault, spared: impl Fn(&PreparedRecord) -> bool) -> Vec<Waiting> {
+    let mut kept = Vec::new();
+    for (record, ack) in batch {
+        match ack {
+            Some(ack) if !spared(&record) => drop(ack.send(Err(fault.repeated()))),
+            ack => kept.push((record, ack)),
+        }
+    }
+    kept
 }
 
 struct Written {

@@ -4,11 +4,14 @@
 //! version, bound to path, version and key, so that a ciphertext moved elsewhere does not open. Only the sealed bytes
 //! ever reach the file: field names and values stand inside them.
 //!
-//! Where next: [`LocalSecrets`]; `envelope` for the keys, `fields` for the plaintext's form, `versions` for the rows.
+//! Where next: [`LocalSecrets`]; `envelope` for the keys, `rekey` for how they change, `managed` for who changes them,
+//! `fields` for the plaintext's form, `versions` for the rows.
 
 mod envelope;
 mod fields;
+mod managed;
 mod paths;
+mod rekey;
 mod schema;
 mod versions;
 
@@ -16,11 +19,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use platform::SharedClock;
 use platform::error::Error;
 use platform::secret::{Secret, SecretKey};
-use platform::secrets::{SecretMetadata, SecretStore, SecretVersion};
+use platform::secrets::{SecretMetadata, SecretRules, SecretStore, SecretVersion, check_fields, check_rules};
 use sqlite_file::SqliteFile;
 
 use self::envelope::Keyring;
@@ -30,7 +34,7 @@ use self::versions::{Failure, State, stored};
 #[derive(Clone)]
 pub struct LocalSecrets {
     file: SqliteFile,
-    keys: Arc<Keyring>,
+    keys: Arc<ArcSwap<Keyring>>,
     clock: SharedClock,
 }
 
@@ -44,25 +48,52 @@ impl LocalSecrets {
         let now = clock.now();
         let setup = |connection: &rusqlite::Connection| envelope::open_or_create(connection, master, now);
         let (file, keys) = SqliteFile::open_with(path, schema::LAYOUT, setup).map_err(Failure::at_open)?;
-        Ok(Self { file, keys: Arc::new(keys), clock })
+        Ok(Self { file, keys: Arc::new(ArcSwap::from_pointee(keys)), clock })
     }
 
-    /// Sets what the trait has no call for: whether writes to `path` must name the version they replace, and how many
-    /// versions are kept (1 to 1000). The secret must exist.
-    pub async fn set_rules(&self, path: &str, cas_required: bool, max_versions: u64) -> Result<(), Error> {
+    async fn change(&self, path: &str, versions: &[u64], to: State) -> Result<(), Error> {
         let path = paths::checked(path)?;
-        if !(1..=1000).contains(&max_versions) {
-            return Err(Error::internal(format!("{max_versions} versions cannot be kept, 1 to 1000 can")));
-        }
-        let work = move |c: &rusqlite::Connection| versions::set_rules(c, &path, cas_required, stored(max_versions));
-        self.file.write(work).await.map_err(Failure::into_error)
-    }
-
-    async fn change(&self, path: &str, version: u64, to: State) -> Result<(), Error> {
-        let path = paths::checked(path)?;
+        let versions: Vec<i64> = versions.iter().copied().map(stored).collect();
         let now = self.clock.now();
-        let work = move |c: &rusqlite::Connection| versions::change(c, &path, stored(version), to, now);
+        let work = move |c: &rusqlite::Connection| versions::change(c, &path, &versions, to, now);
         self.file.write(work).await.map_err(Failure::into_error)
+    }
+
+    /// Lets another master key open the store too, until [`Self::finish_rekey`]; then only that one. Errors:
+    /// `master_key_unchanged`, those of the file.
+    pub async fn begin_rekey(&self, new: &SecretKey) -> Result<(), Error> {
+        let (keys, new, now) = (Arc::clone(&self.keys), new.clone(), self.clock.now());
+        let work = move |c: &rusqlite::Connection| rekey::begin(c, &keys.load(), &new, now);
+        self.file.write(work).await.map_err(Failure::into_error)
+    }
+
+    /// Ends what [`Self::begin_rekey`] began with the same key: the former master key opens nothing any more. Errors:
+    /// `master_key_wrong` when another key was marked, or none; those of the file.
+    pub async fn finish_rekey(&self, new: &SecretKey) -> Result<(), Error> {
+        let (new, now) = (new.clone(), self.clock.now());
+        let work = move |c: &rusqlite::Connection| rekey::finish(c, &new, now);
+        self.keys.store(Arc::new(self.file.write(work).await.map_err(Failure::into_error)?));
+        self.forget().await
+    }
+
+    /// Makes a new data key, seals everything under it, and destroys the former ones. Returns how many versions were sealed
+    /// again. Errors: `rekey_pending`, those of the file.
+    pub async fn rotate_data_key(&self) -> Result<u64, Error> {
+        let (keys, now) = (Arc::clone(&self.keys), self.clock.now());
+        let work = move |c: &rusqlite::Connection| rekey::add_data_key(c, &keys.load(), now);
+        self.keys.store(Arc::new(self.file.write(work).await.map_err(Failure::into_error)?));
+        // Whatever is written from here on takes the new key: the writer's jobs run one after another.
+        let keys = Arc::clone(&self.keys);
+        let work = move |c: &rusqlite::Connection| rekey::reseal(c, &keys.load());
+        let (resealed, keys) = self.file.write(work).await.map_err(Failure::into_error)?;
+        self.keys.store(Arc::new(keys));
+        self.forget().await?;
+        Ok(resealed)
+    }
+
+    /// Sealed bytes are overwritten in the file; this takes their older copy out of the write-ahead log too.
+    async fn forget(&self) -> Result<(), Error> {
+        self.file.checkpoint().await.map_err(|error| Failure::from(error).into_error())
     }
 }
 
@@ -71,16 +102,18 @@ impl SecretStore for LocalSecrets {
     async fn get(&self, path: &str, version: Option<u64>) -> Result<SecretVersion, Error> {
         let path = paths::checked(path)?;
         let keys = Arc::clone(&self.keys);
-        let work = move |c: &rusqlite::Connection| versions::get(c, &keys, &path, version.map(stored));
+        let work = move |c: &rusqlite::Connection| versions::get(c, &keys.load(), &path, version.map(stored));
         self.file.read(work).await.map_err(Failure::into_error)
     }
 
     async fn put(&self, path: &str, data: BTreeMap<String, Secret>, cas: Option<u64>) -> Result<u64, Error> {
         let path = paths::checked(path)?;
+        check_fields(&data)?;
         let plaintext = fields::encode(&data)?;
         let keys = Arc::clone(&self.keys);
         let now = self.clock.now();
-        let work = move |c: &rusqlite::Connection| versions::put(c, &keys, &path, &plaintext, cas.map(stored), now);
+        let work =
+            move |c: &rusqlite::Connection| versions::put(c, &keys.load(), &path, &plaintext, cas.map(stored), now);
         self.file.write(work).await.map_err(Failure::into_error)
     }
 
@@ -94,18 +127,30 @@ impl SecretStore for LocalSecrets {
         self.file.read(move |c| versions::list(c, prefix.as_deref())).await.map_err(Failure::into_error)
     }
 
-    async fn delete(&self, path: &str, version: u64) -> Result<(), Error> {
-        self.change(path, version, State::Deleted).await
+    async fn set_rules(&self, path: &str, rules: SecretRules) -> Result<(), Error> {
+        let path = paths::checked(path)?;
+        check_rules(&rules)?;
+        let work = move |c: &rusqlite::Connection| versions::set_rules(c, &path, &rules);
+        self.file.write(work).await.map_err(Failure::into_error)
     }
 
-    async fn undelete(&self, path: &str, version: u64) -> Result<(), Error> {
-        self.change(path, version, State::Live).await
+    async fn delete_versions(&self, path: &str, versions: &[u64]) -> Result<(), Error> {
+        self.change(path, versions, State::Deleted).await
     }
 
-    async fn destroy(&self, path: &str, version: u64) -> Result<(), Error> {
-        self.change(path, version, State::Destroyed).await?;
-        // The sealed bytes are overwritten in the file; this takes their older copy out of the write-ahead log too.
-        self.file.checkpoint().await.map_err(|error| Failure::from(error).into_error())
+    async fn undelete_versions(&self, path: &str, versions: &[u64]) -> Result<(), Error> {
+        self.change(path, versions, State::Live).await
+    }
+
+    async fn destroy_versions(&self, path: &str, versions: &[u64]) -> Result<(), Error> {
+        self.change(path, versions, State::Destroyed).await?;
+        self.forget().await
+    }
+
+    async fn delete_all(&self, path: &str) -> Result<(), Error> {
+        let path = paths::checked(path)?;
+        self.file.write(move |c| versions::delete_all(c, &path)).await.map_err(Failure::into_error)?;
+        self.forget().await
     }
 }
 

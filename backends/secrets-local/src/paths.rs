@@ -1,23 +1,11 @@
-//! What a path may look like, as the contract in `platform::secrets` says.
+//! Paths as the store takes them; what may stand in one is the contract's.
 
-use platform::error::{Error, ErrorKind};
-
-/// Longest path, in characters.
-const LONGEST: usize = 256;
+use platform::error::Error;
+use platform::secrets::check_path;
 
 pub(crate) fn checked(path: &str) -> Result<String, Error> {
-    let segment_ok = |segment: &str| {
-        !matches!(segment, "" | "." | "..")
-            && segment.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
-    };
-    if path.len() <= LONGEST && path.split('/').all(segment_ok) {
-        return Ok(path.to_owned());
-    }
-    Err(Error::new(
-        ErrorKind::InvalidInput,
-        "secret_path_invalid",
-        "A secret's path has segments of letters, digits, dots, underscores and hyphens between slashes, at most 256 characters in all, and none of them is `.` or `..`.",
-    ))
+    check_path(path)?;
+    Ok(path.to_owned())
 }
 
 /// A prefix is nothing, for all paths, or a path with or without a slash at its end.

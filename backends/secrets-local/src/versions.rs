@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 use platform::error::{Error, ErrorKind};
-use platform::secrets::{SecretMetadata, SecretVersion, VersionMetadata};
-use rusqlite::{Connection, OptionalExtension, params};
+use platform::secrets::{SecretMetadata, SecretRules, SecretVersion, VersionMetadata};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde_json::json;
 use sqlite_file::FileError;
 
 use crate::envelope::{Keyring, Sealed};
@@ -13,9 +14,15 @@ use crate::fields;
 #[derive(Debug)]
 pub(crate) enum Failure {
     NotFound,
-    VersionMismatch { current: i64 },
+    /// The version stands there and has nothing to show.
+    Gone(VersionMetadata),
+    VersionMismatch {
+        current: i64,
+    },
     VersionRequired,
     WrongMasterKey,
+    MasterKeyUnchanged,
+    RekeyPending,
     Damaged(&'static str),
     Crypto,
     File(FileError),
@@ -49,6 +56,12 @@ impl Failure {
                 "secret_not_found",
                 "There is no such secret or version, or it is deleted; list the paths, or undelete the version.",
             ),
+            Self::Gone(version) => Self::NotFound.into_error().with_details(json!({
+                "version": version.version,
+                "created_at": version.created_at.to_string(),
+                "deleted_at": version.deleted_at.map(|at| at.to_string()),
+                "destroyed": version.destroyed,
+            })),
             Self::VersionMismatch { current } => Error::new(
                 ErrorKind::Conflict,
                 "secret_version_mismatch",
@@ -63,6 +76,16 @@ impl Failure {
                 ErrorKind::Unavailable,
                 "master_key_wrong",
                 "The secret store was sealed under another master key; configure that key, or restore the matching file.",
+            ),
+            Self::MasterKeyUnchanged => Error::new(
+                ErrorKind::Conflict,
+                "master_key_unchanged",
+                "The store is sealed under this very key already; make another one with `openssl rand -hex 32`.",
+            ),
+            Self::RekeyPending => Error::new(
+                ErrorKind::Conflict,
+                "rekey_pending",
+                "Another master key is marked and not in force; finish that change first, by the next start or by the same command.",
             ),
             Self::Damaged(why) => Error::new(
                 ErrorKind::Internal,
@@ -91,7 +114,7 @@ pub(crate) enum State {
 }
 
 /// Paths hold no `|`, so that no two places have the same text.
-fn bound_to(path: &str, version: i64, key_id: i64) -> String {
+pub(crate) fn bound_to(path: &str, version: i64, key_id: i64) -> String {
     format!("{path}|{version}|{key_id}")
 }
 
@@ -110,10 +133,38 @@ pub(crate) fn get(
         let numbers: (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
         Ok((numbers, Sealed { nonce: row.get(3)?, bytes: row.get(4)? }))
     });
-    let ((version, created_at, key_id), sealed) = row.optional()?.ok_or(Failure::NotFound)?;
+    let Some(((version, created_at, key_id), sealed)) = row.optional()? else {
+        return Err(gone(connection, path, version)?);
+    };
     let plaintext = keys.open(key_id, &bound_to(path, version, key_id), sealed)?;
     let data = fields::decode(&plaintext).ok_or(Failure::Damaged("a version's fields cannot be read"))?;
     Ok(SecretVersion { version: number(version)?, data, created_at: time(created_at)? })
+}
+
+/// Why a version cannot be read: it is not there, or it was deleted or destroyed.
+fn gone(connection: &Connection, path: &str, version: Option<i64>) -> Result<Failure, Failure> {
+    let mut statement = connection.prepare_cached(
+        "SELECT v.version, v.created_at, v.deleted_at, v.destroyed
+         FROM secret s JOIN version v ON v.path = s.path AND v.version = coalesce(?2, s.current_version)
+         WHERE s.path = ?1",
+    )?;
+    let row = statement.query_row(params![path, version], version_row).optional()?;
+    Ok(row.map(shown).transpose()?.map_or(Failure::NotFound, Failure::Gone))
+}
+
+type VersionRow = (i64, i64, Option<i64>, bool);
+
+fn version_row(row: &Row<'_>) -> rusqlite::Result<VersionRow> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+}
+
+fn shown((version, created_at, deleted_at, destroyed): VersionRow) -> Result<VersionMetadata, Failure> {
+    Ok(VersionMetadata {
+        version: number(version)?,
+        created_at: time(created_at)?,
+        deleted_at: deleted_at.map(time).transpose()?,
+        destroyed,
+    })
 }
 
 pub(crate) fn put(
@@ -158,48 +209,41 @@ fn prune(connection: &Connection, path: &str, current: i64, max_versions: i64) -
     Ok(())
 }
 
-pub(crate) fn set_rules(
-    connection: &Connection,
-    path: &str,
-    cas_required: bool,
-    max_versions: i64,
-) -> Result<(), Failure> {
-    let current: Option<i64> = connection
-        .query_row(
-            "UPDATE secret SET cas_required = ?2, max_versions = ?3 WHERE path = ?1 RETURNING current_version",
-            params![path, cas_required, max_versions],
-            |row| row.get(0),
-        )
-        .optional()?;
-    prune(connection, path, current.ok_or(Failure::NotFound)?, max_versions)
+pub(crate) fn set_rules(connection: &Connection, path: &str, rules: &SecretRules) -> Result<(), Failure> {
+    let custom = rules.custom.as_ref().map(serde_json::to_string).transpose();
+    let custom = custom.map_err(|_| Failure::Damaged("custom metadata cannot be written as JSON"))?;
+    connection
+        .execute("INSERT INTO secret (path, current_version) VALUES (?1, 0) ON CONFLICT (path) DO NOTHING", [path])?;
+    connection.execute(
+        "UPDATE secret SET cas_required = coalesce(?2, cas_required), max_versions = coalesce(?3, max_versions),
+             custom = coalesce(?4, custom) WHERE path = ?1",
+        params![path, rules.cas_required, rules.max_versions.map(stored), custom],
+    )?;
+    Ok(())
 }
 
 pub(crate) fn metadata(connection: &Connection, path: String) -> Result<SecretMetadata, Failure> {
     let rules = connection
-        .prepare_cached("SELECT current_version, cas_required, max_versions FROM secret WHERE path = ?1")?
-        .query_row([&path], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .prepare_cached("SELECT current_version, cas_required, max_versions, custom FROM secret WHERE path = ?1")?
+        .query_row([&path], |row| {
+            let custom: String = row.get(3)?;
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, custom))
+        })
         .optional()?;
-    let (current_version, cas_required, max_versions) = rules.ok_or(Failure::NotFound)?;
+    let (current_version, cas_required, max_versions, custom) = rules.ok_or(Failure::NotFound)?;
+    let custom = serde_json::from_str(&custom).map_err(|_| Failure::Damaged("custom metadata cannot be read"))?;
     let mut statement = connection.prepare_cached(
         "SELECT version, created_at, deleted_at, destroyed FROM version WHERE path = ?1 ORDER BY version",
     )?;
-    let rows = statement.query_map([&path], |row| {
-        let numbers: (i64, i64, Option<i64>, bool) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
-        Ok(numbers)
-    })?;
-    let mut versions = Vec::new();
-    for row in rows {
-        let (version, created_at, deleted_at, destroyed) = row?;
-        let deleted_at = deleted_at.map(time).transpose()?;
-        versions.push(VersionMetadata {
-            version: number(version)?,
-            created_at: time(created_at)?,
-            deleted_at,
-            destroyed,
-        });
-    }
+    let rows = statement.query_map([&path], version_row)?;
+    let versions = rows.map(|row| shown(row?)).collect::<Result<_, _>>()?;
     let (current_version, max_versions) = (number(current_version)?, number(max_versions)?);
-    Ok(SecretMetadata { path, current_version, cas_required, max_versions, versions })
+    Ok(SecretMetadata { path, current_version, cas_required, max_versions, custom, versions })
+}
+
+pub(crate) fn delete_all(connection: &Connection, path: &str) -> Result<(), Failure> {
+    let found = connection.execute("DELETE FROM secret WHERE path = ?1", [path])?;
+    if found == 0 { Err(Failure::NotFound) } else { Ok(()) }
 }
 
 pub(crate) fn list(connection: &Connection, prefix: Option<&str>) -> Result<Vec<String>, Failure> {
@@ -215,29 +259,34 @@ pub(crate) fn list(connection: &Connection, prefix: Option<&str>) -> Result<Vec<
 }
 
 /// Deleting what is deleted or destroyed, and destroying what is destroyed, changes nothing; what is destroyed does not
-/// come back.
+/// come back. One version that is not there undoes the whole change: the caller's savepoint takes the others back.
 pub(crate) fn change(
     connection: &Connection,
     path: &str,
-    version: i64,
+    versions: &[i64],
     to: State,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let found = match to {
-        State::Deleted => connection.execute(
-            "UPDATE version SET deleted_at = coalesce(deleted_at, ?3) WHERE path = ?1 AND version = ?2",
-            params![path, version, now.as_microsecond()],
-        ),
-        State::Live => connection.execute(
-            "UPDATE version SET deleted_at = NULL WHERE path = ?1 AND version = ?2 AND destroyed = 0",
-            params![path, version],
-        ),
-        State::Destroyed => connection.execute(
-            "UPDATE version SET destroyed = 1, nonce = NULL, sealed = NULL WHERE path = ?1 AND version = ?2",
-            params![path, version],
-        ),
-    }?;
-    if found == 0 { Err(Failure::NotFound) } else { Ok(()) }
+    for version in versions {
+        let found = match to {
+            State::Deleted => connection.execute(
+                "UPDATE version SET deleted_at = coalesce(deleted_at, ?3) WHERE path = ?1 AND version = ?2",
+                params![path, version, now.as_microsecond()],
+            ),
+            State::Live => connection.execute(
+                "UPDATE version SET deleted_at = NULL WHERE path = ?1 AND version = ?2 AND destroyed = 0",
+                params![path, version],
+            ),
+            State::Destroyed => connection.execute(
+                "UPDATE version SET destroyed = 1, nonce = NULL, sealed = NULL WHERE path = ?1 AND version = ?2",
+                params![path, version],
+            ),
+        }?;
+        if found == 0 {
+            return Err(Failure::NotFound);
+        }
+    }
+    Ok(())
 }
 
 /// As SQLite keeps a number. No version is as high as one that does not fit, so that such a one is simply not found.

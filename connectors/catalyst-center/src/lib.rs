@@ -76,4 +76,8 @@ impl Connector for CatalystCenter {
             _ => Err(target_unknown(kind, id)),
         }
     }
+
+    async fn verify_credential(&self, cx: &ToolCx) -> Result<(), Error> {
+        self.api.verify(cx).await
+    }
 }

@@ -1,26 +1,37 @@
-//! The tools of the built-in server `interlock`: who am I, what can I use and how, why was I refused. They are registered like a
-//! connector's, and reached by the same road.
+//! The tools of the built-in server `interlock`: who am I, what can I use and how, why was I refused, what did I do, what did a
+//! call leave behind; for auditors, what did anybody do; and for administrators the platform's keys, the secret store and the
+//! credentials in it. They are registered like a connector's, and reached by the same road.
 //!
 //! `echo` exists for the lab and the bench only: the cheapest call that goes through everything.
 
+mod artifacts;
+mod audit;
 mod describe_tool;
 mod echo;
 mod explain_refusal;
+mod keys;
+pub mod rotation;
 mod search_tools;
+mod secrets;
 mod whoami;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use platform::audit::AuditLog;
+use platform::keys::KeyRegistry;
 use platform::policy::TargetFacts;
+use platform::secrets::SecretStore;
 use platform::{Error, SharedClock};
 use tool_runtime::connector::{CredentialKind, target_unknown};
-use tool_runtime::{Connector, Tool, ToolCx, Visibility};
+use tool_runtime::{Connector, ResourceSpec, Tool, ToolCx, Visibility};
+
+use self::rotation::Rotations;
 
 /// The connector behind the server `interlock`.
 pub struct OwnTools {
     tools: Vec<Arc<dyn Tool>>,
+    rotations: Option<Arc<Rotations>>,
 }
 
 impl OwnTools {
@@ -30,12 +41,31 @@ impl OwnTools {
             whoami::tool(clock),
             search_tools::tool(Arc::clone(&visibility)),
             describe_tool::tool(visibility),
-            explain_refusal::tool(audit),
+            explain_refusal::tool(Arc::clone(&audit)),
+            artifacts::get_artifact(),
+            artifacts::read_artifact(),
         ];
+        tools.extend(audit::tools(&audit));
         if with_echo {
             tools.push(echo::tool());
         }
-        Self { tools }
+        Self { tools, rotations: None }
+    }
+
+    /// With the tools by which administrators govern the secret store.
+    #[must_use]
+    pub fn with_secrets(mut self, secrets: &Arc<dyn SecretStore>, rotations: Arc<Rotations>) -> Self {
+        self.tools.extend(secrets::tools(secrets));
+        self.tools.push(rotation::tool(Arc::clone(&rotations)));
+        self.rotations = Some(rotations);
+        self
+    }
+
+    /// With the tools over the platform's keys.
+    #[must_use]
+    pub fn with_keys(mut self, keys: &KeyRegistry) -> Self {
+        self.tools.extend(keys::tools(keys));
+        self
     }
 }
 
@@ -47,7 +77,7 @@ impl Connector for OwnTools {
 
     fn instructions(&self) -> &'static str {
         "The platform itself. Call `search_tools` to find tools on all servers, `describe_tool` for the arguments of one, `whoami` to see your groups and how you \
-         signed in, and `explain_refusal` with the x-request-id or code of a refusal to learn why and what to do next."
+         signed in, `list_my_calls` for what you did, and `explain_refusal` with the x-request-id or code of a refusal to learn why and what to do next."
     }
 
     fn credential(&self) -> CredentialKind {
@@ -58,7 +88,15 @@ impl Connector for OwnTools {
         self.tools.clone()
     }
 
+    fn resources(&self) -> &'static [ResourceSpec] {
+        artifacts::RESOURCES
+    }
+
     async fn look_up(&self, _: &ToolCx, kind: &str, id: &str) -> Result<TargetFacts, Error> {
-        Err(target_unknown(kind, id))
+        match (kind, &self.rotations) {
+            (secrets::KIND, Some(_)) => secrets::facts(id),
+            (rotation::KIND, Some(rotations)) => rotations.facts(id),
+            _ => Err(target_unknown(kind, id)),
+        }
     }
 }

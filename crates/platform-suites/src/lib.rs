@@ -4,8 +4,11 @@
 //! Where next: the module named like the contract. A new one is one line below.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "this crate is test code: a broken contract ends the test")]
 
+pub mod artifacts;
 pub mod audit;
 pub mod audit_memory;
+pub mod audit_replica;
+pub mod memory;
 pub mod policy;
 pub mod secrets;
 pub mod shared;
@@ -13,7 +16,9 @@ pub mod signing_issuer;
 pub mod store;
 pub mod tokens;
 
+pub use artifacts::{MemoryArtifacts, sealed_artifacts};
 pub use audit_memory::MemoryAudit;
+pub use audit_replica::MemoryReplica;
 pub use policy::StaticPolicy;
 pub use secrets::MemorySecrets;
 pub use shared::MemoryShared;

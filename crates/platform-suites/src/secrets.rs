@@ -9,7 +9,9 @@ use platform::SharedClock;
 use platform::clock::AdjustableClock;
 use platform::error::{Error, ErrorKind};
 use platform::secret::Secret;
-use platform::secrets::{SecretMetadata, SecretStore, SecretVersion, VersionMetadata};
+use platform::secrets::{
+    SecretMetadata, SecretRules, SecretStore, SecretVersion, VersionMetadata, check_fields, check_path, check_rules,
+};
 
 /// Versions that are kept of each secret unless somebody says otherwise, as in KV v2.
 const MAX_VERSIONS: u64 = 10;
@@ -19,7 +21,13 @@ pub async fn suite(factory: impl Fn(SharedClock) -> Arc<dyn SecretStore>) {
     let fresh = || factory(Arc::new(AdjustableClock::default()));
     versions_count_up_and_guard_writes(&*fresh()).await;
     deleted_versions_come_back_and_destroyed_ones_do_not(&*fresh()).await;
+    a_version_that_cannot_be_read_says_why(&*fresh()).await;
+    several_versions_change_together_or_not_at_all(&*fresh()).await;
     old_versions_go(&*fresh()).await;
+    rules_guard_writes_and_keep_fewer(&*fresh()).await;
+    custom_metadata_stands_in_clear_beside_the_versions(&*fresh()).await;
+    nothing_is_left_of_a_secret_that_is_removed(&*fresh()).await;
+    too_much_is_refused(&*fresh()).await;
     paths_are_checked_and_listed(&*fresh()).await;
 }
 
@@ -91,6 +99,45 @@ async fn deleted_versions_come_back_and_destroyed_ones_do_not(s: &dyn SecretStor
     }
 }
 
+async fn a_version_that_cannot_be_read_says_why(s: &dyn SecretStore) {
+    s.put("api/a", fields("one"), None).await.unwrap();
+    s.put("api/a", fields("two"), None).await.unwrap();
+    s.delete("api/a", 2).await.unwrap();
+    s.destroy("api/a", 1).await.unwrap();
+    let why = |answer: Result<SecretVersion, Error>| {
+        let error = answer.unwrap_err();
+        assert_eq!(error.code(), "secret_not_found");
+        error.refusal().details.clone()
+    };
+    for version in [None, Some(2)] {
+        let details = why(s.get("api/a", version).await).unwrap();
+        assert_eq!((&details["version"], &details["destroyed"]), (&2.into(), &false.into()));
+        assert!(details["deleted_at"].is_string() && details["created_at"].is_string());
+    }
+    assert_eq!(why(s.get("api/a", Some(1)).await).unwrap()["destroyed"], true);
+    assert_eq!(why(s.get("api/a", Some(3)).await), None);
+    assert_eq!(why(s.get("api/b", None).await), None);
+}
+
+async fn several_versions_change_together_or_not_at_all(s: &dyn SecretStore) {
+    for value in ["one", "two", "three"] {
+        s.put("api/a", fields(value), None).await.unwrap();
+    }
+    assert_eq!(code(s.delete_versions("api/a", &[1, 9]).await), not_found());
+    assert_eq!(code(s.destroy_versions("api/a", &[1, 9]).await), not_found());
+    assert_eq!(password(s, "api/a", Some(1)).await, Ok((1, "one".to_owned())));
+    s.delete_versions("api/a", &[1, 2]).await.unwrap();
+    let deleted = |m: SecretMetadata| m.versions.iter().map(|v| v.deleted_at.is_some()).collect::<Vec<_>>();
+    assert_eq!(deleted(s.metadata("api/a").await.unwrap()), [true, true, false]);
+    s.destroy("api/a", 2).await.unwrap();
+    assert_eq!(code(s.undelete_versions("api/a", &[1, 2]).await), not_found());
+    assert_eq!(deleted(s.metadata("api/a").await.unwrap()), [true, true, false]);
+    s.undelete_versions("api/a", &[1]).await.unwrap();
+    s.destroy_versions("api/a", &[1, 3]).await.unwrap();
+    assert!(s.metadata("api/a").await.unwrap().versions.iter().all(|v| v.destroyed));
+    assert_eq!(s.put("api/a", fields("four"), Some(3)).await.unwrap(), 4);
+}
+
 async fn old_versions_go(s: &dyn SecretStore) {
     for number in 1..=MAX_VERSIONS + 2 {
         assert_eq!(s.put("api/a", fields(&number.to_string()), Some(number - 1)).await.unwrap(), number);
@@ -99,6 +146,87 @@ async fn old_versions_go(s: &dyn SecretStore) {
     assert_eq!(password(s, "api/a", Some(3)).await, Ok((3, "3".to_owned())));
     let metadata = s.metadata("api/a").await.unwrap();
     assert_eq!((metadata.max_versions, metadata.versions.len() as u64), (MAX_VERSIONS, MAX_VERSIONS));
+}
+
+async fn rules_guard_writes_and_keep_fewer(s: &dyn SecretStore) {
+    let rules = |cas_required, max_versions| SecretRules { cas_required, max_versions, custom: None };
+    s.put("api/a", fields("1"), None).await.unwrap();
+    s.set_rules("api/a", rules(Some(true), None)).await.unwrap();
+    assert_eq!(code(s.put("api/a", fields("x"), None).await).1, "secret_version_required");
+    s.set_rules("api/a", rules(None, Some(2))).await.unwrap();
+    assert_eq!(code(s.put("api/a", fields("x"), None).await).1, "secret_version_required");
+    for (value, before) in [("2", 1), ("3", 2), ("4", 3)] {
+        s.put("api/a", fields(value), Some(before)).await.unwrap();
+    }
+    let metadata = s.metadata("api/a").await.unwrap();
+    assert_eq!((metadata.cas_required, metadata.max_versions), (true, 2));
+    assert_eq!(metadata.versions.iter().map(|v| v.version).collect::<Vec<_>>(), [3, 4]);
+    s.set_rules("api/a", rules(Some(false), None)).await.unwrap();
+    assert_eq!(s.put("api/a", fields("5"), None).await.unwrap(), 5);
+    // Rules may stand before the first version.
+    s.set_rules("api/later", rules(Some(true), Some(1))).await.unwrap();
+    let empty = s.metadata("api/later").await.unwrap();
+    assert_eq!((empty.current_version, empty.versions.len()), (0, 0));
+    assert_eq!(code(s.get("api/later", None).await), not_found());
+    assert_eq!(code(s.put("api/later", fields("1"), None).await).1, "secret_version_required");
+    assert_eq!(s.put("api/later", fields("1"), Some(0)).await.unwrap(), 1);
+    for most in [0, 1001] {
+        let refused = s.set_rules("api/a", rules(None, Some(most))).await;
+        assert_eq!(code(refused), (ErrorKind::InvalidInput, "secret_rules_invalid".to_owned()));
+    }
+}
+
+async fn custom_metadata_stands_in_clear_beside_the_versions(s: &dyn SecretStore) {
+    let custom = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    let rules = |custom: BTreeMap<String, String>| SecretRules { custom: Some(custom), ..SecretRules::default() };
+    s.put("api/a", fields("1"), None).await.unwrap();
+    assert!(s.metadata("api/a").await.unwrap().custom.is_empty());
+    s.set_rules("api/a", rules(custom(&[("owner", "netops"), ("ticket", "CHG-1")]))).await.unwrap();
+    s.put("api/a", fields("2"), None).await.unwrap();
+    assert_eq!(s.metadata("api/a").await.unwrap().custom, custom(&[("owner", "netops"), ("ticket", "CHG-1")]));
+    s.set_rules("api/a", SecretRules { max_versions: Some(5), ..SecretRules::default() }).await.unwrap();
+    assert_eq!(s.metadata("api/a").await.unwrap().custom.len(), 2, "what is not named stays");
+    s.set_rules("api/a", rules(custom(&[("owner", "ä")]))).await.unwrap();
+    assert_eq!(s.metadata("api/a").await.unwrap().custom, custom(&[("owner", "ä")]));
+    let many = (0..65).map(|n| (n.to_string(), String::new())).collect();
+    let (long_name, long_value) = ("n".repeat(129), "v".repeat(513));
+    for bad in [
+        many,
+        custom(&[("", "x")]),
+        custom(&[(&long_name, "")]),
+        custom(&[("n", &long_value)]),
+        custom(&[("n", "a\nb")]),
+    ] {
+        let refused = s.set_rules("api/a", rules(bad)).await;
+        assert_eq!(code(refused), (ErrorKind::InvalidInput, "secret_rules_invalid".to_owned()));
+    }
+}
+
+async fn nothing_is_left_of_a_secret_that_is_removed(s: &dyn SecretStore) {
+    assert_eq!(code(s.delete_all("api/a").await), not_found());
+    s.put("api/a", fields("1"), None).await.unwrap();
+    s.put("api/a", fields("2"), None).await.unwrap();
+    s.put("api/a/b", fields("other"), None).await.unwrap();
+    s.delete_all("api/a").await.unwrap();
+    assert_eq!(code(s.get("api/a", Some(1)).await), not_found());
+    assert_eq!(code(s.metadata("api/a").await), not_found());
+    assert_eq!(s.list("").await.unwrap(), ["api/a/b"]);
+    assert_eq!(s.put("api/a", fields("new"), Some(0)).await.unwrap(), 1);
+}
+
+async fn too_much_is_refused(s: &dyn SecretStore) {
+    let numbered = |count: usize| (0..count).map(|n| (n.to_string(), Secret::new("v"))).collect::<BTreeMap<_, _>>();
+    let one = |name: &str, size: usize| BTreeMap::from([(name.to_owned(), Secret::new("v".repeat(size)))]);
+    let too_large = (ErrorKind::TooLarge, "secret_too_large".to_owned());
+    assert_eq!(code(s.put("api/a", numbered(65), None).await), too_large);
+    assert_eq!(code(s.put("api/a", one("f", 1 << 20), None).await), too_large);
+    let invalid = (ErrorKind::InvalidInput, "secret_field_invalid".to_owned());
+    assert_eq!(code(s.put("api/a", one("line\nend", 1), None).await), invalid);
+    assert_eq!(code(s.put("api/a", one(&"n".repeat(129), 1), None).await), invalid);
+    assert_eq!(code(s.metadata("api/a").await), not_found());
+    s.put("api/a", numbered(64), None).await.unwrap();
+    s.put("api/a", one("f", (1 << 20) - 1), None).await.unwrap();
+    assert_eq!(s.get("api/a", None).await.unwrap().data["f"].expose().len(), (1 << 20) - 1);
 }
 
 async fn paths_are_checked_and_listed(s: &dyn SecretStore) {
@@ -125,9 +253,26 @@ async fn paths_are_checked_and_listed(s: &dyn SecretStore) {
 /// `platform::secrets::SecretStore` in memory, in clear.
 pub struct MemorySecrets {
     clock: SharedClock,
-    secrets: Mutex<BTreeMap<String, Vec<Kept>>>,
+    secrets: Mutex<BTreeMap<String, Standing>>,
 }
 
+/// A secret with its rules.
+struct Standing {
+    current: u64,
+    cas_required: bool,
+    max_versions: u64,
+    custom: BTreeMap<String, String>,
+    kept: Vec<Kept>,
+}
+
+impl Default for Standing {
+    fn default() -> Self {
+        let (custom, kept) = (BTreeMap::new(), Vec::new());
+        Self { current: 0, cas_required: false, max_versions: MAX_VERSIONS, custom, kept }
+    }
+}
+
+#[derive(Clone)]
 struct Kept {
     metadata: VersionMetadata,
     data: BTreeMap<String, Secret>,
@@ -139,16 +284,25 @@ impl MemorySecrets {
         Self { clock, secrets: Mutex::new(BTreeMap::new()) }
     }
 
-    fn secrets(&self) -> MutexGuard<'_, BTreeMap<String, Vec<Kept>>> {
+    fn secrets(&self) -> MutexGuard<'_, BTreeMap<String, Standing>> {
         self.secrets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn change(&self, path: &str, version: u64, change: impl FnOnce(&mut Kept, Timestamp) -> bool) -> Result<(), Error> {
-        check(path)?;
+    /// Changes all of these versions, or none.
+    fn change(&self, path: &str, versions: &[u64], change: impl Fn(&mut Kept, Timestamp) -> bool) -> Result<(), Error> {
+        check_path(path)?;
         let now = self.clock.now();
         let mut secrets = self.secrets();
-        let kept = secrets.get_mut(path).and_then(|kept| kept.iter_mut().find(|k| k.metadata.version == version));
-        if kept.is_some_and(|kept| change(kept, now)) { Ok(()) } else { Err(missing()) }
+        let standing = secrets.get_mut(path).ok_or_else(missing)?;
+        let mut changed = standing.kept.clone();
+        for version in versions {
+            let kept = changed.iter_mut().find(|k| k.metadata.version == *version);
+            if !kept.is_some_and(|kept| change(kept, now)) {
+                return Err(missing());
+            }
+        }
+        standing.kept = changed;
+        Ok(())
     }
 }
 
@@ -156,87 +310,112 @@ fn missing() -> Error {
     Error::new(ErrorKind::NotFound, "secret_not_found", "There is no such secret.")
 }
 
-fn check(path: &str) -> Result<(), Error> {
-    let letter = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    let bad = |segment: &str| ["", ".", ".."].contains(&segment) || !segment.chars().all(letter);
-    if path.len() > 256 || path.split('/').any(bad) {
-        return Err(Error::new(ErrorKind::InvalidInput, "secret_path_invalid", "The path is not acceptable."));
-    }
-    Ok(())
+fn gone(version: &VersionMetadata) -> Error {
+    missing().with_details(serde_json::json!({
+        "version": version.version, "created_at": version.created_at.to_string(),
+        "deleted_at": version.deleted_at.map(|at| at.to_string()), "destroyed": version.destroyed,
+    }))
 }
 
 #[async_trait]
 impl SecretStore for MemorySecrets {
     async fn get(&self, path: &str, version: Option<u64>) -> Result<SecretVersion, Error> {
-        check(path)?;
+        check_path(path)?;
         let secrets = self.secrets();
-        let kept = secrets.get(path).ok_or_else(missing)?;
-        let wanted = version.or_else(|| kept.last().map(|k| k.metadata.version));
-        let live =
-            |k: &&Kept| Some(k.metadata.version) == wanted && k.metadata.deleted_at.is_none() && !k.metadata.destroyed;
-        let kept = kept.iter().find(live).ok_or_else(missing)?;
-        let VersionMetadata { version, created_at, .. } = kept.metadata;
+        let standing = secrets.get(path).ok_or_else(missing)?;
+        let wanted = version.unwrap_or(standing.current);
+        let kept = standing.kept.iter().find(|k| k.metadata.version == wanted).ok_or_else(missing)?;
+        let VersionMetadata { version, created_at, deleted_at, destroyed } = kept.metadata;
+        if deleted_at.is_some() || destroyed {
+            return Err(gone(&kept.metadata));
+        }
         Ok(SecretVersion { version, data: kept.data.clone(), created_at })
     }
 
     async fn put(&self, path: &str, data: BTreeMap<String, Secret>, cas: Option<u64>) -> Result<u64, Error> {
-        check(path)?;
+        check_path(path)?;
+        check_fields(&data)?;
         let created_at = self.clock.now();
         let mut secrets = self.secrets();
-        let current = secrets.get(path).and_then(|kept| kept.last()).map_or(0, |k| k.metadata.version);
+        let (current, cas_required) = secrets.get(path).map_or((0, false), |s| (s.current, s.cas_required));
         if cas.is_some_and(|expected| expected != current) {
             return Err(Error::new(ErrorKind::Conflict, "secret_version_mismatch", "Read the secret again."));
         }
+        if cas.is_none() && cas_required {
+            return Err(Error::new(ErrorKind::Conflict, "secret_version_required", "Name the version."));
+        }
         let version = current + 1;
-        let kept = secrets.entry(path.to_owned()).or_default();
-        kept.push(Kept { metadata: VersionMetadata { version, created_at, deleted_at: None, destroyed: false }, data });
-        kept.retain(|k| k.metadata.version + MAX_VERSIONS > version);
+        let standing = secrets.entry(path.to_owned()).or_default();
+        standing.current = version;
+        let metadata = VersionMetadata { version, created_at, deleted_at: None, destroyed: false };
+        standing.kept.push(Kept { metadata, data });
+        let most = standing.max_versions;
+        standing.kept.retain(|k| k.metadata.version + most > version);
         Ok(version)
     }
 
     async fn metadata(&self, path: &str) -> Result<SecretMetadata, Error> {
-        check(path)?;
+        check_path(path)?;
         let secrets = self.secrets();
-        let kept = secrets.get(path).ok_or_else(missing)?;
+        let standing = secrets.get(path).ok_or_else(missing)?;
         Ok(SecretMetadata {
             path: path.to_owned(),
-            current_version: kept.last().map_or(0, |k| k.metadata.version),
-            cas_required: false,
-            max_versions: MAX_VERSIONS,
-            versions: kept.iter().map(|k| k.metadata.clone()).collect(),
+            current_version: standing.current,
+            cas_required: standing.cas_required,
+            max_versions: standing.max_versions,
+            custom: standing.custom.clone(),
+            versions: standing.kept.iter().map(|k| k.metadata.clone()).collect(),
         })
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<String>, Error> {
         let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
         if !prefix.is_empty() {
-            check(prefix)?;
+            check_path(prefix)?;
         }
         let below =
             |path: &&String| prefix.is_empty() || path.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/'));
         Ok(self.secrets().keys().filter(below).cloned().collect())
     }
 
-    async fn delete(&self, path: &str, version: u64) -> Result<(), Error> {
-        self.change(path, version, |kept, now| {
+    async fn set_rules(&self, path: &str, rules: SecretRules) -> Result<(), Error> {
+        check_path(path)?;
+        check_rules(&rules)?;
+        let mut secrets = self.secrets();
+        let standing = secrets.entry(path.to_owned()).or_default();
+        standing.cas_required = rules.cas_required.unwrap_or(standing.cas_required);
+        standing.max_versions = rules.max_versions.unwrap_or(standing.max_versions);
+        if let Some(custom) = rules.custom {
+            standing.custom = custom;
+        }
+        Ok(())
+    }
+
+    async fn delete_versions(&self, path: &str, versions: &[u64]) -> Result<(), Error> {
+        self.change(path, versions, |kept, now| {
             kept.metadata.deleted_at.get_or_insert(now);
             true
         })
     }
 
-    async fn undelete(&self, path: &str, version: u64) -> Result<(), Error> {
-        self.change(path, version, |kept, _| {
+    async fn undelete_versions(&self, path: &str, versions: &[u64]) -> Result<(), Error> {
+        self.change(path, versions, |kept, _| {
             kept.metadata.deleted_at = None;
             !kept.metadata.destroyed
         })
     }
 
-    async fn destroy(&self, path: &str, version: u64) -> Result<(), Error> {
-        self.change(path, version, |kept, _| {
+    async fn destroy_versions(&self, path: &str, versions: &[u64]) -> Result<(), Error> {
+        self.change(path, versions, |kept, _| {
             kept.metadata.destroyed = true;
             kept.data.clear();
             true
         })
+    }
+
+    async fn delete_all(&self, path: &str) -> Result<(), Error> {
+        check_path(path)?;
+        self.secrets().remove(path).map(drop).ok_or_else(missing)
     }
 }
 

@@ -5,8 +5,9 @@
 //! contract suites that both must pass in `crates/platform-suites`.
 //!
 //! Where to go next: [`context`] for what travels with a call, [`error`] for how anything is refused, then the trait of
-//! the concern at hand: [`tokens`], [`policy`], [`secrets`], [`store`], [`shared`], [`audit`].
+//! the concern at hand: [`tokens`], [`policy`], [`secrets`], [`store`], [`shared`], [`audit`], [`artifacts`].
 
+pub mod artifacts;
 pub mod audit;
 pub mod audit_payload;
 pub mod audit_refusals;
@@ -17,9 +18,11 @@ pub mod context;
 pub mod error;
 pub mod http;
 pub mod keyed_hash;
+pub mod keys;
 pub mod policy;
 pub mod principal;
 pub mod private_file;
+pub mod process;
 pub mod resource;
 pub mod revocation;
 pub mod seal;

@@ -33,6 +33,9 @@ pub struct Lease {
 }
 
 impl Lease {
+    /// The version of a credential that is not in force: nothing that is made with it is kept.
+    pub const CANDIDATE: u64 = 0;
+
     /// A lease on a version of the secret at `api/<instance>`.
     pub fn new(kind: CredentialKind, version: u64, fields: BTreeMap<String, Secret>) -> Self {
         Self { kind, version, fields }
@@ -108,6 +111,20 @@ pub trait Connector: Send + Sync + 'static {
     /// Facts about a target, from the target system itself (`source: live`), or `target_unknown`
     /// ([`ErrorKind::NotFound`]). The pipeline keeps the answer for 60 seconds.
     async fn look_up(&self, cx: &ToolCx, kind: &str, id: &str) -> Result<TargetFacts, Error>;
+
+    /// Tries the credential in `cx.lease`: really signs in, and reads something cheap. A lease of the version
+    /// [`Lease::CANDIDATE`] is tried by itself; any other one by the session that calls share.
+    ///
+    /// Errors: `target_rejected_credential`, and what else the target says; `credential_not_rotatable` for connectors without
+    /// a credential that could be tried.
+    async fn verify_credential(&self, cx: &ToolCx) -> Result<(), Error> {
+        let _ = cx;
+        Err(Error::new(
+            ErrorKind::InvalidInput,
+            "credential_not_rotatable",
+            "This server has no stored credential of the sort that is rotated by hand.",
+        ))
+    }
 }
 
 /// The refusal for a target that the target system does not know.

@@ -117,8 +117,8 @@ async fn fills_the_disk() {
 }
 
 #[derive(Clone, Default)]
-struct Elsewhere {
-    notes: Arc<Mutex<Vec<String>>>,
+pub(crate) struct Elsewhere {
+    pub(crate) notes: Arc<Mutex<Vec<String>>>,
     down: Arc<AtomicBool>,
 }
 

@@ -1,12 +1,16 @@
 //! Integration tests of the audit log, in one binary. Next: the module named after the rule.
 #![cfg(test)]
 
+mod anchors;
 mod appending;
 mod bench;
 mod crash;
 mod failing;
 mod fixture;
 mod payloads;
+mod registry;
+mod replica;
 mod searching;
+mod spool;
 mod tampering;
 mod trees;

@@ -12,11 +12,12 @@ use crate::calls::{agent, call, shipped};
 /// A sort of caller: its column, groups, kind, and whether an agent acts.
 type Caller = (&'static str, &'static [&'static str], PrincipalKind, bool);
 
-const CALLERS: [Caller; 7] = [
+const CALLERS: [Caller; 8] = [
     ("admin", &["admin"], PrincipalKind::Person, false),
     ("network-engineers", &["network-engineers"], PrincipalKind::Person, false),
     ("service-desk", &["service-desk"], PrincipalKind::Person, false),
     ("developers", &["developers"], PrincipalKind::Person, false),
+    ("auditors", &["auditors"], PrincipalKind::Person, false),
     ("none", &[], PrincipalKind::Person, false),
     ("client (network-engineers)", &["network-engineers"], PrincipalKind::Client, false),
     ("agent for network-engineers", &["network-engineers"], PrincipalKind::Person, true),

@@ -115,3 +115,15 @@ fn t8_groups_that_are_a_word() {
 fn t8_an_input_without_a_decision() {
     kept_out(edited(Profile::LabOpen, "default valid_until := null\n", ""), Rail::EveryInputDecides);
 }
+
+#[test]
+fn t26_an_administrator_or_everybody_who_reads_the_audit() {
+    const HOLDS: &str = "\tholds(entry.to, input.resource, input.tool.name)\n";
+    for profile in Profile::ALL {
+        kept_out(edited(profile, HOLDS, ""), Rail::AuditIsReserved);
+        let good = Bundle::embedded(profile).unwrap();
+        let mut roles = good.document("roles").unwrap().clone();
+        roles["reserved"] = json!({});
+        kept_out(edited(profile, HOLDS, HOLDS).with_data("roles", roles), Rail::AuditIsReserved);
+    }
+}

@@ -1,6 +1,9 @@
 //! The secret store against its contract, and against somebody who holds the file but not the key.
 #![cfg(test)]
 
+mod purposes;
+mod rekey;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -136,17 +139,59 @@ async fn a_file_without_its_header_is_not_started_afresh() {
 }
 
 #[tokio::test]
-async fn rules_of_a_secret_make_writes_name_the_version_and_keep_fewer() {
+async fn removed_secrets_leave_no_bytes_in_any_file_of_the_folder() {
     let folder = tempfile::tempdir().unwrap();
-    let secrets = open(&folder.path().join("secrets.db")).unwrap();
-    assert_eq!(secrets.set_rules("api/a", true, 2).await.unwrap_err().code(), "secret_not_found");
-    for value in ["1", "2", "3"] {
+    let path = folder.path().join("secrets.db");
+    let secrets = open(&path).unwrap();
+    secrets.put("api/removed-path", data(CANARY), None).await.unwrap();
+    let holds = |needle: &[u8]| {
+        let files = std::fs::read_dir(folder.path()).unwrap().map(|e| std::fs::read(e.unwrap().path()).unwrap());
+        files.filter(|bytes| bytes.windows(needle.len()).any(|window| window == needle)).count()
+    };
+    assert!(holds(b"api/removed-path") > 0);
+    secrets.delete_all("api/removed-path").await.unwrap();
+    assert_eq!(holds(b"api/removed-path"), 0);
+}
+
+/// The first schema, as a release wrote it.
+const FIRST: &str = include_str!("first_schema.sql");
+
+#[tokio::test]
+async fn t24_a_file_of_the_first_schema_keeps_its_secrets_when_it_is_migrated() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, old) = (folder.path().join("secrets.db"), folder.path().join("old.db"));
+    let secrets = open(&path).unwrap();
+    for value in ["one", "two", "three"] {
         secrets.put("api/a", data(value), None).await.unwrap();
     }
-    secrets.set_rules("api/a", true, 2).await.unwrap();
-    assert_eq!(secrets.put("api/a", data("4"), None).await.unwrap_err().code(), "secret_version_required");
-    assert_eq!(secrets.put("api/a", data("4"), Some(3)).await.unwrap(), 4);
-    let metadata = secrets.metadata("api/a").await.unwrap();
-    assert!(metadata.cas_required);
-    assert_eq!(metadata.versions.iter().map(|v| v.version).collect::<Vec<_>>(), [3, 4]);
+    secrets.delete("api/a", 2).await.unwrap();
+    secrets.destroy("api/a", 1).await.unwrap();
+    drop(secrets);
+    // The same rows under the old tables.
+    let file = rusqlite::Connection::open(&old).unwrap();
+    file.execute_batch(FIRST).unwrap();
+    file.execute("ATTACH ?1 AS new", [path.to_str().unwrap()]).unwrap();
+    file.execute_batch(
+        "INSERT INTO header SELECT * FROM new.header;
+         INSERT INTO keyring SELECT * FROM new.keyring;
+         INSERT INTO secret SELECT path, current_version, cas_required, max_versions FROM new.secret;
+         INSERT INTO version SELECT * FROM new.version;
+         PRAGMA application_id = 0x494C5345;
+         PRAGMA user_version = 1;",
+    )
+    .unwrap();
+    drop(file);
+    let secrets = open(&old).unwrap();
+    assert_eq!(secrets.get("api/a", None).await.unwrap().data["field-name-canary"].expose(), "three");
+    let versions = secrets.metadata("api/a").await.unwrap().versions;
+    assert_eq!(
+        versions.iter().map(|v| (v.version, v.destroyed)).collect::<Vec<_>>(),
+        [(1, true), (2, false), (3, false)]
+    );
+    secrets.undelete("api/a", 2).await.unwrap();
+    assert_eq!(secrets.put("api/a", data("four"), Some(3)).await.unwrap(), 4);
+    // What refers to a secret still goes with it.
+    secrets.delete_all("api/a").await.unwrap();
+    assert!(secrets.list("").await.unwrap().is_empty());
+    assert_eq!(secrets.put("api/a", data("new"), Some(0)).await.unwrap(), 1);
 }

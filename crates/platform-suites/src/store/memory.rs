@@ -5,7 +5,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use platform::error::Error;
-use platform::store::{Collection, Conflict, Expect, Op, OpResult, OpenIntent, Query, Record, Store, TransactError};
+use platform::store::{
+    Collection, Conflict, Expect, Op, OpResult, OpenIntent, Query, Record, Store, TransactError, Voided,
+};
 use platform::{Json, SharedClock};
 
 /// `platform::store::Store` in memory. Expired things are kept: they only stop counting.
@@ -147,6 +149,29 @@ impl Store for MemoryStore {
         let before = state.keys.len();
         state.keys.retain(|_, key| key.result.is_some() || with_intent.contains(&key.call_id));
         Ok((before - state.keys.len()) as u64)
+    }
+
+    async fn void_after_restore(&self) -> Result<Voided, Error> {
+        let mut state = self.state();
+        let mut voided = Voided { locks: state.locks.len() as u64, ..Voided::default() };
+        for intent in state.intents.iter_mut().filter(|intent| intent.outcome.is_none()) {
+            intent.outcome = Some("unknown".to_owned());
+            voided.intents += 1;
+        }
+        let open: Vec<String> =
+            state.keys.values().filter(|key| key.result.is_none()).map(|key| key.call_id.clone()).collect();
+        for call_id in open {
+            let known = state.intents.iter().find(|i| i.open.call_id == call_id).map(|i| i.outcome.clone());
+            voided.keys += u64::from(known.as_ref().is_none_or(|o| o.as_deref() == Some("unknown")));
+            if known.is_none() {
+                let open =
+                    OpenIntent { call_id, body: Json::Null, handle: None, opened_at: self.clock.epoch_seconds() };
+                state.intents.push(Intent { open, outcome: Some("unknown".to_owned()) });
+            }
+        }
+        state.locks.clear();
+        state.last_fence += 1 << 32;
+        Ok(voided)
     }
 }
 

@@ -7,6 +7,7 @@ pub mod history;
 mod memory;
 mod records;
 mod reservations;
+mod restored;
 mod writes;
 
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub async fn suite(factory: impl Fn(SharedClock) -> Arc<dyn Store>) {
     records::run(&fresh).await;
     reservations::run(&fresh).await;
     writes::run(&fresh).await;
+    restored::run(&fresh).await;
 }
 
 /// An empty store and its clock.

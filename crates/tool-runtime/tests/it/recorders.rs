@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use platform::audit::{AuditEntry, AuditFilter, AuditLog, AuditPosition, Phase};
 use platform::policy::{Decision, DecisionInput, Effect, PolicyEngine, VisibilityInput};
-use platform::secrets::{SecretMetadata, SecretStore, SecretVersion};
+use platform::secrets::{SecretMetadata, SecretRules, SecretStore, SecretVersion};
 use platform::shared::{RateLimit, SharedState, Taken};
 use platform::store::{Collection, Conflict, Op, OpResult, OpenIntent, Query, Record, Store, TransactError};
 use platform::{Error, ErrorKind, Json, Secret};
@@ -157,11 +157,17 @@ impl AuditLog for RecordingAudit {
 pub(crate) struct RecordingShared {
     inner: MemoryShared,
     recorded: Recorded,
+    kept: Mutex<Vec<Arc<[u8]>>>,
 }
 
 impl RecordingShared {
     pub(crate) fn new(inner: MemoryShared, recorded: &Recorded) -> Self {
-        Self { inner, recorded: recorded.clone() }
+        Self { inner, recorded: recorded.clone(), kept: Mutex::default() }
+    }
+
+    /// Every value that was kept.
+    pub(crate) fn kept(&self) -> Vec<Arc<[u8]>> {
+        self.kept.lock().unwrap().clone()
     }
 }
 
@@ -179,6 +185,7 @@ impl SharedState for RecordingShared {
 
     async fn keep(&self, key: [u8; 32], value: Arc<[u8]>, ttl: Duration) -> Result<(), Error> {
         self.recorded.note("cache:keep");
+        self.kept.lock().unwrap().push(Arc::clone(&value));
         self.inner.keep(key, value, ttl).await
     }
 }
@@ -221,16 +228,24 @@ impl SecretStore for RecordingSecrets {
         self.inner.list(prefix).await
     }
 
-    async fn delete(&self, path: &str, version: u64) -> Result<(), Error> {
-        self.inner.delete(path, version).await
+    async fn set_rules(&self, path: &str, rules: SecretRules) -> Result<(), Error> {
+        self.inner.set_rules(path, rules).await
     }
 
-    async fn undelete(&self, path: &str, version: u64) -> Result<(), Error> {
-        self.inner.undelete(path, version).await
+    async fn delete_versions(&self, path: &str, versions: &[u64]) -> Result<(), Error> {
+        self.inner.delete_versions(path, versions).await
     }
 
-    async fn destroy(&self, path: &str, version: u64) -> Result<(), Error> {
-        self.inner.destroy(path, version).await
+    async fn undelete_versions(&self, path: &str, versions: &[u64]) -> Result<(), Error> {
+        self.inner.undelete_versions(path, versions).await
+    }
+
+    async fn destroy_versions(&self, path: &str, versions: &[u64]) -> Result<(), Error> {
+        self.inner.destroy_versions(path, versions).await
+    }
+
+    async fn delete_all(&self, path: &str) -> Result<(), Error> {
+        self.inner.delete_all(path).await
     }
 }
 

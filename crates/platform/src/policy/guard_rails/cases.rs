@@ -12,8 +12,14 @@ const GROUPS: [&str; 4] = ["admin", "network-engineers", "service-desk", "develo
 const CONNECTORS: [&str; 4] = ["catalyst-center", "servicenow", "github", "interlock"];
 /// Risk class and the article's action of what needs proof.
 const GUARDED: [(&str, &str); 3] = [("change", "write"), ("disruptive", "execute"), ("control", "admin")];
+/// Tools of the server `interlock` that show what others did, with their risk class and action.
+const AUDIT_TOOLS: [(&str, (&str, &str)); 3] = [
+    ("search_audit", ("read", "read")),
+    ("get_audit_record", ("read", "read")),
+    ("open_audit_payload", ("control", "admin")),
+];
 /// Words of the decision document and its input: asked in the set of all words, but not each alone.
-const OWN_WORDS: [&str; 42] = [
+const OWN_WORDS: [&str; 44] = [
     "allow",
     "challenge",
     "deny",
@@ -52,6 +58,8 @@ const OWN_WORDS: [&str; 42] = [
     "unversioned",
     "actions",
     "connectors",
+    "tools",
+    "reserved",
     "change_required_for",
     "input_invalid",
     "userinfo",
@@ -71,6 +79,7 @@ pub fn cases(profile: Profile, vocabulary: &Vocabulary) -> impl Iterator<Item = 
     control(&mut all, &groups);
     unknown_risk(&mut all, &groups);
     userinfo(&mut all, &groups);
+    audit(&mut all);
     if profile != Profile::LabOpen {
         without_grant(&mut all, &groups);
     }
@@ -372,6 +381,18 @@ fn userinfo(all: &mut Vec<Case>, groups: &[Json]) {
                 let input = with(call(groups, connector, risk), &edits);
                 all.push(Case { rail: Rail::UserinfoReadsAndRecords, input, bound: Bound::Denied });
             }
+        }
+    }
+}
+
+/// The tools that show what others did, with everything proven, for the groups that operate.
+fn audit(all: &mut Vec<Case>) {
+    let sets = [json!([]), json!(GROUPS)].into_iter().chain(GROUPS.iter().map(|group| json!([group])));
+    for groups in sets {
+        for (tool, risk) in AUDIT_TOOLS {
+            let named = [("/tool/name", json!(tool)), ("/elevation", elevation()), ("/change", grant())];
+            let input = with(call(&groups, "interlock", risk), &named);
+            all.push(Case { rail: Rail::AuditIsReserved, input, bound: Bound::Denied });
         }
     }
 }

@@ -35,11 +35,14 @@ pub enum Rail {
     UserinfoReadsAndRecords,
     /// Outside `lab-open`, `change` and `disruptive` need a verified change grant.
     NoChangeWithoutGrant,
+    /// The audit of others is closed to everyone, to administrators and to engineers alike: it takes a group of its own
+    /// (T26).
+    AuditIsReserved,
 }
 
 impl Rail {
     /// Every rail.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::EveryInputDecides,
         Self::IllTypedGroupsAllowNothing,
         Self::NoWriteWithoutStepUp,
@@ -48,6 +51,7 @@ impl Rail {
         Self::UnknownRiskIsDisruptive,
         Self::UserinfoReadsAndRecords,
         Self::NoChangeWithoutGrant,
+        Self::AuditIsReserved,
     ];
 
     /// The stable name that a refused activation shows.
@@ -61,6 +65,7 @@ impl Rail {
             Self::UnknownRiskIsDisruptive => "unknown_risk_is_disruptive",
             Self::UserinfoReadsAndRecords => "userinfo_reads_and_records",
             Self::NoChangeWithoutGrant => "no_change_without_grant",
+            Self::AuditIsReserved => "audit_is_reserved",
         }
     }
 }
