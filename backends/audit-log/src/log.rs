@@ -311,7 +311,7 @@ impl AuditLog for AuditLogFile {
             let connection = reader.lock().unwrap_or_else(PoisonError::into_inner);
             payload::stored(&connection, position)
         });
-        let stored = found.await.map_err(Error::internal)??.ok_or_else(payload::record_unknown)?;
+        let stored = found.await.map_err(Error::internal)??.ok_or_else(platform::audit::record_unknown)?;
         match &self.payloads {
             Some(payloads) => payloads.open(&origin, &stored).await,
             None => Err(platform::audit::payload_absent()),

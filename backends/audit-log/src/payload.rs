@@ -169,15 +169,6 @@ pub(crate) fn forget(connection: &Connection, month: &str) -> std::result::Resul
     Ok(deleted as u64)
 }
 
-/// There is no such record.
-pub(crate) fn record_unknown() -> Error {
-    Error::new(
-        ErrorKind::NotFound,
-        "audit_record_unknown",
-        "The audit log has no record at this position. `search_audit` lists those that there are.",
-    )
-}
-
 fn destroyed(said: &Said) -> Error {
     Error::new(
         ErrorKind::NotFound,

@@ -53,7 +53,7 @@ pub(crate) enum Command {
     Group(admin::Group),
     /// OAuth clients of the built-in issuer.
     Client(admin::Client),
-    /// Signing keys of the built-in issuer.
+    /// The platform's own keys.
     Keys(admin::Keys),
 }
 

@@ -225,6 +225,15 @@ pub trait AuditLog: Send + Sync + 'static {
     }
 }
 
+/// The refusal of a position without a record.
+pub fn record_unknown() -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        "audit_record_unknown",
+        "The audit log has no record at this position. `search_audit` lists those that there are.",
+    )
+}
+
 /// The refusal of a log that holds no payload for a record.
 pub fn payload_absent() -> Error {
     Error::new(

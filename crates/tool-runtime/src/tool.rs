@@ -13,6 +13,7 @@ use schemars::{JsonSchema, Schema};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::artifacts::CallArtifacts;
 use crate::connector::Lease;
 use crate::pipeline::IntentJournal;
 use crate::secret_arguments::SecretArguments;
@@ -61,6 +62,8 @@ pub struct ToolSpec {
     pub timeout: Duration,
     /// Ports are registered but never listed or callable from outside.
     pub listed: bool,
+    /// The result is for this caller now and is kept nowhere: not in a cache, and not under an idempotency key.
+    pub confidential: bool,
     /// Example arguments for documentation and `tools describe`.
     pub example: Option<Json>,
 }
@@ -83,6 +86,7 @@ impl ToolSpec {
             cache_for: None,
             timeout: Duration::from_secs(30),
             listed: true,
+            confidential: false,
             example: None,
         }
     }
@@ -105,6 +109,14 @@ impl ToolSpec {
     #[must_use]
     pub fn cache_for(mut self, ttl: Duration) -> Self {
         self.cache_for = Some(ttl);
+        self
+    }
+
+    /// Keeps the result nowhere.
+    #[must_use]
+    pub fn confidential(mut self) -> Self {
+        self.confidential = true;
+        self.cache_for = None;
         self
     }
 
@@ -156,6 +168,8 @@ pub struct ToolCx {
     pub clock: SharedClock,
     /// The secrets among the arguments; [`crate::SecretArgument::reveal`] reads them.
     pub secrets: Arc<SecretArguments>,
+    /// Where the call keeps what others refer to, and reads it.
+    pub artifacts: CallArtifacts,
     /// For writes: where the target's handle is written down before the first poll (T20).
     pub journal: Option<IntentJournal>,
 }

@@ -8,4 +8,6 @@ mod a_platform;
 mod bridge;
 mod connect;
 mod contract;
+mod production;
+mod secrets;
 mod without_a_lab;
