@@ -106,6 +106,7 @@ pub struct Stores {
 /// Opens the store of truth and the secret store.
 pub async fn open_stores(given: &Given<'_>) -> Result<Stores> {
     let (config, state) = (given.config, &given.config.platform.state);
+    backup::place::refuse_unfinished(state)?;
     let secrets =
         LocalSecrets::open(&local_file(&config.secrets.url, "local", state)?, given.master, Arc::clone(&given.clock))?;
     // The secrets come first: the password of the store is one of them.
@@ -153,6 +154,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let source: Arc<dyn AuditSource> = audit.clone();
     metrics.watch_audit(&source);
     settle_after_start(store.as_ref(), audit.as_ref(), &clock).await?;
+    backup::restoration::tell(store.as_ref(), audit.as_ref(), clock.now()).await?;
     let refusals = Arc::new(RefusalCounter::new(audit.clone(), Arc::clone(&clock)));
     let managed = KeyRegistry::new(audit.clone(), Arc::clone(&clock));
     managed.add(store_keys);
