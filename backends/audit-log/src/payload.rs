@@ -12,6 +12,7 @@ use platform::clock::SharedClock;
 use platform::error::{Error, ErrorKind, Result};
 use platform::seal::Sealer;
 use rusqlite::{Connection, OptionalExtension as _};
+use serde::{Deserialize, Serialize};
 
 use crate::error::AuditFault;
 
@@ -54,7 +55,7 @@ fn place(origin: &str, event: &str) -> String {
 }
 
 /// A payload as it is stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Sealed {
     /// Name of its key.
     pub(crate) key: String,

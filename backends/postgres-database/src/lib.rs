@@ -6,6 +6,7 @@
 //! `backends/store-postgres`.
 
 mod address;
+mod configured;
 mod connect;
 mod error;
 mod migrate;

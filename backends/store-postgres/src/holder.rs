@@ -24,6 +24,13 @@ pub enum Sharing {
     Replicas,
 }
 
+impl Sharing {
+    /// By `cluster.replicas`.
+    pub fn among(replicas: u32) -> Self {
+        if replicas > 1 { Self::Replicas } else { Self::Alone }
+    }
+}
+
 /// Held by the session of the process that has the store.
 const PRESENT: i64 = 0x494C_5354_0000_0002; // "ILST"
 /// A process that has just died lets go a moment later: so often, and so long apart, a new one asks.

@@ -44,7 +44,8 @@ pub fn refusal_schema() -> Json {
     })
 }
 
-/// The `outputSchema` to publish for a tool whose success fits `result`: `{type: object, anyOf: [result, Refusal]}`.
+/// The `outputSchema` to publish for a tool whose success fits `result`: `{type: object, anyOf: [result, Refusal]}`. A
+/// `result` that is itself such a choice gets one more.
 pub fn published_output_schema(result: &Map<String, Json>) -> Arc<Map<String, Json>> {
     let mut result = result.clone();
     let mut published = Map::new();
@@ -55,7 +56,17 @@ pub fn published_output_schema(result: &Map<String, Json>) -> Arc<Map<String, Js
         }
     }
     published.insert("type".to_owned(), Json::from("object"));
-    published.insert("anyOf".to_owned(), Json::Array(vec![Json::Object(result), refusal_schema()]));
+    let only_choices = result.keys().all(|key| key == "type" || key == "anyOf");
+    let mut choices = match result.remove("anyOf") {
+        Some(Json::Array(choices)) if only_choices => choices,
+        Some(other) => {
+            result.insert("anyOf".to_owned(), other);
+            vec![Json::Object(result)]
+        }
+        None => vec![Json::Object(result)],
+    };
+    choices.push(refusal_schema());
+    published.insert("anyOf".to_owned(), Json::Array(choices));
     Arc::new(published)
 }
 
@@ -140,5 +151,9 @@ mod tests {
         assert_eq!(published.get("type"), Some(&json!("object")));
         assert_eq!(published.get("$defs"), Some(&json!({"Row": {}})));
         assert_eq!(published.get("anyOf").and_then(|a| a.as_array()).map(Vec::len), Some(2));
+        let choice = json!({"type": "object", "anyOf": [{"required": ["a"]}, {"required": ["b"]}]});
+        let published = published_output_schema(choice.as_object().unwrap_or(&Map::new()));
+        assert_eq!(published.get("anyOf").and_then(|a| a.pointer("/1")), Some(&json!({"required": ["b"]})));
+        assert_eq!(published.get("anyOf").and_then(|a| a.as_array()).map(Vec::len), Some(3));
     }
 }

@@ -1,9 +1,10 @@
-//! The tools of the built-in server `interlock`: who am I, what can I use and how, why was I refused, what did I do; for
-//! auditors, what did anybody do; and for administrators the secret store and the credentials in it. They are registered
-//! like a connector's, and reached by the same road.
+//! The tools of the built-in server `interlock`: who am I, what can I use and how, why was I refused, what did I do, what did a
+//! call leave behind; for auditors, what did anybody do; and for administrators the secret store and the credentials in it.
+//! They are registered like a connector's, and reached by the same road.
 //!
 //! `echo` exists for the lab and the bench only: the cheapest call that goes through everything.
 
+mod artifacts;
 mod audit;
 mod describe_tool;
 mod echo;
@@ -21,7 +22,7 @@ use platform::policy::TargetFacts;
 use platform::secrets::SecretStore;
 use platform::{Error, SharedClock};
 use tool_runtime::connector::{CredentialKind, target_unknown};
-use tool_runtime::{Connector, Tool, ToolCx, Visibility};
+use tool_runtime::{Connector, ResourceSpec, Tool, ToolCx, Visibility};
 
 use self::rotation::Rotations;
 
@@ -39,6 +40,8 @@ impl OwnTools {
             search_tools::tool(Arc::clone(&visibility)),
             describe_tool::tool(visibility),
             explain_refusal::tool(Arc::clone(&audit)),
+            artifacts::get_artifact(),
+            artifacts::read_artifact(),
         ];
         tools.extend(audit::tools(&audit));
         if with_echo {
@@ -74,6 +77,10 @@ impl Connector for OwnTools {
 
     fn tools(&self) -> Vec<Arc<dyn Tool>> {
         self.tools.clone()
+    }
+
+    fn resources(&self) -> &'static [ResourceSpec] {
+        artifacts::RESOURCES
     }
 
     async fn look_up(&self, _: &ToolCx, kind: &str, id: &str) -> Result<TargetFacts, Error> {

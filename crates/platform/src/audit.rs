@@ -153,6 +153,9 @@ pub struct AuditEntry {
     /// What a replay needs and no reader of the log may see (T26): the full decision input. Sealed beside the record under
     /// the key of its month; the record holds the digest of the sealed bytes.
     pub payload: Option<Json>,
+    /// Whether it is of a step that undoes a change. Such a step goes on when the disk is full (T25): the log keeps its
+    /// record in room that was taken in advance.
+    pub undo: bool,
 }
 
 impl AuditEntry {
@@ -176,6 +179,7 @@ impl AuditEntry {
             duration_us: None,
             facts: serde_json::Map::new(),
             payload: None,
+            undo: false,
         }
     }
 

@@ -5,8 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
+use artifacts_files::ArtifactFiles;
+use artifacts_postgres::PostgresArtifacts;
 use audit_log::anchor::{self, AnchorSecrets};
-use audit_log::{AuditLogFile, AuditOptions, Payloads};
+use audit_log::{AuditLogFile, AuditOptions, KeptKeys, Payloads, Registry};
 use axum::Router;
 use facade::{Facade, FacadeOptions};
 use gateway::mcp_door::Endpoints;
@@ -14,6 +16,7 @@ use gateway::{BrowserSessions, Options, Revoking, Serving};
 use issuer::{Issuer, IssuerOptions};
 use own_tools::OwnTools;
 use own_tools::rotation::Rotations;
+use platform::artifacts::{ArtifactStore, Artifacts};
 use platform::audit::{AuditEntry, AuditLog, Outcome};
 use platform::audit_payload::StoredPayloadKeys;
 use platform::audit_refusals::RefusalCounter;
@@ -28,10 +31,12 @@ use platform::secret::SecretKey;
 use platform::secrets::SecretStore;
 use platform::store::{Op, Store};
 use platform::telemetry::Metrics;
-use platform::{Error, ErrorKind, Json, Result, SharedClock};
+use platform::{Error, ErrorKind, Json, Result, SharedClock, private_file};
 use policy_rego::{PassedGate, RegoEngine};
+use postgres_database::Database;
 use secrets_local::LocalSecrets;
 use shared_local::LocalShared;
+use store_postgres::{PostgresStore, Sharing};
 use store_sqlite::SqliteStore;
 use tokens_oidc::{BackChannelLogout, IssuerEntry, OidcProvider, OidcSignIn, RevocationFloors, Verifier};
 use tool_runtime::pipeline::{Limits, Parts};
@@ -68,6 +73,8 @@ pub struct Composed {
     pub pipeline: Arc<Pipeline>,
     /// Audit log.
     pub audit: Arc<AuditLogFile>,
+    /// Artifacts; their sweeper has to run.
+    pub artifacts: Arc<Artifacts>,
     /// Secrets.
     pub secrets: Arc<dyn SecretStore>,
     /// Counts refusals; its task has to run.
@@ -84,28 +91,57 @@ pub struct Composed {
 pub struct Stores {
     /// Truth.
     pub store: Arc<dyn Store>,
+    /// The PostgreSQL of `[store]`, where it is one: others keep theirs there too.
+    pub database: Option<Database>,
+    /// Artifacts.
+    pub artifacts: Arc<dyn ArtifactStore>,
     /// Secrets.
     pub secrets: Arc<dyn SecretStore>,
 }
 
 /// Opens the store of truth and the secret store.
-pub fn open_stores(given: &Given<'_>) -> Result<Stores> {
+pub async fn open_stores(given: &Given<'_>) -> Result<Stores> {
     let (config, state) = (given.config, &given.config.platform.state);
-    let store = SqliteStore::open(&local_file(&config.store.url, "sqlite", state)?, Arc::clone(&given.clock))?;
     let secrets =
         LocalSecrets::open(&local_file(&config.secrets.url, "local", state)?, given.master, Arc::clone(&given.clock))?;
-    Ok(Stores { store: Arc::new(store), secrets: Arc::new(secrets) })
+    // The secrets come first: the password of the store is one of them.
+    let database = Database::configured(config, &secrets).await?;
+    let store: Arc<dyn Store> = match &database {
+        Some(database) => {
+            let sharing = Sharing::among(config.cluster.replicas);
+            Arc::new(PostgresStore::open(database.clone(), sharing, Arc::clone(&given.clock)).await?)
+        }
+        None => {
+            let file = local_file(&config.store.url, "sqlite", state)?;
+            Arc::new(SqliteStore::open(&file, Arc::clone(&given.clock))?)
+        }
+    };
+    let artifacts = open_artifacts(config, database.as_ref()).await?;
+    Ok(Stores { store, database, artifacts, secrets: Arc::new(secrets) })
+}
+
+async fn open_artifacts(config: &Config, database: Option<&Database>) -> Result<Arc<dyn ArtifactStore>> {
+    match (config.artifacts.url.as_str(), database) {
+        ("store:", Some(database)) => Ok(Arc::new(PostgresArtifacts::open(database.clone()).await?)),
+        ("store:", None) => Err(Error::new(
+            ErrorKind::InvalidInput,
+            "artifacts_need_database",
+            "`artifacts.url = \"store:\"` needs PostgreSQL in `store.url`; with SQLite, give artifacts a folder: `files:<folder>`.",
+        )),
+        (url, _) => Ok(Arc::new(ArtifactFiles::open(&local_file(url, "files", &config.platform.state)?)?)),
+    }
 }
 
 /// Puts everything together over open stores.
 pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let Given { config, master, clock, address, with_echo, fixtures, documents_from } = given;
-    let Stores { store, secrets } = stores;
+    let Stores { store, secrets, artifacts, .. } = stores;
+    let artifacts = Arc::new(Artifacts::new(artifacts, master, Arc::clone(&clock), config.artifacts.keep_days)?);
     let base = BaseUrl::new(&config.platform.url);
     let metrics = Metrics::new();
     let observer: Arc<dyn OutboundObserver> = metrics.clone();
 
-    let audit = open_audit(config, &secrets, &clock).await?;
+    let audit = open_audit(config, &store, &secrets, &clock).await?;
     settle_after_start(store.as_ref(), audit.as_ref(), &clock).await?;
     let refusals = Arc::new(RefusalCounter::new(audit.clone(), Arc::clone(&clock)));
 
@@ -132,6 +168,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         store: Arc::clone(&store),
         shared: Arc::new(LocalShared::default()),
         audit: audit.clone(),
+        artifacts: Arc::clone(&artifacts),
         secrets: Arc::clone(&secrets),
         metrics: Arc::clone(&metrics),
         clock: Arc::clone(&clock),
@@ -224,7 +261,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     };
     let more = builtin.as_ref().map(issuer_routes).unwrap_or_default().merge(facades);
     let (router, endpoints) = gateway::router(parts, more);
-    Ok(Composed { router, endpoints, pipeline, audit, secrets, refusals, serving, issuer: builtin, clock })
+    Ok(Composed { router, endpoints, pipeline, audit, artifacts, secrets, refusals, serving, issuer: builtin, clock })
 }
 
 /// The client for URLs that somebody else wrote (T13).
@@ -236,14 +273,22 @@ fn foreign(loopback: &[SocketAddr], observer: &Arc<dyn OutboundObserver>) -> Res
     ForeignClient::new(options)
 }
 
-async fn open_audit(config: &Config, secrets: &Arc<dyn SecretStore>, clock: &SharedClock) -> Result<Arc<AuditLogFile>> {
+async fn open_audit(
+    config: &Config,
+    store: &Arc<dyn Store>,
+    secrets: &Arc<dyn SecretStore>,
+    clock: &SharedClock,
+) -> Result<Arc<AuditLogFile>> {
     let folder = local_file(&config.audit.url, "local", &config.platform.state)?;
-    std::fs::create_dir_all(&folder).map_err(Error::internal)?;
-    let keys = keys::audit(secrets.as_ref()).await?;
+    private_file::make(&folder).map_err(Error::internal)?;
+    let KeptKeys { current: keys, retired } = KeptKeys::open(secrets.as_ref()).await?;
+    let registry = Registry::kept(Arc::clone(store), secrets.as_ref(), Arc::clone(clock)).await?;
     let payloads = Payloads::ready(Arc::new(StoredPayloadKeys::new(Arc::clone(secrets))), clock).await?;
     let kept = AnchorSecrets::read(secrets.as_ref()).await?;
     let anchors = anchor::configured(&config.audit.anchors, &folder, &config.platform.state, &kept, clock)?;
-    let options = AuditOptions { payloads: Some(payloads), ..AuditOptions::new(folder) }.anchored(anchors);
+    let options =
+        AuditOptions { payloads: Some(payloads), registry: Some(registry), retired, ..AuditOptions::new(folder) }
+            .anchored(anchors);
     let (clock, keep_clock) = (Arc::clone(clock), Arc::clone(clock));
     let opened = tokio::task::spawn_blocking(move || AuditLogFile::open(options, &keys, clock)).await;
     let (audit, opened) = opened.map_err(Error::internal)??;

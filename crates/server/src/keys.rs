@@ -2,18 +2,16 @@
 //! start and kept in the secret store, sealed under it.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use audit_log::AuditKeys;
 use issuer::KeyRing;
 use platform::secret::SecretKey;
 use platform::secrets::SecretStore;
 use platform::{Error, ErrorKind, Result, Secret, seal};
 use zeroize::Zeroizing;
 
-const AUDIT: &str = "platform/keys/audit";
 const ISSUER: &str = "platform/keys/issuer";
 
 /// Reads the master key: 64 hexadecimal digits in a file that only its owner can read.
@@ -46,27 +44,10 @@ pub(crate) fn master(path: &Path) -> Result<SecretKey> {
 pub(crate) fn lab_master(path: &Path) -> Result<SecretKey> {
     if !path.exists() {
         let text = Zeroizing::new(hex::encode(seal::random::<32>()?));
-        let mut file =
-            std::fs::OpenOptions::new().write(true).create_new(true).mode(0o400).open(path).map_err(Error::internal)?;
-        std::io::Write::write_all(&mut file, text.as_bytes()).map_err(Error::internal)?;
-        file.sync_all().map_err(Error::internal)?;
+        // Whole and under its name on the disk before the first secret is sealed under it.
+        platform::private_file::write_as(path, text.as_bytes(), 0o400).map_err(Error::internal)?;
     }
     master(path)
-}
-
-/// The audit log's keys.
-pub(crate) async fn audit(secrets: &dyn SecretStore) -> Result<AuditKeys> {
-    let made = || {
-        let keys = AuditKeys::generate().map_err(Error::from)?;
-        Ok(BTreeMap::from([
-            ("signing".to_owned(), keys.signing.clone()),
-            ("hmac".to_owned(), Secret::new(hex::encode(keys.hmac.expose()))),
-        ]))
-    };
-    let kept = kept(secrets, AUDIT, made).await?;
-    let mut hmac = [0; 32];
-    hex::decode_to_slice(field(&kept, "hmac")?.expose(), &mut hmac).map_err(Error::internal)?;
-    Ok(AuditKeys { signing: field(&kept, "signing")?.clone(), hmac: SecretKey::new(hmac) })
 }
 
 /// The built-in issuer's signing keys.

@@ -78,7 +78,7 @@ pub async fn run(options: LabOptions) -> Result<()> {
 
     let mut config = configuration(&state, address, options.profile)?;
     let given = from_outside(&config, &master, &clock, address);
-    let stores = open_stores(&given)?;
+    let stores = open_stores(&given).await?;
     let secret = BTreeMap::from([("client_secret".to_owned(), people.pages_secret().clone())]);
     put_if_changed(stores.secrets.as_ref(), &config.pages.secret, secret).await?;
     let simulated = simulated.await.map_err(Error::internal)??;
@@ -87,7 +87,7 @@ pub async fn run(options: LabOptions) -> Result<()> {
             ("username".to_owned(), Secret::new(system.username.clone())),
             ("password".to_owned(), Secret::new(system.password.clone())),
         ]);
-        put_if_changed(stores.secrets.as_ref(), &format!("api/{name}"), credential).await?;
+        put_once(stores.secrets.as_ref(), &format!("api/{name}"), credential).await?;
         config.server.push(server(name, &system.url)?);
     }
     let mut given = from_outside(&config, &master, &clock, address);
@@ -163,6 +163,14 @@ async fn put_if_changed(secrets: &dyn SecretStore, path: &str, data: BTreeMap<St
         Ok(known) if same(&known.data) => Ok(()),
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => secrets.put(path, data, None).await.map(drop),
+    }
+}
+
+/// Writes a secret that never stood there: one that was rotated or deleted since is left as it is.
+async fn put_once(secrets: &dyn SecretStore, path: &str, data: BTreeMap<String, Secret>) -> Result<()> {
+    match secrets.metadata(path).await {
+        Err(error) if error.kind() == ErrorKind::NotFound => secrets.put(path, data, Some(0)).await.map(drop),
+        other => other.map(drop),
     }
 }
 

@@ -4,6 +4,7 @@ use gateway::TlsFiles;
 use platform::config::{Config, TlsMode};
 use platform::policy::Profile;
 use platform::{Error, ErrorKind, Result};
+use postgres_database::Address;
 
 use crate::lab_state;
 
@@ -54,10 +55,15 @@ pub fn refusals(config: &Config) -> Vec<Error> {
     if platform.tls != TlsMode::None && platform.url.scheme() != "https" {
         refuse("public_url_not_https", "Where TLS is spoken, `platform.url` must begin with https.".to_owned());
     }
-    if config.cluster.replicas > 1 {
+    let embedded = embedded(config);
+    if config.cluster.replicas > 1 && !embedded.is_empty() {
         refuse(
             "embedded_backends_not_shared",
-            "More than one replica needs a shared store; SQLite serves one process (T24).".to_owned(),
+            format!(
+                "More than one replica needs backends that all of them share; these serve one process: {}. Set \
+                 `cluster.replicas = 1`, or give each of them another URL.",
+                embedded.join(", ")
+            ),
         );
     }
     if config.issuer.iter().any(|issuer| issuer.open_registration) {
@@ -70,7 +76,25 @@ pub fn refusals(config: &Config) -> Vec<Error> {
         refuse("issuer_missing", "No [[issuer]] is configured, so nobody could sign in.".to_owned());
     }
     refusals.extend(TlsFiles::configured(platform).err());
+    if Address::is_one(&config.store.url) {
+        refusals.extend(Address::parse(&config.store.url).err());
+    }
     refusals
+}
+
+/// The concerns that live inside one process (T24), each by its setting. With a store in PostgreSQL the audit is shared: its
+/// records stand there before the reply (T25).
+fn embedded(config: &Config) -> Vec<String> {
+    let shared = Address::is_one(&config.store.url);
+    let concerns = [
+        ("store.url", &config.store.url, shared),
+        ("audit.url", &config.audit.url, shared),
+        ("artifacts.url", &config.artifacts.url, shared && config.artifacts.url.starts_with("store:")),
+        ("secrets.url", &config.secrets.url, !config.secrets.url.starts_with("local:")),
+        ("shared.url", &config.shared.url, !config.shared.url.starts_with("local:")),
+    ];
+    let alone = concerns.into_iter().filter(|(_, _, shared)| !shared);
+    alone.map(|(setting, url, _)| format!("`{setting}` ({url})")).collect()
 }
 
 /// Servers outside the road are for a lab that tests the protocol (T13, T30).
@@ -111,6 +135,28 @@ mod tests {
     }
 
     #[test]
+    fn t24_replicas_are_refused_with_every_concern_that_they_would_not_share() -> Result<(), Box<dyn std::error::Error>>
+    {
+        let folder = tempfile::tempdir()?;
+        let named = |toml: &str| -> Result<Vec<String>, Box<dyn std::error::Error>> {
+            let config = config(&format!("[cluster]\nreplicas = 2\n{toml}"), folder.path())?;
+            let refusals = refusals(&config);
+            let message = refusals.first().map(|refusal| refusal.message().to_owned()).unwrap_or_default();
+            Ok(["store", "audit", "artifacts", "secrets", "shared"]
+                .into_iter()
+                .filter(|concern| message.contains(&format!("`{concern}.url`")))
+                .map(str::to_owned)
+                .collect())
+        };
+        assert_eq!(named("")?, ["store", "audit", "artifacts", "secrets", "shared"]);
+        let in_postgres = "[store]\nurl = \"postgres://il@db/interlock\"\n";
+        assert_eq!(named(in_postgres)?, ["artifacts", "secrets", "shared"]);
+        let artifacts = format!("{in_postgres}[artifacts]\nurl = \"store:\"\n");
+        assert_eq!(named(&artifacts)?, ["secrets", "shared"]);
+        Ok(())
+    }
+
+    #[test]
     fn t30_production_refuses_each_lab_thing_by_its_own_code() -> Result<(), Box<dyn std::error::Error>> {
         let folder = tempfile::tempdir()?;
         assert_eq!(codes(&config("", folder.path())?), Vec::<String>::new());
@@ -130,6 +176,8 @@ mod tests {
                 "public_url_not_https",
             ),
             ("[cluster]\nreplicas = 2", "embedded_backends_not_shared"),
+            ("[store]\nurl = \"postgres://il:secret@db/interlock\"", "store_url_has_password"),
+            ("[store]\nurl = \"postgres://il@db/interlock?sslmode=disable\"", "store_url_invalid"),
         ] {
             assert_eq!(codes(&config(toml, folder.path())?), [code], "{toml}");
         }

@@ -27,6 +27,10 @@ pub(crate) async fn run(
         let (refusals, stop) = (Arc::clone(&composed.refusals), stop.clone());
         async move { refusals.run(stop).await }
     });
+    let sweeping = tokio::spawn({
+        let (artifacts, audit, stop) = (Arc::clone(&composed.artifacts), Arc::clone(&composed.audit), stop.clone());
+        async move { artifacts.run(audit.as_ref(), stop).await }
+    });
     let telling = composed.issuer.clone().map(|issuer| {
         let stop = stop.clone();
         tokio::spawn(async move { issuer.run(stop).await })
@@ -54,6 +58,7 @@ pub(crate) async fn run(
     if let Some(telling) = telling {
         telling.await.map_err(Error::internal)?;
     }
+    sweeping.await.map_err(Error::internal)?;
     counting.await.map_err(Error::internal)??;
     composed.audit.append(AuditEntry::event(composed.clock.now(), "platform.stopped", Outcome::Success)).await?;
     composed.audit.close().await?;

@@ -30,7 +30,7 @@ pub async fn serve(config: Config, show: Option<&(dyn Fn(&str) + Sync)>) -> Resu
     let master = keys::master(&config.secrets.master_key_file)?;
     let (fixtures, documents_from) = (Vec::new(), Vec::new());
     let given = Given { config: &config, master: &master, clock, address, with_echo: false, fixtures, documents_from };
-    let stores = open_stores(&given)?;
+    let stores = open_stores(&given).await?;
     let composed = compose(given, stores).await?;
     let drain = Duration::from_secs(config.platform.drain_s);
     running::run(composed, listener, drain, async |composed: &Composed| {

@@ -5,6 +5,7 @@
 //! to write a connector, [`combinators`] for lists, single objects and vendor tasks, [`offers`] for what goes with tools,
 //! `pipeline/mod.rs` to read the road.
 
+pub mod artifacts;
 pub mod catalogue;
 pub mod combinators;
 pub mod connector;
@@ -17,6 +18,7 @@ mod targets;
 pub mod tool;
 pub mod visibility;
 
+pub use artifacts::{ArtifactReference, CallArtifacts};
 pub use catalogue::{Catalogue, Instance};
 pub use connector::{Connector, Lease};
 pub use offers::{CompletionSpec, PromptArgument, PromptSpec, ResourceSpec, Toolset};

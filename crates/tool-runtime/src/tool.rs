@@ -13,6 +13,7 @@ use schemars::{JsonSchema, Schema};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::artifacts::CallArtifacts;
 use crate::connector::Lease;
 use crate::pipeline::IntentJournal;
 use crate::secret_arguments::SecretArguments;
@@ -167,6 +168,8 @@ pub struct ToolCx {
     pub clock: SharedClock,
     /// The secrets among the arguments; [`crate::SecretArgument::reveal`] reads them.
     pub secrets: Arc<SecretArguments>,
+    /// Where the call keeps what others refer to, and reads it.
+    pub artifacts: CallArtifacts,
     /// For writes: where the target's handle is written down before the first poll (T20).
     pub journal: Option<IntentJournal>,
 }

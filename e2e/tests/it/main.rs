@@ -13,6 +13,7 @@ mod burst;
 mod caller;
 mod canaries;
 mod clock;
+mod crash;
 mod deny_by_default;
 mod doors;
 mod ended;

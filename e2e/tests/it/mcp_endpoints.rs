@@ -138,6 +138,18 @@ async fn t13_t27_a_running_configuration_is_read_as_a_resource_masked_and_on_rec
     assert!(content["text"].as_str().unwrap().contains("hostname"));
     let records = caller.lab.records_of(&read.request_id());
     assert_eq!((records.len(), &records[0]["interlock"]["tool"]), (1, &json!("get_device_config")));
+    // The same text as an artifact: at the endpoint that made it, by REST in parts, and on record with its id.
+    let artifact = &tool.result()["artifact"];
+    let by_uri = ask(&caller, &alice, &path, "resources/read", &json!({ "uri": artifact["uri"] })).await;
+    assert_eq!(by_uri.body["result"]["contents"][0]["text"], content["text"], "{by_uri:?}");
+    let records = caller.lab.records_of(&by_uri.request_id());
+    assert_eq!(records[0]["interlock"]["artifacts"], json!([artifact["id"]]), "{records:?}");
+    let arguments = json!({"artifact_id": artifact["id"], "limit": 100});
+    let part = caller.rest(&alice, "interlock", "get_artifact", &arguments).await;
+    let text = content["text"].as_str().unwrap();
+    assert_eq!(part.result()["content"], text.get(..100).unwrap(), "{part:?}");
+    let elsewhere = ask(&caller, &alice, "/interlock", "resources/read", &json!({ "uri": artifact["uri"] })).await;
+    assert!(elsewhere.body.to_string().contains("artifact_not_found"), "T1: {elsewhere:?}");
     // Dora may not see the tool, so there is no such resource for her.
     let dora = caller.lab.token("dora").await;
     let hidden = ask(&caller, &dora, &path, "resources/read", &json!({ "uri": uri })).await;

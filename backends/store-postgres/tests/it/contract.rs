@@ -8,7 +8,7 @@ use platform::store::Store;
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
-use crate::open_as;
+use crate::open;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_store_in_postgresql_keeps_the_contract() {
@@ -16,7 +16,7 @@ async fn the_store_in_postgresql_keeps_the_contract() {
     let databases = Mutex::new(Vec::new());
     platform_suites::store::suite(|clock| {
         let fresh = server.database().unwrap();
-        let store = block_in_place(|| Handle::current().block_on(open_as(&fresh, Sharing::Alone, clock))).unwrap();
+        let store = block_in_place(|| Handle::current().block_on(open(&fresh, Sharing::Alone, clock))).unwrap();
         databases.lock().unwrap().push(fresh);
         Arc::new(store) as Arc<dyn Store>
     })

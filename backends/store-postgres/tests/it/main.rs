@@ -8,12 +8,8 @@ use interlock_store_postgres::{PostgresStore, Sharing};
 use platform::SharedClock;
 use postgres_database::{Database, Options};
 
-/// Opens a store of several replicas in this database.
-async fn open(fresh: &Fresh, clock: SharedClock) -> PostgresStore {
-    open_as(fresh, Sharing::Replicas, clock).await.unwrap()
-}
-
-async fn open_as(fresh: &Fresh, sharing: Sharing, clock: SharedClock) -> Result<PostgresStore, platform::Error> {
+/// Opens the store in this database.
+async fn open(fresh: &Fresh, sharing: Sharing, clock: SharedClock) -> Result<PostgresStore, platform::Error> {
     let mut options = Options::new(&fresh.url(), None, None).unwrap();
     options.connections = 8;
     PostgresStore::open(Database::open(&options).await?, sharing, clock).await

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use device_config::Platform;
+use platform::artifacts::ArtifactKind;
 use platform::policy::TargetFacts;
-use platform::{Error, ErrorKind};
+use platform::{Error, ErrorKind, canonical};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tool_runtime::combinators::{Page, PageOf};
 use tool_runtime::connector::target_unknown;
-use tool_runtime::{TargetArgument, Tool, ToolCx, ToolSpec};
+use tool_runtime::{ArtifactReference, TargetArgument, Tool, ToolCx, ToolSpec};
 
 use super::{listed, single};
 use crate::client::{Api, Filter, Query, segment};
@@ -98,6 +99,13 @@ pub(crate) async fn facts(api: &Api, cx: &ToolCx, id: &str) -> Result<TargetFact
     })
 }
 
+/// Media type of a configuration.
+const CONFIGURATION: &str = "text/plain";
+/// Longest configuration that stands in the result itself, bytes.
+const MOST_INLINE: usize = 64 << 10;
+/// Lines of a longer one that stand there.
+const FIRST_LINES: usize = 40;
+
 /// A running configuration without its secrets.
 #[derive(Serialize, JsonSchema)]
 struct MaskedConfig {
@@ -105,8 +113,15 @@ struct MaskedConfig {
     device_id: String,
     /// Host name, from the inventory.
     hostname: Option<String>,
-    /// Running configuration as Catalyst Center last read it; secrets are masked.
-    config: String,
+    /// Running configuration as Catalyst Center last read it; secrets are masked. Nothing when it is longer than 64 KiB: the
+    /// artifact holds it.
+    config: Option<String>,
+    /// Its first lines, where `config` is nothing.
+    first_lines: Option<String>,
+    /// SHA-256 of the masked text, hexadecimal: equal digests, equal configurations.
+    sha256: String,
+    /// The masked text, kept as an artifact that other calls can refer to.
+    artifact: ArtifactReference,
     /// Lines whose secret was masked.
     masked_secrets: usize,
     /// When Catalyst Center updated the device, milliseconds since the epoch.
@@ -117,7 +132,8 @@ pub(super) fn get_device_config(api: &Arc<Api>) -> Arc<dyn Tool> {
     let spec = ToolSpec::new::<OneDevice, MaskedConfig>(
         "get_device_config",
         "Get a device's configuration",
-        "Shows the running configuration of one IOS-XE device as Catalyst Center last read it. Secrets are masked.",
+        "Shows the running configuration of one IOS-XE device as Catalyst Center last read it. Secrets are masked. It is kept \
+         as an artifact too; of one longer than 64 KiB only the first lines are shown, and `get_artifact` reads the rest.",
     )
     .targets(DEVICE);
     single(api, spec, |api, cx, args: OneDevice| async move { masked_config(&api, &cx, &args.device_id).await })
@@ -136,10 +152,18 @@ async fn masked_config(api: &Api, cx: &ToolCx, id: &str) -> Result<MaskedConfig,
     }
     let config: String = api.read(cx, &format!("{DEVICES}/{}/config", segment(id)?)).await?;
     let masked = device_config::mask(Platform::IosXe, &config);
+    let text = masked.text;
+    let artifact = cx.artifacts.put(ArtifactKind::Configuration, CONFIGURATION, text.as_bytes()).await?;
+    let sha256 = hex::encode(canonical::sha256(text.as_bytes()));
+    let inline = text.len() <= MOST_INLINE;
+    let first_lines = (!inline).then(|| text.lines().take(FIRST_LINES).collect::<Vec<_>>().join("\n"));
     Ok(MaskedConfig {
         device_id: device.id,
         hostname: device.hostname,
-        config: masked.text,
+        config: inline.then_some(text),
+        first_lines,
+        sha256,
+        artifact,
         masked_secrets: masked.secrets,
         updated_ms: device.updated_ms,
     })

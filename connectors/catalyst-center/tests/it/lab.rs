@@ -13,8 +13,9 @@ use platform::http::{BreakerOptions, TargetClient, TargetOptions};
 use platform::principal::{PrincipalKind, TokenFacts, TokenProof};
 use platform::resource::Resource;
 use platform::{CallContext, Error, Json, Principal, Secret, SharedClock};
+use platform_suites::{MemoryArtifacts, sealed_artifacts};
 use tool_runtime::connector::CredentialKind;
-use tool_runtime::{Connector, Lease, Tool, ToolCx, ToolOutput};
+use tool_runtime::{CallArtifacts, Connector, Lease, Tool, ToolCx, ToolOutput};
 use world::faults::Match;
 use world::{CommandLog, Device, Fault, Faults, Reachability, Region, World, WorldOptions};
 
@@ -101,6 +102,11 @@ impl Lab {
             deadline: Instant::now() + Duration::from_secs(30),
             clock: self.clock.clone(),
             secrets: Arc::default(),
+            artifacts: CallArtifacts::apart(
+                sealed_artifacts(Arc::new(MemoryArtifacts::default()), self.clock.clone()),
+                NAME,
+                "tool",
+            ),
             journal: None,
         }
     }

@@ -14,7 +14,9 @@ use platform::secrets::SecretStore;
 use platform::store::{OpenIntent, Store};
 use platform::telemetry::Metrics;
 use platform::{Error, Json, SharedClock};
-use platform_suites::{MemoryAudit, MemorySecrets, MemoryShared, MemoryStore, StaticPolicy};
+use platform_suites::{
+    MemoryArtifacts, MemoryAudit, MemorySecrets, MemoryShared, MemoryStore, StaticPolicy, sealed_artifacts,
+};
 use tool_runtime::pipeline::{Limits, Parts};
 use tool_runtime::{Answer, CallRequest, Catalogue, Instance, Pipeline, Visibility};
 
@@ -40,6 +42,7 @@ impl Road {
         });
         let instance = Instance { name: NAME.into(), environment: "lab".into(), connector: Arc::clone(&lab.connector) };
         visibility.publish(Catalogue::build(vec![instance], &RiskTable::from_rows(risks)).unwrap());
+        let artifacts = sealed_artifacts(Arc::new(MemoryArtifacts::default()), Arc::clone(&clock));
         let parts = Parts {
             visibility,
             policy,
@@ -50,6 +53,7 @@ impl Road {
             metrics: Metrics::new(),
             clock,
             results: Arc::new(Sealer::derive(&SecretKey::new([7; 32]), "results").unwrap()),
+            artifacts,
             secret_arguments: KeyedHash::derive(&SecretKey::new([8; 32]), "secret arguments").unwrap(),
             base: BaseUrl::new(&"http://127.0.0.1:8080".parse().unwrap()),
             limits: Limits::default(),

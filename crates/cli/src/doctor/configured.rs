@@ -5,7 +5,7 @@ use std::path::Path;
 use platform::clock::SystemClock;
 use platform::config::Config;
 use platform::{Clock as _, Error};
-use server::offline::{policy, secrets};
+use server::offline::{policy, secrets, store};
 
 use super::{Findings, machine, running, sign_in};
 use crate::command::read_config;
@@ -42,6 +42,7 @@ pub(super) async fn examine(file: &Path, findings: &mut Findings) {
     let is_running = listen(&config, findings).await;
     issuers(&config, is_running, findings).await;
     policy_activates(&config, findings);
+    database(&config, findings).await;
     credentials(&config, findings).await;
     targets(&config, findings).await;
 }
@@ -119,6 +120,27 @@ fn policy_activates(config: &Config, findings: &mut Findings) {
     match policy::bundle(folder, profile).and_then(policy::engine) {
         Ok(_) => findings.ok("policy", format!("{} activates under the profile {profile}", config.policy.url)),
         Err(error) => findings.failed("policy", &error.into(), fix),
+    }
+}
+
+/// The database of the store answers and lets us in.
+async fn database(config: &Config, findings: &mut Findings) {
+    if !store::is_database(config) {
+        return;
+    }
+    match store::look(config).await {
+        Ok(Some(address)) => findings.ok("store.url", format!("{address} answers")),
+        Ok(None) => {}
+        Err(error) if error.code() == "store_in_use" => {
+            findings.skipped("store.url", "the running platform has the secret store with its password")
+        }
+        Err(error) => {
+            let fix = format!(
+                "check `store.url` and the server; the password is put by `interlock secret put {} password --config FILE`",
+                config.store.secret
+            );
+            findings.failed("store.url", &error.into(), fix);
+        }
     }
 }
 

@@ -113,7 +113,7 @@ fn t25_a_stopped_lab_exits_0_its_audit_verifies_and_its_folder_is_used_again() {
     assert_eq!((&stopped["ok"], &stopped["state"]), (&true.into(), &"closed".into()));
     let lines = out(&lab.run(&["audit", "export"])).lines().count() as u64;
     assert_eq!(stopped["records"].as_u64(), Some(lines));
-    let secret = json(&lab.run(&["secret", "get-metadata", "api/catalyst-center", "--json"]));
+    let secret = json(&lab.run(&["secret", "show", "api/catalyst-center", "--json"]));
     assert_eq!(secret["current_version"], 1);
     let again = lab.again();
     assert_eq!(again["users"], lab.ready["users"]);

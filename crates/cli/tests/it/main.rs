@@ -8,4 +8,5 @@ mod a_platform;
 mod bridge;
 mod connect;
 mod contract;
+mod secrets;
 mod without_a_lab;

@@ -7,6 +7,7 @@ use platform::Json;
 use platform::policy::Risk;
 use serde_json::Map;
 use tool_runtime::SideEffect;
+use tool_runtime::artifacts::or_large_result;
 use tool_runtime::catalogue::RegisteredTool;
 
 /// A tool under the name that it has at an endpoint.
@@ -17,7 +18,7 @@ pub(super) fn tool(tool: &RegisteredTool, name: String) -> ToolDescription {
         title: Some(spec.title.to_owned()),
         description: spec.description.to_owned(),
         input_schema: object(&tool.published_input),
-        output_schema: Some(object(&tool.published_output)),
+        output_schema: Some(object(&or_large_result(&tool.published_output))),
         annotations: ToolAnnotations {
             // Derived from the operator's risk (T6), never from what a connector says of itself.
             read_only: !tool.risk.is_write(),

@@ -7,6 +7,7 @@ use mcp::content::{Body, ResourceContents};
 use mcp::offers::{Page, ResourceDescription, ResourceRead, ResourceTemplate};
 use platform::context::CallReferences;
 use platform::{CallContext, Error, ErrorKind, Json};
+use tool_runtime::artifacts::READ_ARTIFACT;
 use tool_runtime::catalogue::OWN_SERVER;
 use tool_runtime::{CallRequest, ResourceSpec};
 
@@ -51,6 +52,16 @@ impl ViewHandler {
         Ok(offered)
     }
 
+    /// The artifacts, where the platform's own server is not in view.
+    async fn artifacts(&self, cx: &CallContext) -> Result<Option<Offered>, Error> {
+        let visible = self.pipeline.visibility().visible(&cx.principal).await?;
+        let seen = visible.contains(&(OWN_SERVER.to_owned(), READ_ARTIFACT.to_owned()));
+        let catalogue = self.catalogue();
+        let own = catalogue.server(OWN_SERVER).filter(|_| seen);
+        let spec = own.and_then(|own| own.connector.resources().iter().find(|spec| spec.tool == READ_ARTIFACT));
+        Ok(spec.map(|spec| Offered { server: OWN_SERVER.to_owned(), spec }))
+    }
+
     pub(super) async fn resources(&self, cx: &CallContext) -> Result<Page<ResourceDescription>, Error> {
         let catalogue = self.catalogue();
         let describe = |o: Offered| ResourceDescription {
@@ -79,7 +90,13 @@ impl ViewHandler {
 
     pub(super) async fn read(&self, cx: &Arc<CallContext>, uri: String) -> Result<ResourceRead, Error> {
         let place = uri.strip_prefix(SCHEME).filter(|_| uri.len() <= MAX_URI).and_then(|rest| rest.split_once('/'));
-        let offered = self.offered_resources(cx).await?;
+        let mut offered = self.offered_resources(cx).await?;
+        // A result names its artifact at every endpoint, so it can be read there; what made it decides.
+        if !offered.iter().any(|o| o.spec.tool == READ_ARTIFACT)
+            && let Some(artifacts) = self.artifacts(cx).await?
+        {
+            offered.push(artifacts);
+        }
         let found = place.and_then(|(server, path)| {
             let here = offered.iter().filter(|o| o.server == server);
             here.filter_map(|o| Some((o, o.spec.matches(path)?))).min_by_key(|(o, _)| o.spec.is_template())
@@ -106,19 +123,19 @@ impl ViewHandler {
             "tool_unknown" => unknown(),
             _ => e,
         })?;
-        let text = match spec.text {
-            None => answer.structured.to_string(),
-            Some(pointer) => answer.structured.pointer(pointer).and_then(Json::as_str).unwrap_or_default().to_owned(),
-        };
+        let text = spec.text.and_then(|pointer| answer.structured.pointer(pointer)).and_then(Json::as_str);
+        // A result that was too large is a reference, whatever the resource holds otherwise.
+        let referred = spec.text.is_some() && text.is_none();
+        let text = text.map_or_else(|| answer.structured.to_string(), str::to_owned);
+        // An artifact says itself what it is.
+        let media_type = answer.structured.pointer("/artifact/media_type").and_then(Json::as_str);
+        let media_type = media_type.filter(|_| spec.tool == READ_ARTIFACT).unwrap_or(spec.mime_type);
+        let media_type = if referred { "application/json" } else { media_type };
         let catalogue = self.catalogue();
         let tool = catalogue.server(server).and_then(|s| s.tool_or_port(spec.tool));
         let kept = tool.and_then(|t| t.tool.spec().cache_for).unwrap_or_default();
         Ok(ResourceRead {
-            contents: vec![ResourceContents {
-                uri,
-                mime_type: Some(spec.mime_type.to_owned()),
-                body: Body::Text(text),
-            }],
+            contents: vec![ResourceContents { uri, mime_type: Some(media_type.to_owned()), body: Body::Text(text) }],
             ttl_ms: u64::try_from(kept.as_millis()).unwrap_or(0),
         })
     }

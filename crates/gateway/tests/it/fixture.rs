@@ -19,7 +19,10 @@ use platform::telemetry::Metrics;
 use platform::tokens::{SignIn, SignInRequest, SignedIn};
 use platform::{Clock as _, Error, ErrorKind, Json, Principal, SharedClock};
 use platform_suites::tokens::{ISSUER, person};
-use platform_suites::{MemoryAudit, MemorySecrets, MemoryShared, MemoryStore, StaticPolicy, StaticTokens};
+use platform_suites::{
+    MemoryArtifacts, MemoryAudit, MemorySecrets, MemoryShared, MemoryStore, StaticPolicy, StaticTokens,
+    sealed_artifacts,
+};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -70,6 +73,7 @@ fn spec(name: &'static str) -> ToolSpec {
         cache_for: None,
         timeout: Duration::from_secs(30),
         listed: name != "find_words",
+        confidential: false,
         example: None,
     }
     .example(json!({"text": "it's me"}))
@@ -384,6 +388,7 @@ impl Server {
         };
         visibility.publish(Catalogue::build((1..=count).map(instance).collect(), &risks()).unwrap());
         let store: Arc<dyn platform::store::Store> = Arc::new(MemoryStore::new(Arc::clone(&shared_clock)));
+        let artifacts = sealed_artifacts(Arc::new(MemoryArtifacts::default()), Arc::clone(&shared_clock));
         let pipeline = Pipeline::new(tool_runtime::pipeline::Parts {
             visibility,
             policy,
@@ -394,6 +399,7 @@ impl Server {
             metrics: Arc::clone(&metrics),
             clock: Arc::clone(&shared_clock),
             results: Arc::new(Sealer::derive(&SecretKey::new([7; 32]), "results").unwrap()),
+            artifacts,
             secret_arguments: KeyedHash::derive(&SecretKey::new([8; 32]), "secret arguments").unwrap(),
             base: base.clone(),
             limits,

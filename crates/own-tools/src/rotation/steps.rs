@@ -13,7 +13,7 @@ use platform::secrets::{SecretStore, SecretVersion};
 use platform::store::Store;
 use platform::{CallContext, Error, ErrorKind, Principal, Secret, SharedClock};
 use tool_runtime::connector::{CredentialKind, target_unknown};
-use tool_runtime::{Connector, Lease, ToolCx, Visibility};
+use tool_runtime::{CallArtifacts, Connector, Lease, ToolCx, Visibility};
 
 use super::KIND;
 use super::journal::{Held, Journal, Step};
@@ -351,6 +351,7 @@ fn own_call(clock: &SharedClock) -> ToolCx {
         deadline,
         clock: Arc::clone(clock),
         secrets: Arc::default(),
+        artifacts: CallArtifacts::none(),
         journal: None,
     }
 }

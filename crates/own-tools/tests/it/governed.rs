@@ -21,7 +21,9 @@ use platform::store::{Collection, Conflict, Op, OpResult, OpenIntent, Query, Rec
 use platform::telemetry::Metrics;
 use platform::{CallContext, Clock as _, Error, ErrorKind, Json, Principal, Secret, SharedClock};
 use platform_suites::tokens::person;
-use platform_suites::{MemoryAudit, MemorySecrets, MemoryShared, MemoryStore, StaticPolicy};
+use platform_suites::{
+    MemoryArtifacts, MemoryAudit, MemorySecrets, MemoryShared, MemoryStore, StaticPolicy, sealed_artifacts,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tool_runtime::connector::{CredentialKind, target_unknown};
@@ -291,12 +293,14 @@ impl Governed {
         let target = Arc::new(TargetConnector(Arc::clone(&kept.target)));
         let instances = vec![instance("interlock", Arc::new(tools) as _), instance(SERVER, target as _)];
         visibility.publish(Catalogue::build(instances, &RiskTable::from_rows(rows)).unwrap());
+        let artifacts = sealed_artifacts(Arc::new(MemoryArtifacts::default()), Arc::clone(&clock));
         let road = Pipeline::new(Parts {
             visibility,
             policy,
             store: Arc::clone(&kept.store) as _,
             shared: Arc::new(MemoryShared::default()),
             audit: Arc::clone(&audit) as _,
+            artifacts,
             secrets: Arc::clone(&kept.secrets) as _,
             metrics: Metrics::new(),
             clock,

@@ -4,6 +4,7 @@
 
 extern crate interlock_own_tools as own_tools;
 
+mod artifacts;
 mod audit;
 mod governed;
 mod rotation;
@@ -23,7 +24,9 @@ use platform::secret::SecretKey;
 use platform::telemetry::Metrics;
 use platform::{CallContext, Clock as _, Error, Json, Principal, SharedClock};
 use platform_suites::tokens::person;
-use platform_suites::{MemoryAudit, MemorySecrets, MemoryShared, MemoryStore, StaticPolicy};
+use platform_suites::{
+    MemoryArtifacts, MemoryAudit, MemorySecrets, MemoryShared, MemoryStore, StaticPolicy, sealed_artifacts,
+};
 use serde_json::json;
 use tool_runtime::pipeline::{Limits, Parts};
 use tool_runtime::{CallRequest, Catalogue, Instance, Pipeline, Visibility};
@@ -52,6 +55,8 @@ fn road(with_echo: bool) -> (Arc<Pipeline>, Arc<AdjustableClock>) {
             "search_tools",
             "describe_tool",
             "explain_refusal",
+            "get_artifact",
+            "read_artifact",
             "echo",
             "list_my_calls",
             "search_audit",
@@ -64,6 +69,7 @@ fn road(with_echo: bool) -> (Arc<Pipeline>, Arc<AdjustableClock>) {
     );
     let instance = Instance { name: "interlock".into(), environment: "test".into(), connector: Arc::new(tools) };
     visibility.publish(Catalogue::build(vec![instance], &risks).unwrap());
+    let artifacts = sealed_artifacts(Arc::new(MemoryArtifacts::default()), Arc::clone(&shared_clock));
     let road = Pipeline::new(Parts {
         visibility,
         policy,
@@ -74,6 +80,7 @@ fn road(with_echo: bool) -> (Arc<Pipeline>, Arc<AdjustableClock>) {
         metrics: Metrics::new(),
         clock: shared_clock,
         results: Arc::new(Sealer::derive(&SecretKey::new([7; 32]), "results").unwrap()),
+        artifacts,
         secret_arguments: KeyedHash::derive(&SecretKey::new([8; 32]), "secret arguments").unwrap(),
         base: BaseUrl::new(&url::Url::parse("https://interlock.test").unwrap()),
         limits: Limits::default(),
@@ -134,7 +141,7 @@ async fn t10_search_finds_the_best_match_first_and_only_what_the_caller_may_see(
     assert_eq!(found["tools"][0]["tool"], "explain_refusal");
     assert_eq!(found["tools"][0]["risk"], "read");
     let all = call(&road, alice(), "search_tools", json!({"limit": 2})).await.1.unwrap();
-    assert_eq!((all["tools"].as_array().unwrap().len(), &all["total"]), (2, &json!(9)));
+    assert_eq!((all["tools"].as_array().unwrap().len(), &all["total"]), (2, &json!(10)));
     let nothing = call(&road, alice(), "search_tools", json!({"server": "nonesuch"})).await.1.unwrap();
     assert_eq!(nothing["total"], 0);
     let hidden = call(&road, person("bob", &["helpdesk"]), "search_tools", json!({})).await.1;

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod lab;
 pub mod policy;
 pub mod secrets;
+pub mod store;
 
 use std::path::{Path, PathBuf};
 

@@ -14,6 +14,7 @@ use serde_json::json;
 use super::authorise::{Authorised, STEP_UP};
 use super::validate::Validated;
 use super::{Answer, CallRequest, Pipeline};
+use crate::artifacts::CallArtifacts;
 use crate::catalogue::RegisteredTool;
 
 pub(super) struct AuditGuard {
@@ -105,6 +106,14 @@ impl AuditGuard {
             None => return,
         };
         self.entry.facts.insert(STEP_UP.to_owned(), facts);
+    }
+
+    /// Which artifacts the call put, read, or asked for (T27).
+    pub(super) fn artifacts(&mut self, artifacts: &CallArtifacts) {
+        let ids = artifacts.noted();
+        if !ids.is_empty() {
+            self.entry.facts.insert("artifacts".to_owned(), ids.into());
+        }
     }
 
     /// The record as it stands, with the payload, which is handed over once.

@@ -13,16 +13,23 @@ use super::intent::Intended;
 use super::lease::Leased;
 use super::reserve::Reserved;
 use super::validate::Validated;
+use crate::artifacts::CallArtifacts;
 use crate::tool::{ToolCx, ToolOutput};
+
+/// What the stages before have proven.
+pub(super) struct Proofs<'a> {
+    pub(super) authorised: &'a Authorised,
+    pub(super) intended: &'a Intended,
+    pub(super) leased: &'a Leased,
+}
 
 pub(super) async fn execute(
     road: &Pipeline,
     cx: &Arc<CallContext>,
     call: &Validated,
-    authorised: &Authorised,
     _reserved: &Reserved,
-    intended: &Intended,
-    leased: &Leased,
+    Proofs { authorised, intended, leased }: Proofs<'_>,
+    artifacts: &CallArtifacts,
 ) -> Result<ToolOutput, Error> {
     let latest = Instant::now() + call.tool.tool.spec().timeout;
     // A write is not cut short because its caller is in a hurry: only its own timeout ends it.
@@ -34,6 +41,7 @@ pub(super) async fn execute(
         deadline,
         clock: Arc::clone(&road.parts.clock),
         secrets: Arc::clone(&call.secrets),
+        artifacts: artifacts.clone(),
         journal: intended.journal(&road.parts.store),
     };
     let run = AssertUnwindSafe(call.tool.tool.call(tool_cx, call.arguments.clone())).catch_unwind();

@@ -8,6 +8,7 @@
 //! A failure before `execute` releases the reservation. Writes are performed on a task of their own: a caller that goes
 //! away ends only its wait.
 
+mod artifacts;
 mod audit_guard;
 mod authorise;
 mod cache;
@@ -26,9 +27,10 @@ mod targets;
 mod tasks;
 mod validate;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use platform::artifacts::Artifacts;
 use platform::audit::AuditLog;
 use platform::config::LimitsConfig;
 use platform::context::CallReferences;
@@ -43,6 +45,7 @@ use platform::telemetry::Metrics;
 use platform::{CallContext, Error, Json, SharedClock};
 use tokio_util::task::TaskTracker;
 
+pub(crate) use self::artifacts::may_read;
 pub use self::intent::IntentJournal;
 pub use self::resolve::tool_unknown;
 pub use self::tasks::{LongTask, TASK_S};
@@ -111,6 +114,8 @@ pub struct Parts {
     pub shared: Arc<dyn SharedState>,
     /// Audit.
     pub audit: Arc<dyn AuditLog>,
+    /// Artifacts.
+    pub artifacts: Arc<Artifacts>,
     /// Secrets.
     pub secrets: Arc<dyn SecretStore>,
     /// Metrics.
@@ -134,7 +139,7 @@ pub struct Limits {
     pub per_principal: RateLimit,
     /// Calls per source address.
     pub per_source: RateLimit,
-    /// Most bytes of a structured result.
+    /// Most bytes of a structured result; a larger one becomes an artifact.
     pub max_result: usize,
     /// How long a stored result of an idempotency key is kept.
     pub keep_results: Duration,
@@ -167,6 +172,8 @@ impl Default for Limits {
 /// The pipeline.
 pub struct Pipeline {
     parts: Parts,
+    /// Itself, for tools that ask it whether a caller may read an artifact.
+    own: Weak<Self>,
     elevations: Elevations,
     targets: TargetDirectory,
     decisions: authorise::DecisionCache,
@@ -200,7 +207,8 @@ impl Pipeline {
     pub fn new(parts: Parts) -> Arc<Self> {
         let elevations =
             Elevations::new(Arc::clone(&parts.store), Arc::clone(&parts.clock), Arc::clone(&parts.results));
-        Arc::new(Self {
+        Arc::new_cyclic(|own| Self {
+            own: own.clone(),
             elevations,
             targets: TargetDirectory::default(),
             decisions: authorise::DecisionCache::default(),
@@ -327,14 +335,23 @@ impl Pipeline {
             Ok(leased) => leased,
             Err(error) => return Err(intent::not_started(self, intended, reserved, error).await),
         };
-        let executed =
-            guard.stage("execute", execute::execute(self, cx, &call, &authorised, &reserved, &intended, &leased)).await;
-        let checked = guard.lap("output", || executed.and_then(|output| output::check(self, &call, output)));
+        let artifacts = artifacts::of_call(self, cx, &call, &authorised);
+        let proofs = execute::Proofs { authorised: &authorised, intended: &intended, leased: &leased };
+        let executed = guard.stage("execute", execute::execute(self, cx, &call, &reserved, proofs, &artifacts)).await;
+        let checked =
+            guard.lap("output", || executed.and_then(|output| output::check(self, &call, &artifacts, output)));
+        let large = checked.as_ref().is_ok_and(|checked| checked.large);
         let secrets = redact::secrets(&call, &leased);
         let answer = guard.lap("redact", || match checked {
-            Ok(output) => Ok(redact::redact(output, &secrets)),
+            Ok(checked) => Ok(redact::redact(checked.output, &secrets)),
             Err(error) => Err(redact::failure(error, &secrets)),
         });
+        // Redacted first: what is kept is what would have been shown.
+        let answer = match answer {
+            Ok(answer) if large => guard.stage("output", output::refer(&artifacts, answer)).await,
+            answer => answer,
+        };
+        guard.artifacts(&artifacts);
         let answer = intent::settle(self, &call, intended, reserved, answer).await?;
         cache::keep(self, &call, &authorised, &answer).await?;
         Ok(answer)

@@ -1,14 +1,34 @@
-//! Output: a result is bounded and conforms to the schema that was published, or it does not leave the platform.
+//! Output: a result is bounded and conforms to the schema that was published, or it does not leave the platform. One that is
+//! larger than a reply may be is kept as an artifact, and a reference leaves instead (T27).
 
-use platform::{Error, ErrorKind};
+use platform::artifacts::{ArtifactKind, MAX_BYTES};
+use platform::{Error, ErrorKind, Json};
 
-use super::Pipeline;
 use super::validate::Validated;
+use super::{Answer, Pipeline};
+use crate::artifacts::{CallArtifacts, GET_ARTIFACT, LargeResult};
 use crate::tool::ToolOutput;
 
-pub(super) fn check(road: &Pipeline, call: &Validated, output: ToolOutput) -> Result<ToolOutput, Error> {
+/// A result that conforms.
+pub(super) struct Checked {
+    pub(super) output: ToolOutput,
+    /// Whether it is larger than a reply may be.
+    pub(super) large: bool,
+}
+
+pub(super) fn check(
+    road: &Pipeline,
+    call: &Validated,
+    artifacts: &CallArtifacts,
+    output: ToolOutput,
+) -> Result<Checked, Error> {
     let size = size_of(&output.structured)?;
-    if size > road.parts.limits.max_result {
+    // A part of an artifact never becomes one; the port shows a whole one, however large.
+    let whole = artifacts.has_read() && !call.tool.tool.spec().listed;
+    let large = size > road.parts.limits.max_result && !whole;
+    // Escaped in JSON, the largest artifact may have twice its bytes.
+    let most = if whole { 2 * MAX_BYTES } else { MAX_BYTES };
+    if size > most || (large && artifacts.has_read()) {
         return Err(Error::new(
             ErrorKind::Upstream,
             "result_too_large",
@@ -24,11 +44,38 @@ pub(super) fn check(road: &Pipeline, call: &Validated, output: ToolOutput) -> Re
         )
         .with_detail(format!("{}: {}", mistake.instance_path(), mistake.masked())));
     }
-    Ok(output)
+    Ok(Checked { output, large })
+}
+
+/// Keeps a large answer, redacted as it is, and names it.
+pub(super) async fn refer(artifacts: &CallArtifacts, answer: Answer) -> Result<Answer, Error> {
+    let bytes = serde_json::to_vec(&answer.structured).map_err(Error::internal)?;
+    let artifact = artifacts.put(ArtifactKind::Result, "application/json", &bytes).await?;
+    let summary = summary(&answer.structured, &artifact.id, bytes.len());
+    let structured = serde_json::to_value(LargeResult { artifact, summary }).map_err(Error::internal)?;
+    Ok(Answer { structured, ..answer })
+}
+
+/// Most members of a result that are told of.
+const MOST_MEMBERS: usize = 8;
+
+fn summary(result: &Json, id: &str, bytes: usize) -> String {
+    let members = result.as_object().into_iter().flatten().filter_map(|(name, member)| match member {
+        Json::Array(rows) => Some(format!("`{name}` has {} rows", rows.len())),
+        Json::String(text) => Some(format!("`{name}` has {} characters", text.chars().count())),
+        Json::Object(members) => Some(format!("`{name}` has {} members", members.len())),
+        _ => None,
+    });
+    let members: Vec<_> = members.take(MOST_MEMBERS).collect();
+    let told = if members.is_empty() { String::new() } else { format!(": {}", members.join(", ")) };
+    format!(
+        "The result has {bytes} bytes, more than a reply may have, and is kept as an artifact{told}. Ask for fewer rows or \
+         fields, or read it in parts with `{GET_ARTIFACT}` and the artifact_id {id}."
+    )
 }
 
 /// Bytes of the JSON text, without building it.
-fn size_of(value: &platform::Json) -> Result<usize, Error> {
+fn size_of(value: &Json) -> Result<usize, Error> {
     struct Count(usize);
     impl std::io::Write for Count {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {

@@ -9,6 +9,7 @@ use platform::{CallContext, Error};
 
 use super::validate::Validated;
 use super::{Pipeline, lease};
+use crate::artifacts::CallArtifacts;
 use crate::targets::TargetDirectory;
 use crate::tool::ToolCx;
 
@@ -33,6 +34,7 @@ pub(super) async fn load(
         deadline: cx.deadline.min(Instant::now() + call.tool.tool.spec().timeout),
         clock: Arc::clone(clock),
         secrets: Arc::default(),
+        artifacts: CallArtifacts::none(),
         journal: None,
     };
     road.targets.look_up(&call.tool, &named, &look_up).await

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use platform::artifacts::Artifacts;
 use platform::audit::{AuditEntry, Outcome, Phase};
 use platform::clock::AdjustableClock;
 use platform::context::{CallReferences, LOCAL_SOURCE, Protocol, RequestId, TraceContext};
@@ -17,7 +18,9 @@ use platform::secrets::SecretStore as _;
 use platform::telemetry::Metrics;
 use platform::{CallContext, Error, Json, Principal, Secret, SharedClock};
 use platform_suites::tokens::person;
-use platform_suites::{MemoryAudit, MemorySecrets, MemoryShared, MemoryStore, StaticPolicy};
+use platform_suites::{
+    MemoryArtifacts, MemoryAudit, MemorySecrets, MemoryShared, MemoryStore, StaticPolicy, sealed_artifacts,
+};
 use tool_runtime::pipeline::{Limits, Parts};
 use tool_runtime::{Answer, CallRequest, Catalogue, Instance, Pipeline, Visibility};
 
@@ -38,6 +41,8 @@ pub(crate) struct Lab {
     pub(crate) clock: Arc<AdjustableClock>,
     pub(crate) store: Arc<RecordingStore>,
     pub(crate) audit: Arc<RecordingAudit>,
+    pub(crate) artifacts: Arc<MemoryArtifacts>,
+    pub(crate) sealed: Arc<Artifacts>,
     pub(crate) secrets: Arc<RecordingSecrets>,
     pub(crate) shared: Arc<RecordingShared>,
     pub(crate) policy: Arc<SwitchPolicy>,
@@ -87,6 +92,8 @@ impl Lab {
             connector: Arc::clone(&target) as Arc<dyn tool_runtime::Connector>,
         };
         visibility.publish(Catalogue::build(vec![instance], &risks()).unwrap());
+        let artifacts = Arc::new(MemoryArtifacts::default());
+        let sealed = sealed_artifacts(Arc::clone(&artifacts) as _, Arc::clone(&shared_clock));
         let metrics = Metrics::new();
         let road = Pipeline::new(Parts {
             visibility,
@@ -98,11 +105,12 @@ impl Lab {
             metrics: Arc::clone(&metrics),
             clock: shared_clock,
             results: Arc::new(Sealer::derive(&SecretKey::new([7; 32]), "results").unwrap()),
+            artifacts: Arc::clone(&sealed),
             secret_arguments: KeyedHash::derive(&SecretKey::new([8; 32]), "secret arguments").unwrap(),
             base: BaseUrl::new(&url::Url::parse(BASE).unwrap()),
             limits,
         });
-        Self { road, metrics, clock, store, audit, secrets, shared, policy, target, recorded }
+        Self { road, metrics, clock, artifacts, sealed, store, audit, secrets, shared, policy, target, recorded }
     }
 
     /// Calls as alice.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use platform::artifacts::{ArtifactId, ArtifactKind};
 use platform::audit::{Outcome, Phase};
 use platform::{Error, ErrorKind};
 use serde_json::json;
@@ -16,7 +17,7 @@ use crate::fixture::{Lab, PASSWORD, SERVER, cx, request};
 #[tokio::test]
 async fn a_result_that_is_too_large_or_of_another_shape_does_not_leave() {
     let lab = Lab::with_limits(Limits { max_result: 100, ..Limits::default() }).await;
-    lab.target.answers("read_thing", json!({"said": {"x": "y".repeat(100)}}));
+    lab.target.answers("read_thing", json!({"said": {"x": "y".repeat(16 << 20)}}));
     let refusal = lab.call("read_thing", json!({})).await.unwrap_err();
     assert_eq!((refusal.kind(), refusal.code()), (ErrorKind::Upstream, "result_too_large"));
     lab.target.answers("read_thing", json!({"said": "canary"}));
@@ -24,6 +25,64 @@ async fn a_result_that_is_too_large_or_of_another_shape_does_not_leave() {
     assert_eq!((refusal.kind(), refusal.code()), (ErrorKind::Upstream, "result_invalid"));
     assert!(!refusal.message().contains("canary") && !refusal.detail().unwrap().contains("canary"));
     assert_eq!(lab.last_record().outcome, Outcome::Failure);
+}
+
+#[tokio::test]
+async fn t27_a_large_result_is_kept_as_it_would_have_been_shown() {
+    let lab = Lab::with_limits(Limits { max_result: 100, ..Limits::default() }).await;
+    lab.target.answers("read_thing", json!({"said": {"x": format!("{PASSWORD} {}", "y".repeat(100))}}));
+    let answer = lab.call("read_thing", json!({})).await.unwrap();
+    let id = answer.structured["artifact"]["id"].as_str().unwrap();
+    assert_eq!(lab.last_record().facts["artifacts"], json!([id]));
+    let kept = lab.sealed.open(&ArtifactId::parse(id).unwrap()).await.unwrap();
+    assert_eq!(kept, json!({"said": {"x": format!("*** {}", "y".repeat(100))}}).to_string().into_bytes());
+    lab.target.answers("read_thing", json!({"said": "y".repeat(200)}));
+    assert_eq!(lab.refused("read_thing", json!({})).await, "result_invalid", "of another shape, whatever its size");
+    let id = id.to_owned();
+    lab.target.script("put_note", move |cx, _| {
+        let id = id.clone();
+        async move {
+            let opened = cx.artifacts.read(&id).await?;
+            ToolOutput::of(&json!({"said": {"whole": String::from_utf8_lossy(&opened.bytes)}}))
+        }
+    });
+    assert_eq!(lab.refused("put_note", json!({})).await, "result_too_large", "what was read becomes no other artifact");
+    assert_eq!(lab.artifacts.contents(), 1);
+}
+
+#[tokio::test]
+async fn t27_what_was_not_masked_is_opened_by_a_port_of_its_server_and_by_nobody_else() {
+    let lab = Lab::new().await;
+    lab.target.script("read_thing", |cx, _| async move {
+        let kept =
+            cx.artifacts.put_sealed_unmasked(ArtifactKind::Configuration, "text/plain", b"canary-secret").await?;
+        ToolOutput::of(&json!({"said": {"id": kept.id}}))
+    });
+    let answer = lab.call("read_thing", json!({})).await.unwrap();
+    let id = answer.structured["said"]["id"].as_str().unwrap().to_owned();
+    for bytes in lab.artifacts.everything() {
+        assert!(!String::from_utf8_lossy(&bytes).contains("canary"), "sealed");
+    }
+    let wanted = id.clone();
+    lab.target.script("port", move |cx, _| {
+        let id = wanted.clone();
+        async move {
+            let opened = cx.artifacts.open_unmasked(&id).await?;
+            assert_eq!(cx.artifacts.read(&id).await.map(drop).unwrap_err().code(), "artifact_not_found");
+            ToolOutput::of(&json!({"said": {"bytes": opened.len()}}))
+        }
+    });
+    let by_port = lab.road.call_port(Arc::new(cx()), request("port", json!({}))).await.unwrap();
+    assert_eq!(by_port.structured, json!({"said": {"bytes": 13}}));
+    assert_eq!(lab.last_record().facts["artifacts"], json!([id]));
+    lab.target.script("read_cached", move |cx, _| {
+        let id = id.clone();
+        async move {
+            cx.artifacts.open_unmasked(&id).await?;
+            ToolOutput::of(&json!({"said": {}}))
+        }
+    });
+    assert_eq!(lab.refused("read_cached", json!({})).await, "artifact_not_found");
 }
 
 #[tokio::test]

@@ -3,10 +3,13 @@
 
 use platform::Json;
 use serde_json::{Map, json};
+use tool_runtime::artifacts::large_result_schema;
 use tool_runtime::tool::schema_of;
 
 /// Name of the schema of a refusal.
 const PROBLEM: &str = "Problem";
+/// What stands in place of a result that is larger than a reply may be.
+pub(super) const LARGE_RESULT: &str = "LargeResult";
 /// Name of the schema of a server's tools.
 pub(super) const TOOL_LIST: &str = "ToolList";
 /// Statuses of refusals that any operation may answer, with what they mean here.
@@ -43,6 +46,7 @@ pub(super) fn component(kind: &str, name: &str) -> Json {
 pub(super) fn shared_schemas() -> Map<String, Json> {
     let mut schemas = Map::new();
     schemas.insert(PROBLEM.to_owned(), embedded(&schema_of::<api::Problem>(), PROBLEM));
+    schemas.insert(LARGE_RESULT.to_owned(), embedded(&large_result_schema(), LARGE_RESULT));
     schemas.insert(TOOL_LIST.to_owned(), embedded(&schema_of::<api::ToolList>(), TOOL_LIST));
     schemas
 }

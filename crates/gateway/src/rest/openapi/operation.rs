@@ -171,7 +171,7 @@ fn responses(tool: &RegisteredTool, names: &Names, by_query: bool) -> Json {
             "type": "object",
             "properties": {
                 "status": {"const": status},
-                "result": component("schemas", &names.result),
+                "result": {"anyOf": [component("schemas", &names.result), component("schemas", components::LARGE_RESULT)]},
                 "server": {"const": tool.server.name},
                 "tool": {"const": tool.name()},
             },

@@ -1,0 +1,97 @@
+//! Who may read an artifact (T27): whoever policy would allow, now, the call that made it, at an endpoint that reaches its
+//! tool. Nothing of the caller's past counts: who lost a group reads no more. One that may not be read is as unknown as one
+//! that does not exist (T10).
+
+use std::sync::Arc;
+
+use platform::artifacts::{ArtifactFacts, ArtifactId, ArtifactOrigin, Artifacts, Held, Readers, not_found};
+use platform::context::CallReferences;
+use platform::policy::TargetFacts;
+use platform::{CallContext, Error, ErrorKind, Json};
+
+use super::authorise::Authorised;
+use super::validate::Validated;
+use super::{CallRequest, Pipeline, Reach, authorise, resolve, step_up};
+use crate::artifacts::{CallArtifacts, MadeBy};
+
+/// Most references of one artifact that are tried.
+const MOST_TRIED: usize = 100;
+
+/// The artifacts of a call that is going to run.
+pub(super) fn of_call(
+    road: &Pipeline,
+    cx: &Arc<CallContext>,
+    call: &Validated,
+    authorised: &Authorised,
+) -> CallArtifacts {
+    let origin = ArtifactOrigin {
+        server: call.tool.server.name.clone(),
+        tool: call.tool.name().to_owned(),
+        call_id: cx.request_id.to_string(),
+    };
+    let made_by = MadeBy {
+        arguments: call.arguments.clone(),
+        digest: call.digest.clone(),
+        targets: authorised.targets().to_vec(),
+        at: road.parts.clock.epoch_seconds(),
+    };
+    let port = !call.tool.tool.spec().listed;
+    // A text may grow fourfold as JSON in JSON.
+    let most = road.parts.limits.max_result / 4;
+    CallArtifacts::of_call(&road.parts.artifacts, origin, made_by, port, most, (road.own.clone(), Arc::clone(cx)))
+}
+
+/// The facts of the first reference by which this caller may read, or the refusal.
+pub(crate) async fn may_read(
+    road: &Pipeline,
+    cx: &Arc<CallContext>,
+    artifacts: &Artifacts,
+    id: &ArtifactId,
+) -> Result<ArtifactFacts, Error> {
+    let mut challenged = None;
+    let held = artifacts.find::<MadeBy>(id).await?;
+    for Held { facts, context } in held.into_iter().filter(|h| h.facts.readers == Readers::Origin).take(MOST_TRIED) {
+        match by_reference(road, cx, &facts.origin, context).await {
+            Ok(()) => return Ok(facts),
+            Err(refusal) => match refusal.kind() {
+                ErrorKind::NotFound | ErrorKind::Forbidden => {}
+                ErrorKind::Unmet => challenged = Some(refusal),
+                _ => return Err(refusal),
+            },
+        }
+    }
+    Err(challenged.unwrap_or_else(not_found))
+}
+
+async fn by_reference(
+    road: &Pipeline,
+    cx: &Arc<CallContext>,
+    origin: &ArtifactOrigin,
+    made_by: MadeBy,
+) -> Result<(), Error> {
+    let request = CallRequest {
+        server: origin.server.clone(),
+        tool: origin.tool.clone(),
+        arguments: Json::Null,
+        references: CallReferences::default(),
+    };
+    let tool = resolve::resolve(road, cx, &request, Reach::Ports).await?;
+    // As the targets were known then: what they are called today may not be reachable any more.
+    let age_s = road.parts.clock.epoch_seconds() - made_by.at;
+    let older = |facts: TargetFacts| TargetFacts { age_s: facts.age_s.saturating_add(age_s.max(0)), ..facts };
+    let targets: Arc<[TargetFacts]> = made_by.targets.into_iter().map(older).collect();
+    let call = Validated {
+        tool,
+        arguments: made_by.arguments,
+        secrets: Arc::default(),
+        references: CallReferences::default(),
+        digest: made_by.digest,
+    };
+    // The call that reads has a record of its own; what is asked here names no call that is made.
+    let authorised = authorise::authorise(road, cx, &call, targets, &mut None).await?.granted()?;
+    // Nothing is done again: for what a write left behind the role grant is enough, as for a replay (T7).
+    if !call.tool.risk.is_write() {
+        step_up::require(road, cx, &call, authorised).await?;
+    }
+    Ok(())
+}
