@@ -165,8 +165,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let policy: Arc<dyn PolicyEngine> = Arc::new(policy);
     let visibility = Arc::new(Visibility::new(Arc::clone(&policy)));
     let rotations =
-        Rotations::new(Arc::clone(&visibility), Arc::clone(&secrets), Arc::clone(&store), Arc::clone(&clock));
-    let rotations = Arc::new(rotations);
+        Arc::new(Rotations::new(Arc::clone(&visibility), Arc::clone(&secrets), Arc::clone(&store), Arc::clone(&clock)));
     let own = OwnTools::new(Arc::clone(&visibility), audit.clone(), Arc::clone(&clock), with_echo)
         .with_secrets(&secrets, Arc::clone(&rotations))
         .with_keys(&managed);
@@ -325,7 +324,8 @@ pub(crate) async fn open_audit(
         tracing::warn!(interlock.position = intent.position.0, "a write of the last run has no known outcome");
     }
     let audit = Arc::new(audit);
-    audit.keep_payloads_for(config.audit.payload_keep_days, keep_clock);
+    audit.keep_payloads_for(config.audit.payload_keep_days, Arc::clone(&keep_clock));
+    audit.keep_records_for(config.audit.keep_days, keep_clock);
     Ok((audit, registry))
 }
 

@@ -497,7 +497,7 @@ async fn t28_keys_rotate_while_calls_go_on_and_both_logs_verify() {
 }
 
 fn given(key: &audit_log::PublicKey) -> VerifyOptions {
-    VerifyOptions { public_key: Some(key.clone()), ..VerifyOptions::default() }
+    VerifyOptions { public_keys: vec![key.clone()], ..VerifyOptions::default() }
 }
 
 #[tokio::test(flavor = "multi_thread")]

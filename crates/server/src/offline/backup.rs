@@ -8,6 +8,7 @@ use audit_log::record_fork;
 use gateway::BrowserSessions;
 use platform::clock::{SharedFileClock, SystemClock};
 use platform::config::{Config, load};
+use platform::keys::master::MasterKeySource;
 use platform::secret::SecretKey;
 use platform::store::Store;
 use platform::{Error, ErrorKind, Json, Result, SharedClock};
@@ -48,7 +49,7 @@ pub struct Restored {
 impl Installation {
     /// The one that a configuration names. Errors: those of the master key; `backup_store_elsewhere` for PostgreSQL.
     pub fn of(config: &Config) -> Result<Self> {
-        Self::with(config, secrets::master_key(&config.secrets.master_key_file)?, Arc::new(SystemClock))
+        Self::with(config, config.secrets.master_key.read()?.key, Arc::new(SystemClock))
     }
 
     /// A lab's.
@@ -57,7 +58,7 @@ impl Installation {
         let mut config = load(None, [])?.config;
         config.platform.state = state.to_owned();
         let clock = SharedFileClock::open(&lab.clock()).map_err(Error::internal)?;
-        Self::with(&config, secrets::master_key(&lab.master_key())?, Arc::new(clock))
+        Self::with(&config, MasterKeySource::File(lab.master_key()).read()?.key, Arc::new(clock))
     }
 
     fn with(config: &Config, master: SecretKey, clock: SharedClock) -> Result<Self> {
