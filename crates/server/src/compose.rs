@@ -299,9 +299,13 @@ pub(crate) async fn open_audit(
     let payloads = Payloads::ready(Arc::new(StoredPayloadKeys::new(Arc::clone(secrets))), clock).await?;
     let kept = AnchorSecrets::read(secrets.as_ref()).await?;
     let anchors = anchor::configured(&config.audit.anchors, &folder, &config.platform.state, &kept, clock)?;
-    let options =
-        AuditOptions { payloads: Some(payloads), registry: Some(registry.clone()), retired, ..AuditOptions::new(folder) }
-            .anchored(anchors);
+    let options = AuditOptions {
+        payloads: Some(payloads),
+        registry: Some(registry.clone()),
+        retired,
+        ..AuditOptions::new(folder)
+    }
+    .anchored(anchors);
     let (clock, keep_clock) = (Arc::clone(clock), Arc::clone(clock));
     let opened = tokio::task::spawn_blocking(move || AuditLogFile::open(options, &keys, clock)).await;
     let (audit, opened) = opened.map_err(Error::internal)??;

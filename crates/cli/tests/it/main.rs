@@ -8,6 +8,7 @@ mod a_platform;
 mod bridge;
 mod connect;
 mod contract;
+mod keys;
 mod production;
 mod secrets;
 mod without_a_lab;

@@ -22,14 +22,8 @@ pub enum Purpose {
 
 impl Purpose {
     /// All of them.
-    pub const ALL: [Self; 6] = [
-        Self::Results,
-        Self::RequestState,
-        Self::Facade,
-        Self::IssuerSealing,
-        Self::Artifacts,
-        Self::SecretArguments,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Results, Self::RequestState, Self::Facade, Self::IssuerSealing, Self::Artifacts, Self::SecretArguments];
 
     /// Its name: in `interlock keys`, and the last segment of its path.
     pub const fn name(self) -> &'static str {

@@ -31,7 +31,15 @@ pub async fn rotate(config: &Config, name: &str, rotation: &Rotation) -> Result<
     let clock: SharedClock = Arc::new(SystemClock);
     let (master, address) = (config.secrets.master_key.read()?.key, config.platform.listen);
     let (fixtures, documents_from) = (Vec::new(), Vec::new());
-    let given = Given { config, master: &master, clock: Arc::clone(&clock), address, with_echo: false, fixtures, documents_from };
+    let given = Given {
+        config,
+        master: &master,
+        clock: Arc::clone(&clock),
+        address,
+        with_echo: false,
+        fixtures,
+        documents_from,
+    };
     let stores = open_stores(&given).await?;
     let (audit, _) = open_audit(config, &stores.store, &stores.secrets, &clock).await?;
     let keys = KeyRegistry::new(audit.clone(), clock);
