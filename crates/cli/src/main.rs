@@ -9,6 +9,7 @@
 
 mod admin;
 mod audit;
+mod backup;
 mod bridge;
 mod check;
 mod command;

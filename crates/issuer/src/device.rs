@@ -30,7 +30,7 @@ use crate::sessions::Session;
 use crate::throttle::Bucket;
 use crate::users::{User, put, transact};
 
-const DEVICES: Collection =
+pub(crate) const DEVICES: Collection =
     Collection { name: "issuer_devices", indexes: &[Index { name: "user_code", pointer: "/user_code" }] };
 /// How long a person may take, seconds.
 const LIFE_S: i64 = 600;

@@ -21,7 +21,7 @@ use crate::throttle::Bucket;
 use crate::users::{User, transact};
 use crate::{logout, password_rules};
 
-const ENROLMENTS: Collection = Collection { name: "issuer_enrolments", indexes: &[] };
+pub(crate) const ENROLMENTS: Collection = Collection { name: "issuer_enrolments", indexes: &[] };
 /// How long a link can be used, seconds.
 const LIFE_S: i64 = 86_400;
 /// What the form's CSRF token is bound to, beside the browser; and what the sealed part of the form is sealed for.

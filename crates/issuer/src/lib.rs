@@ -72,6 +72,7 @@ mod users;
 
 pub use claims::{ACR_MFA, ACR_PASSWORD};
 pub use clients::{GrantType, NewClient};
+pub use floors::void_after_restore;
 pub use issuer::{Issuer, IssuerOptions};
 pub use key_ring::{KeyInfo, KeyRing, KeyState};
 pub use own_clients::COMMAND_LINE_CLIENT;

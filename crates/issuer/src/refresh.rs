@@ -16,7 +16,7 @@ use crate::grants::Granted;
 use crate::issuer::State;
 use crate::sealing::Sealer;
 
-const FAMILIES: Collection = Collection {
+pub(crate) const FAMILIES: Collection = Collection {
     name: "issuer_refresh",
     indexes: &[
         Index { name: "session", pointer: "/granted/sid" },

@@ -5,6 +5,7 @@
 
 mod a_lab;
 mod a_platform;
+mod backups;
 mod bridge;
 mod connect;
 mod contract;
