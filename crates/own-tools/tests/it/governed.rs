@@ -278,7 +278,7 @@ impl Governed {
             Arc::new(Rotations::new(Arc::clone(&visibility), Arc::clone(&secrets), store, Arc::clone(&clock)));
         let tools = OwnTools::new(Arc::clone(&visibility), Arc::clone(&audit) as _, Arc::clone(&clock), false)
             .with_secrets(&secrets, Arc::clone(&rotations));
-        let read = ["list_secrets", "get_secret_metadata"].map(|tool| ("interlock", tool, Risk::Read));
+        let read = ["list_secrets", "get_secret_metadata", "read_artifact"].map(|tool| ("interlock", tool, Risk::Read));
         let control = [
             "put_secret",
             "delete_secret_version",
