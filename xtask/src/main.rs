@@ -1,10 +1,11 @@
-//! The workspace's own tasks: `cargo xtask lab`, `test`, `conformance`, `tidy`, `docs`, `bench`, `fuzz`, `flood`.
+//! The workspace's own tasks: `cargo xtask lab`, `test`, `conformance`, `tidy`, `docs`, `bench`, `fuzz`, `flood`, `crash`.
 //!
 //! Where to go next: [`lab`] for what a newcomer meets first, [`test`] for the parts of the suite, [`tidy`] for the rules
 //! of the house.
 
 mod bench;
 mod clients;
+mod crash;
 mod docs;
 mod flood;
 mod fuzz;
@@ -44,6 +45,8 @@ enum Task {
     Fuzz(fuzz::Arguments),
     /// Send bad input to every door for a minute, and write down what it answered.
     Flood(flood::Arguments),
+    /// Kill the platform under load, and cut its power, again and again; check that nothing acknowledged is lost.
+    Crash(crash::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Flood(arguments) => flood::run(&arguments),
+        Task::Crash(arguments) => crash::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

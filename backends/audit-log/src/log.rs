@@ -13,6 +13,7 @@ use platform::Json;
 use platform::audit::{AuditEntry, AuditFilter, AuditLog, AuditPosition};
 use platform::clock::SharedClock;
 use platform::error::Error;
+use platform::telemetry::audit_log::{AuditSource, AuditStanding};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
@@ -27,7 +28,9 @@ use crate::query;
 use crate::record::{PreparedRecord, Sealing};
 use crate::recovery::Opened;
 use crate::registry::Registry;
+use crate::replica::Replica;
 use crate::rotation;
+use crate::spool::SPOOL_BYTES;
 use crate::stats::{AuditStats, Counters};
 use crate::writer::{CHECKPOINT_EVERY, Message};
 
@@ -51,6 +54,10 @@ pub struct AuditOptions {
     /// Where logs are opened and closed and checkpoints are countersigned. Without one a checkpoint has the log's own
     /// signature only.
     pub registry: Option<Registry>,
+    /// The database that holds every record too, before its reply; without one, `audit.db` is the only place.
+    pub replica: Option<Replica>,
+    /// Size of `audit.spool`, which is taken in advance for the records of undo steps.
+    pub spool_bytes: u64,
     /// Keys that the folder's log may still have been made with: then it is closed under them and a new one begins.
     pub retired: Vec<AuditKeys>,
     /// What the configured ones among them have taken.
@@ -70,6 +77,8 @@ impl AuditOptions {
             busy: Duration::from_secs(5),
             sinks: Vec::new(),
             registry: None,
+            replica: None,
+            spool_bytes: SPOOL_BYTES,
             retired: Vec::new(),
             delivered: None,
             payloads: None,
@@ -121,6 +130,8 @@ impl AuditLogFile {
             checkpoint_within: options.checkpoint_within,
             busy: options.busy,
             registry: options.registry,
+            replica: options.replica,
+            spool_bytes: options.spool_bytes,
             clock,
             counters: Arc::clone(&counters),
         };
@@ -258,6 +269,12 @@ impl Drop for AuditLogFile {
     }
 }
 
+impl AuditSource for AuditLogFile {
+    fn standing(&self) -> AuditStanding {
+        self.stats().into()
+    }
+}
+
 #[async_trait]
 impl AuditLog for AuditLogFile {
     async fn append(&self, entry: AuditEntry) -> Result<AuditPosition, Error> {
@@ -294,7 +311,7 @@ impl AuditLog for AuditLogFile {
             let connection = reader.lock().unwrap_or_else(PoisonError::into_inner);
             payload::stored(&connection, position)
         });
-        let stored = found.await.map_err(Error::internal)??.ok_or_else(payload::record_unknown)?;
+        let stored = found.await.map_err(Error::internal)??.ok_or_else(platform::audit::record_unknown)?;
         match &self.payloads {
             Some(payloads) => payloads.open(&origin, &stored).await,
             None => Err(platform::audit::payload_absent()),

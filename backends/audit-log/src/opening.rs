@@ -22,7 +22,9 @@ use crate::keys::{AuditKeys, PublicKey};
 use crate::publisher::{Anchors, Publisher, Publishing};
 use crate::recovery::{self, Opened, PreviousEnd};
 use crate::registry::{Entry, LocalLog, LogRecord, RegisteredState, Registry};
+use crate::replica::{Replica, Shipping};
 use crate::rotation::{self, Beginning, Change};
+use crate::spool::{SPOOL, Spool};
 use crate::stats::Counters;
 use crate::tree::Hash;
 use crate::writer::Writer;
@@ -36,6 +38,8 @@ pub(crate) struct Setting {
     pub(crate) checkpoint_within: Duration,
     pub(crate) busy: Duration,
     pub(crate) registry: Option<Registry>,
+    pub(crate) replica: Option<Replica>,
+    pub(crate) spool_bytes: u64,
     pub(crate) clock: SharedClock,
     pub(crate) counters: Arc<Counters>,
 }
@@ -112,6 +116,12 @@ pub(crate) fn begin(
     let last = AuditPosition(edge.size());
     let public_key = bare.named(&origin);
 
+    let shipping = match &setting.replica {
+        None => None,
+        Some(replica) => Some(Shipping::begin(replica.clone(), &connection, &origin, edge.size())?),
+    };
+    let mut spool = Spool::open(&setting.folder.join(SPOOL), setting.spool_bytes)?;
+    drop_written(&connection, &mut spool)?;
     let registered = match &setting.registry {
         None => None,
         Some(registry) => {
@@ -176,12 +186,15 @@ pub(crate) fn begin(
         counters,
         publisher,
         held: std::collections::VecDeque::new(),
+        spool,
+        shipping,
         fork_written: false,
         stopped: None,
         setting,
         lock,
     };
     writer.write_own(&own)?;
+    writer.ship()?;
     if followed {
         rotation::conclude(&writer.setting.folder)?;
         settle_predecessor(&writer.setting, &writer.origin, beginning.predecessor.as_ref().map(|p| p.log.as_str()));
@@ -210,6 +223,19 @@ fn register(
     let note = known.map(|log| log.note.clone()).filter(|note| !note.is_empty());
     let instance = registry.bridge().wait(registry.clone().enter(entry, local))?;
     Ok(Registered { instance, signed, note })
+}
+
+// A process that died between writing the spool's records into the log and emptying it has left both.
+fn drop_written(connection: &Connection, spool: &mut Spool) -> Result<(), AuditFault> {
+    if spool.waiting().is_empty() {
+        return Ok(());
+    }
+    let mut statement = connection.prepare("SELECT line FROM audit WHERE seq > ?")?;
+    let mut rows = statement.query([i64::try_from(spool.base()).unwrap_or(i64::MAX)])?;
+    while let Some(row) = rows.next()? {
+        spool.drop_line(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?);
+    }
+    Ok(())
 }
 
 // The root of the checkpoint of that size, where there is one with the log's signature.
@@ -269,6 +295,9 @@ fn written_here(setting: &Setting, registry: &Registry) -> Result<Vec<LogRecord>
 fn settle_predecessor(setting: &Setting, successor: &str, log: Option<&str>) {
     let (Some(registry), Some(log)) = (&setting.registry, log) else { return };
     let settle = || {
+        if let Some(replica) = &setting.replica {
+            crate::replica::bring_rest(replica, &rotation::archive_of(&setting.folder, log).join(DATABASE), log)?;
+        }
         let entry = registry.bridge().wait(registry.clone().find(log.to_owned()))?;
         let Some(entry) = entry.filter(|entry| entry.log.state == RegisteredState::Open) else { return Ok(()) };
         let Some(session) = entry.log.running() else { return Ok(()) };

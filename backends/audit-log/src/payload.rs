@@ -12,6 +12,7 @@ use platform::clock::SharedClock;
 use platform::error::{Error, ErrorKind, Result};
 use platform::seal::Sealer;
 use rusqlite::{Connection, OptionalExtension as _};
+use serde::{Deserialize, Serialize};
 
 use crate::error::AuditFault;
 
@@ -54,7 +55,7 @@ fn place(origin: &str, event: &str) -> String {
 }
 
 /// A payload as it is stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Sealed {
     /// Name of its key.
     pub(crate) key: String,
@@ -166,15 +167,6 @@ pub(crate) fn forget(connection: &Connection, month: &str) -> std::result::Resul
         (month, FORGET_AT_ONCE),
     )?;
     Ok(deleted as u64)
-}
-
-/// There is no such record.
-pub(crate) fn record_unknown() -> Error {
-    Error::new(
-        ErrorKind::NotFound,
-        "audit_record_unknown",
-        "The audit log has no record at this position. `search_audit` lists those that there are.",
-    )
 }
 
 fn destroyed(said: &Said) -> Error {

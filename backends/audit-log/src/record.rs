@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use aws_lc_rs::hmac;
 use platform::Json;
 use platform::audit::{AuditActor, AuditEntry, Outcome, Phase};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::AuditFault;
@@ -21,11 +21,12 @@ pub const ECS_VERSION: &str = "9.2.0";
 const PLACE: &str = ",\"sequence\":0";
 
 /// A record without its position.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PreparedRecord {
     before: String,
     after: String,
     sealed: Option<Sealed>,
+    undo: bool,
 }
 
 /// With what, and for which log, an entry's payload is sealed.
@@ -53,12 +54,17 @@ impl PreparedRecord {
         let line = String::from_utf8(line).map_err(|e| AuditFault::Record(e.to_string()))?;
         let (before, after) =
             line.split_once(PLACE).ok_or_else(|| AuditFault::Record("no place for its position".to_owned()))?;
-        Ok(Self { before: format!("{before},\"sequence\":"), after: after.to_owned(), sealed })
+        Ok(Self { before: format!("{before},\"sequence\":"), after: after.to_owned(), sealed, undo: entry.undo })
     }
 
     /// The line at a position.
     pub fn line(&self, position: u64) -> String {
         format!("{}{position}{}", self.before, self.after)
+    }
+
+    /// Whether it is of a step that undoes a change.
+    pub(crate) fn undoes(&self) -> bool {
+        self.undo
     }
 
     /// The payload that is stored beside the line.
@@ -222,6 +228,9 @@ fn own_members(entry: &AuditEntry, key: &hmac::Key, sealed: Option<&Sealed>) -> 
     if let Some(sealed) = sealed {
         put("payload", sealed.described());
     }
+    if entry.undo {
+        put("undo", Value::Bool(true));
+    }
     // A fact never takes the place of a member that the platform states itself: it is kept one level below.
     let mut displaced = Map::new();
     for (name, value) in &entry.facts {
@@ -238,7 +247,7 @@ fn own_members(entry: &AuditEntry, key: &hmac::Key, sealed: Option<&Sealed>) -> 
 }
 
 // Members of `interlock` that only the platform states, present or not: a fact cannot pretend one.
-const RESERVED: [&str; 17] = [
+const RESERVED: [&str; 18] = [
     "phase",
     "outcome",
     "request_id",
@@ -255,6 +264,7 @@ const RESERVED: [&str; 17] = [
     "decision",
     "arguments_hmac",
     "payload",
+    "undo",
     "facts",
 ];
 

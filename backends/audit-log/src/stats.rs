@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
+use platform::telemetry::audit_log::AuditStanding;
 use serde::Serialize;
 
 /// Counts that the threads of the log share.
@@ -17,6 +18,7 @@ pub(crate) struct Counters {
     pub(crate) lost: AtomicU64,
     pub(crate) unpublished: AtomicU64,
     pub(crate) countersigned: AtomicU64,
+    pub(crate) unreplicated: AtomicU64,
     pub(crate) failing: AtomicBool,
     /// Why the log takes nothing more.
     pub(crate) forked: OnceLock<String>,
@@ -44,10 +46,24 @@ pub struct AuditStats {
     pub countersigned: u64,
     /// For how many whole seconds a checkpoint has waited for its countersignature; 0 when none waits.
     pub countersign_waiting_s: u64,
+    /// Records that the database of all replicas lacks; 0 without one.
+    pub unreplicated: u64,
     /// Whether the last write failed.
     pub failing: bool,
     /// Why the log takes nothing more, where it is forked.
     pub forked: Option<String>,
+}
+
+impl From<AuditStats> for AuditStanding {
+    fn from(stats: AuditStats) -> Self {
+        Self {
+            forked: stats.forked.is_some(),
+            failing: stats.failing,
+            countersign_waiting_s: stats.countersign_waiting_s,
+            unreplicated: stats.unreplicated,
+            unpublished: stats.unpublished,
+        }
+    }
 }
 
 impl Counters {
@@ -68,6 +84,7 @@ impl Counters {
             unpublished: self.unpublished.load(Ordering::Relaxed),
             countersigned: self.countersigned.load(Ordering::Relaxed),
             countersign_waiting_s: since.map_or(0, |since| since.elapsed().as_secs()),
+            unreplicated: self.unreplicated.load(Ordering::Relaxed),
             failing: self.failing.load(Ordering::Relaxed),
             forked: self.forked.get().cloned(),
         }

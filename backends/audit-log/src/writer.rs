@@ -18,6 +18,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use crate::checkpoint::Checkpoint;
+use crate::countersign::raise_fork;
 use crate::error::AuditFault;
 use crate::file::{open_for_reading, open_for_writing};
 use crate::keys::{AuditKeys, PublicKey};
@@ -25,7 +26,9 @@ use crate::opening::{self, Setting};
 use crate::publisher::Publisher;
 use crate::record::PreparedRecord;
 use crate::recovery::Edge;
+use crate::replica::Shipping;
 use crate::rotation::{self, Beginning, Change};
+use crate::spool::Spool;
 use crate::stats::Counters;
 
 /// Most records in one transaction.
@@ -74,6 +77,8 @@ pub(crate) struct Writer {
     pub(crate) counters: Arc<Counters>,
     pub(crate) publisher: Publisher,
     pub(crate) held: VecDeque<PreparedRecord>,
+    pub(crate) spool: Spool,
+    pub(crate) shipping: Option<Shipping>,
     // Whether the record that says so stands at the end of a forked log.
     pub(crate) fork_written: bool,
     // Why nothing more is written although the log is not forked: it is closed, and the next one did not begin.
@@ -154,7 +159,9 @@ impl Writer {
 
     // Without senders: the log was dropped and not closed.
     fn end(mut self) {
+        // Whoever drops a log may be the one who serves the store and the second place: the next start asks them.
         self.publisher.leave_registry();
+        self.shipping = None;
         if let Err(error) = self.close(None) {
             self.counters.lost.fetch_add(self.held.len() as u64, Ordering::Relaxed);
             tracing::error!(%error, lost = self.held.len(), "the audit log could not be closed");
@@ -183,10 +190,15 @@ impl Writer {
     }
 
     fn wake_in(&self) -> Option<Duration> {
-        if !self.held.is_empty() {
+        if !self.held.is_empty() || self.spool.is_used() || self.is_behind() {
             return Some(RETRY);
         }
         self.uncovered_since.map(|since| self.checkpoint_within.saturating_sub(since.elapsed()))
+    }
+
+    // Whether the second place lacks records.
+    fn is_behind(&self) -> bool {
+        self.shipping.as_ref().is_some_and(|shipping| shipping.shipped() < self.edge.size())
     }
 
     fn checkpoint_is_due(&self, new: u64) -> bool {
@@ -195,49 +207,122 @@ impl Writer {
             || self.uncovered_since.is_some_and(|since| since.elapsed() >= self.checkpoint_within)
     }
 
-    // Writes what was held, then the batch, in one transaction; tells each caller.
+    // Writes what waited, then the batch, in one transaction; tells each caller when it stands wherever it must stand.
     fn serve(&mut self, batch: Vec<Waiting>) {
-        let due = self.checkpoint_is_due((self.held.len() + batch.len()) as u64);
-        if batch.is_empty() && self.held.is_empty() && !due {
+        let behind = self.ship();
+        // What the second place cannot take now is not written here either, except for what nobody waits for and for what
+        // must go on: a caller who is refused should leave no record of having begun.
+        let batch = match &behind {
+            Ok(()) => batch,
+            Err(fault) => refuse(batch, fault, |record| record.undoes()),
+        };
+        let waited = self.spool.waiting().len() + self.held.len();
+        let due = self.checkpoint_is_due((waited + batch.len()) as u64);
+        if batch.is_empty() && waited == 0 && !due && !self.spool.is_used() {
             return;
         }
         let written = self.recover().and_then(|()| {
-            let records: Vec<&PreparedRecord> =
-                self.held.iter().chain(batch.iter().map(|(record, _)| record)).collect();
-            write(&mut self.connection, &self.edge, &records, due.then_some((&*self.origin, &self.pair)))
+            let new = batch.iter().map(|(record, _)| record);
+            let records: Vec<&PreparedRecord> = self.spool.waiting().iter().chain(&self.held).chain(new).collect();
+            if records.is_empty() && !due {
+                return Ok(None);
+            }
+            write(&mut self.connection, &self.edge, &records, due.then_some((&*self.origin, &self.pair))).map(Some)
         });
         match written {
             Ok(written) => {
-                let mut position = self.edge.size() + self.held.len() as u64;
-                self.held.clear();
-                self.advance(written);
-                for (_, ack) in batch {
+                let mut position = self.edge.size() + (self.spool.waiting().len() + self.held.len()) as u64;
+                self.taken_up();
+                if let Some(written) = written {
+                    self.advance(written);
+                }
+                let stands = behind.and_then(|()| self.ship());
+                for (record, ack) in batch {
                     position += 1;
-                    if let Some(ack) = ack
-                        && ack.send(Ok(AuditPosition(position))).is_err()
-                    {
+                    let Some(ack) = ack else { continue };
+                    let said = match &stands {
+                        Err(fault) if !record.undoes() => Err(fault.repeated()),
+                        _ => Ok(AuditPosition(position)),
+                    };
+                    if ack.send(said).is_err() {
                         tracing::debug!(position, "the caller of an audit record did not wait for it");
                     }
                 }
             }
             Err(fault) => {
                 self.fail(&fault);
-                for (record, ack) in batch {
-                    match ack {
-                        None => self.held.push_back(record),
-                        Some(ack) => drop(ack.send(Err(fault.repeated()))),
-                    }
-                }
+                let batch = self.put_into_spool(batch, &fault);
+                let kept = refuse(batch, &fault, |_| false);
+                self.held.extend(kept.into_iter().map(|(record, _)| record));
                 self.counters.held.store(self.held.len() as u64, Ordering::Relaxed);
             }
         }
     }
 
-    fn fail(&mut self, fault: &AuditFault) {
-        self.connection = None;
+    // Steps that undo a change go on while the log cannot be written: their records are synced in the spool. A log that is
+    // forked takes none.
+    fn put_into_spool(&mut self, batch: Vec<Waiting>, fault: &AuditFault) -> Vec<Waiting> {
+        let undoing = |(record, ack): &Waiting| record.undoes() && ack.is_some();
+        if matches!(fault, AuditFault::Forked { .. }) || self.stopped.is_some() || !batch.iter().any(undoing) {
+            return batch;
+        }
+        let (undo, rest): (Vec<_>, Vec<_>) = batch.into_iter().partition(undoing);
+        let records: Vec<&PreparedRecord> = undo.iter().map(|(record, _)| record).collect();
+        let mut position = self.edge.size() + self.spool.waiting().len() as u64;
+        let put = self.spool.put(&records, self.edge.size());
+        if let Err(error) = &put {
+            tracing::error!(%error, "the record of an undo step has no room");
+        }
+        for (_, ack) in undo {
+            position += 1;
+            let said = put.as_ref().map(|()| AuditPosition(position)).map_err(AuditFault::repeated);
+            if ack.is_some_and(|ack| ack.send(said).is_err()) {
+                tracing::debug!(position, "the caller of an audit record did not wait for it");
+            }
+        }
+        rest
+    }
+
+    // What waited stands in the log now.
+    fn taken_up(&mut self) {
+        self.held.clear();
+        if self.spool.is_used()
+            && let Err(error) = self.spool.clear()
+        {
+            // Each of its records is found in the log when the spool is read again.
+            tracing::warn!(%error, "the spool of the audit log was not emptied");
+        }
+    }
+
+    /// Brings to the second place what it lacks.
+    pub(crate) fn ship(&mut self) -> Result<(), AuditFault> {
+        let (size, shipping) = (self.edge.size(), self.shipping.as_mut());
+        let (Some(shipping), Some(connection)) = (shipping, &self.connection) else { return Ok(()) };
+        let brought = shipping.bring(connection, size);
+        self.counters.unreplicated.store(size - shipping.shipped(), Ordering::Relaxed);
+        match &brought {
+            Ok(()) => self.works(),
+            Err(fault @ AuditFault::Forked { .. }) => raise_fork(&self.counters, fault),
+            Err(fault) => self.fails(fault),
+        }
+        brought
+    }
+
+    fn fails(&self, fault: &AuditFault) {
         if !self.counters.failing.swap(true, Ordering::Relaxed) {
             tracing::error!(error = %fault, "the audit log cannot be written; calls are refused until it can");
         }
+    }
+
+    fn works(&self) {
+        if self.connection.is_some() && !self.is_behind() && self.counters.failing.swap(false, Ordering::Relaxed) {
+            tracing::info!("the audit log can be written again");
+        }
+    }
+
+    fn fail(&mut self, fault: &AuditFault) {
+        self.connection = None;
+        self.fails(fault);
         // A checkpoint that could not be written is tried again after its whole interval, not at once.
         if self.uncovered_since.is_some() {
             self.uncovered_since = Some(Instant::now());
@@ -250,9 +335,7 @@ impl Writer {
         self.counters.records.store(self.edge.size(), Ordering::Relaxed);
         self.counters.commits.fetch_add(1, Ordering::Relaxed);
         self.counters.held.store(0, Ordering::Relaxed);
-        if self.counters.failing.swap(false, Ordering::Relaxed) {
-            tracing::info!("the audit log can be written again");
-        }
+        self.works();
         match written.note {
             Some(note) => {
                 self.checkpointed = self.edge.size();
@@ -299,8 +382,11 @@ impl Writer {
         }
         let connection = open_for_writing(&self.path, self.busy)?;
         let mut edge = self.edge.clone();
-        let held = &mut self.held;
-        edge.catch_up(&connection, |line| held.retain(|record| !record.is_line(line)))?;
+        let (held, spool) = (&mut self.held, &mut self.spool);
+        edge.catch_up(&connection, |line| {
+            held.retain(|record| !record.is_line(line));
+            spool.drop_line(line);
+        })?;
         self.edge = edge;
         self.connection = Some(connection);
         Ok(())
@@ -310,12 +396,12 @@ impl Writer {
     pub(crate) fn write_own(&mut self, entries: &[AuditEntry]) -> Result<(), AuditFault> {
         let own = entries.iter().map(|entry| self.prepare(entry)).collect::<Result<Vec<_>, _>>()?;
         let written = self.recover().and_then(|()| {
-            let records: Vec<&PreparedRecord> = self.held.iter().chain(&own).collect();
+            let records: Vec<&PreparedRecord> = self.spool.waiting().iter().chain(&self.held).chain(&own).collect();
             write(&mut self.connection, &self.edge, &records, Some((&self.origin, &self.pair)))
         });
         match written {
             Ok(written) => {
-                self.held.clear();
+                self.taken_up();
                 self.advance(written);
                 Ok(())
             }
@@ -336,6 +422,9 @@ impl Writer {
             Err(AuditFault::Forked { .. }) if self.fork_written => return Ok(()),
             Err(_) if self.stopped.is_some() => return Ok(()),
             written => written?,
+        }
+        if let Err(fault) = self.ship() {
+            tracing::warn!(error = %fault, "the end of the audit log stands here only; the next start brings it");
         }
         // So that a copy of `audit.db` alone is the whole log. Where a reader stands in the way, nothing is lost.
         if let Some(connection) = &self.connection
@@ -396,10 +485,11 @@ impl Writer {
     // Everything that can fail while the old log still goes on, and its last record.
     fn conclude(&mut self, keys: &AuditKeys, change: &Change) -> Result<Beginning, AuditFault> {
         keys.pair()?;
-        if !self.held.is_empty() {
+        if !self.held.is_empty() || self.spool.is_used() {
             return Err(AuditFault::Write("records wait for the disk".to_owned()));
         }
         self.recover()?;
+        self.ship()?;
         let Some(connection) = &self.connection else { return Err(AuditFault::Closed) };
         let mut beginning = rotation::carried(connection, change, self.clock.now())?;
         rotation::announce(&self.setting.folder, change)?;
@@ -411,6 +501,18 @@ impl Writer {
         beginning.predecessor = Some(rotation::last_tree(connection, &change.from, &change.reason)?);
         Ok(beginning)
     }
+}
+
+// Tells those who wait that nothing stands, except those whom `spared` names; they and what nobody waits for come back.
+fn refuse(batch: Vec<Waiting>, fault: &AuditFault, spared: impl Fn(&PreparedRecord) -> bool) -> Vec<Waiting> {
+    let mut kept = Vec::new();
+    for (record, ack) in batch {
+        match ack {
+            Some(ack) if !spared(&record) => drop(ack.send(Err(fault.repeated()))),
+            ack => kept.push((record, ack)),
+        }
+    }
+    kept
 }
 
 struct Written {

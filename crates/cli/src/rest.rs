@@ -1,5 +1,6 @@
 //! The platform's REST as this command line uses it, and how its problem documents (RFC 9457, T11) become failures.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -11,9 +12,10 @@ use serde_json::json;
 use url::Url;
 
 use crate::bridge::challenge::Challenge;
+use crate::bridge::step_up::{PATIENCE, PAUSE};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome, Said};
-use crate::sign_in::Way;
+use crate::sign_in::{Way, browser};
 use crate::terminal::{self, Terminal};
 use crate::tokens::Tokens;
 use crate::tokens::store::{Store, StoreKind};
@@ -41,10 +43,14 @@ pub(crate) struct Connection {
 
 /// The platform, with a token.
 pub(crate) struct Rest {
+    base: Url,
     client: TargetClient,
     token: Secret,
     /// Where the token comes from, when its person can be asked for a stronger one.
     tokens: Option<Tokens>,
+    /// A person of a lab, whose second factor is at hand.
+    #[cfg(feature = "lab")]
+    of_the_lab: Option<(PathBuf, String)>,
 }
 
 /// An answer that is a success.
@@ -55,6 +61,18 @@ pub(crate) struct Reply {
 }
 
 impl Connection {
+    /// As an administrator: by the kept token or the environment's, or as this one of a lab.
+    pub(crate) fn of_administrator(url: Option<Url>, state: Option<PathBuf>, who: String) -> Self {
+        let user = state.is_some().then_some(who);
+        Self { url, mfa: state.is_some(), state, user, token: token_from_environment() }
+    }
+
+    /// The platform at `url`, or the last one signed in to; or somebody's call to the lab of a state folder.
+    pub(crate) fn to(url: Option<Url>, of_the_lab: Option<(PathBuf, String)>) -> Self {
+        let (state, user) = of_the_lab.unzip();
+        Self { url, state, user, mfa: false, token: token_from_environment() }
+    }
+
     /// Finds platform and token.
     pub(crate) async fn open(self, terminal: &Terminal) -> Outcome<Rest> {
         #[cfg(feature = "lab")]
@@ -68,7 +86,9 @@ impl Connection {
                 audience: None,
             };
             let token = server::offline::lab::token(&request, &|text| terminal.progress(text)).await?;
-            return Ok(Rest { client: web::client(&url, "interlock")?, token, tokens: None });
+            let client = web::client(&url, "interlock")?;
+            let of_the_lab = Some((state.clone(), user.clone()));
+            return Ok(Rest { base: url, client, token, tokens: None, of_the_lab });
         }
         #[cfg(not(feature = "lab"))]
         let _unused = (terminal, self.mfa, &self.user, &self.state);
@@ -82,7 +102,15 @@ impl Connection {
                 (tokens.quiet().await?, Some(tokens))
             }
         };
-        Ok(Rest { client: web::client(&url, "interlock")?, token, tokens })
+        let client = web::client(&url, "interlock")?;
+        Ok(Rest {
+            base: url,
+            client,
+            token,
+            tokens,
+            #[cfg(feature = "lab")]
+            of_the_lab: None,
+        })
     }
 }
 
@@ -111,6 +139,53 @@ impl Rest {
             }
             _ => read(&response),
         }
+    }
+
+    /// Calls a tool that needs its person: where the platform asks for a second factor, its page is opened and the call is
+    /// repeated until it was passed (T4). In a lab the factor is at hand.
+    pub(crate) async fn call_by_person(&self, terminal: &Terminal, tool: &str, arguments: &Json) -> Outcome<Reply> {
+        let began = Instant::now();
+        let mut shown = None;
+        loop {
+            let refused = match self.call("interlock", tool, arguments, None).await {
+                Err(refused) => refused,
+                done => return done,
+            };
+            let Some(page) = self.step_up_page(&refused) else { return Err(refused) };
+            if shown.as_ref() != Some(&page) {
+                if !self.show(terminal, &page).await? {
+                    return Err(refused);
+                }
+                shown = Some(page);
+            } else if began.elapsed() > PATIENCE {
+                return Err(refused);
+            } else {
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+
+    /// The page that would lift a refusal; only one of this platform.
+    fn step_up_page(&self, refused: &Failure) -> Option<Url> {
+        let Failure::Said(said) = refused else { return None };
+        let page = Url::parse(said.refusal.url.as_deref()?).ok()?;
+        (said.refusal.code == "step_up_required" && page.origin() == self.base.origin()).then_some(page)
+    }
+
+    /// Brings the person to a page; `false` where there is no way to.
+    async fn show(&self, terminal: &Terminal, page: &Url) -> Outcome<bool> {
+        #[cfg(feature = "lab")]
+        if let Some((state, user)) = &self.of_the_lab {
+            let progress = |text: &str| terminal.progress(text);
+            server::offline::lab::pass_second_factor(state, user, page, &progress).await?;
+            return Ok(true);
+        }
+        let opened = browser::open(page);
+        if !opened && !std::io::stderr().is_terminal() {
+            return Ok(false);
+        }
+        terminal.progress(&format!("This needs a second factor of yours, for this one call. Pass it at\n\n  {page}\n"));
+        Ok(true)
     }
 
     async fn send(&self, request: Request) -> Outcome<Reply> {

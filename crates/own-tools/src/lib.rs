@@ -1,13 +1,15 @@
-//! The tools of the built-in server `interlock`: who am I, what can I use and how, why was I refused, what a call left behind;
-//! and for administrators the secret store and the credentials in it. They are registered like a connector's, and reached
-//! by the same road.
+//! The tools of the built-in server `interlock`: who am I, what can I use and how, why was I refused, what did I do, what did a
+//! call leave behind; for auditors, what did anybody do; and for administrators the platform's keys, the secret store and the
+//! credentials in it. They are registered like a connector's, and reached by the same road.
 //!
 //! `echo` exists for the lab and the bench only: the cheapest call that goes through everything.
 
 mod artifacts;
+mod audit;
 mod describe_tool;
 mod echo;
 mod explain_refusal;
+mod keys;
 pub mod rotation;
 mod search_tools;
 mod secrets;
@@ -17,6 +19,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use platform::audit::AuditLog;
+use platform::keys::KeyRegistry;
 use platform::policy::TargetFacts;
 use platform::secrets::SecretStore;
 use platform::{Error, SharedClock};
@@ -38,10 +41,11 @@ impl OwnTools {
             whoami::tool(clock),
             search_tools::tool(Arc::clone(&visibility)),
             describe_tool::tool(visibility),
-            explain_refusal::tool(audit),
+            explain_refusal::tool(Arc::clone(&audit)),
             artifacts::get_artifact(),
             artifacts::read_artifact(),
         ];
+        tools.extend(audit::tools(&audit));
         if with_echo {
             tools.push(echo::tool());
         }
@@ -56,6 +60,13 @@ impl OwnTools {
         self.rotations = Some(rotations);
         self
     }
+
+    /// With the tools over the platform's keys.
+    #[must_use]
+    pub fn with_keys(mut self, keys: &KeyRegistry) -> Self {
+        self.tools.extend(keys::tools(keys));
+        self
+    }
 }
 
 #[async_trait]
@@ -66,7 +77,7 @@ impl Connector for OwnTools {
 
     fn instructions(&self) -> &'static str {
         "The platform itself. Call `search_tools` to find tools on all servers, `describe_tool` for the arguments of one, `whoami` to see your groups and how you \
-         signed in, and `explain_refusal` with the x-request-id or code of a refusal to learn why and what to do next."
+         signed in, `list_my_calls` for what you did, and `explain_refusal` with the x-request-id or code of a refusal to learn why and what to do next."
     }
 
     fn credential(&self) -> CredentialKind {

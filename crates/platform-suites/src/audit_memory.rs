@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use platform::Json;
-use platform::audit::{AuditEntry, AuditFilter, AuditLog, AuditPosition};
+use platform::audit::{AuditEntry, AuditFilter, AuditLog, AuditPosition, payload_absent, record_unknown};
 use platform::error::{Error, ErrorKind};
 use serde_json::json;
 
@@ -53,6 +53,12 @@ impl AuditLog for MemoryAudit {
         self.kept().push(entry);
     }
 
+    async fn payload(&self, position: AuditPosition) -> Result<Json, Error> {
+        let index = usize::try_from(position.0).unwrap_or(usize::MAX).checked_sub(1);
+        let entry = index.and_then(|index| self.kept().get(index).cloned()).ok_or_else(record_unknown)?;
+        entry.payload.ok_or_else(payload_absent)
+    }
+
     async fn recent(&self, filter: AuditFilter, limit: usize) -> Result<Vec<Json>, Error> {
         let admits = |(position, entry): &(u64, &AuditEntry)| admits(&filter, *position, entry);
         let kept = self.kept();
@@ -83,7 +89,7 @@ fn admits(filter: &AuditFilter, position: u64, entry: &AuditEntry) -> bool {
 
 /// The record as far as tests look at it, its members named as the real log names them. Arguments never enter a record.
 fn shown(position: u64, entry: &AuditEntry) -> Json {
-    json!({
+    let mut record = json!({
         "@timestamp": entry.at.to_string(),
         "event": {
             "sequence": position,
@@ -104,7 +110,11 @@ fn shown(position: u64, entry: &AuditEntry) -> Json {
             "decision": entry.decision,
             "facts": entry.facts,
         },
-    })
+    });
+    if let Some(own) = record["interlock"].as_object_mut() {
+        own.extend(entry.facts.clone());
+    }
+    record
 }
 
 #[cfg(test)]

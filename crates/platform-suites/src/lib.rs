@@ -7,6 +7,8 @@
 pub mod artifacts;
 pub mod audit;
 pub mod audit_memory;
+pub mod audit_replica;
+pub mod memory;
 pub mod policy;
 pub mod secrets;
 pub mod shared;
@@ -16,6 +18,7 @@ pub mod tokens;
 
 pub use artifacts::{MemoryArtifacts, sealed_artifacts};
 pub use audit_memory::MemoryAudit;
+pub use audit_replica::MemoryReplica;
 pub use policy::StaticPolicy;
 pub use secrets::MemorySecrets;
 pub use shared::MemoryShared;

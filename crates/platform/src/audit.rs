@@ -153,6 +153,9 @@ pub struct AuditEntry {
     /// What a replay needs and no reader of the log may see (T26): the full decision input. Sealed beside the record under
     /// the key of its month; the record holds the digest of the sealed bytes.
     pub payload: Option<Json>,
+    /// Whether it is of a step that undoes a change. Such a step goes on when the disk is full (T25): the log keeps its
+    /// record in room that was taken in advance.
+    pub undo: bool,
 }
 
 impl AuditEntry {
@@ -176,6 +179,7 @@ impl AuditEntry {
             duration_us: None,
             facts: serde_json::Map::new(),
             payload: None,
+            undo: false,
         }
     }
 
@@ -219,6 +223,15 @@ pub trait AuditLog: Send + Sync + 'static {
         let _ = position;
         Err(payload_absent())
     }
+}
+
+/// The refusal of a position without a record.
+pub fn record_unknown() -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        "audit_record_unknown",
+        "The audit log has no record at this position. `search_audit` lists those that there are.",
+    )
 }
 
 /// The refusal of a log that holds no payload for a record.

@@ -1,7 +1,8 @@
 //! Files that only their owner may read: tokens, keys of a lab, what a person keeps of a sign-in.
 //!
-//! Written beside and renamed, so that a reader never sees half of one and others never see any of it. Read only when
-//! nobody else can have read or written it: a regular file of this user without a right for others, never through a
+//! Written beside and renamed, so that a reader never sees half of one and others never see any of it. When a call has
+//! returned, bytes and names outlive a power loss: a file's own sync says nothing about the folder that names it. Read only
+//! when nobody else can have read or written it: a regular file of this user without a right for others, never through a
 //! symbolic link. Where next: [`crate::secret`] for the same care in memory.
 
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -19,7 +20,7 @@ const LARGEST: u64 = 4 << 20;
 /// Makes a folder (and those above it) that only its owner may enter, or checks that the one that is there is such a
 /// one. Errors: [`ErrorKind::PermissionDenied`] for a folder that others may enter, that is somebody else's or a link.
 pub fn folder(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    make(path)?;
     let found = path.symlink_metadata()?;
     if !found.is_dir() {
         return Err(exposed(path, "is not a folder"));
@@ -27,10 +28,45 @@ pub fn folder(path: &Path) -> io::Result<()> {
     check(path, found.uid(), found.mode())
 }
 
+/// Makes a folder, and those above it that are missing, for the owner alone. One that is there is left as it is.
+pub fn make(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = above(path) {
+        make(above)?;
+    }
+    match DirBuilder::new().mode(0o700).create(path) {
+        // Somebody else was faster; whether it is a folder, its user will see.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        made => made.and_then(|()| keep_name(path)),
+    }
+}
+
+/// Makes a new file with these bytes and this mode; one that is there is an error of kind [`ErrorKind::AlreadyExists`].
+/// Under its own name from the first moment: after a kill there may be less than all of the bytes.
+pub fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    fill(path, bytes, mode).and_then(|()| keep_name(path))
+}
+
+/// Syncs the folder that names `path`, so that a name that was just made or moved is there after a power loss.
+pub fn keep_name(path: &Path) -> io::Result<()> {
+    File::open(above(path).unwrap_or(Path::new(".")))?.sync_all()
+}
+
+fn above(path: &Path) -> Option<&Path> {
+    path.parent().filter(|above| !above.as_os_str().is_empty())
+}
+
 /// Replaces a file whole, readable by its owner only. Folders above it that are missing are made for the owner alone.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    if let Some(above) = path.parent().filter(|above| !above.as_os_str().is_empty()) {
-        DirBuilder::new().recursive(true).mode(0o700).create(above)?;
+    write_as(path, bytes, 0o600)
+}
+
+/// The same with another mode: 0400 for a key.
+pub fn write_as(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    if let Some(above) = above(path) {
+        make(above)?;
     }
     let beside = beside(path);
     // What a killed process of the same number left behind is nobody's.
@@ -38,11 +74,11 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let written = fill(&beside, bytes).and_then(|()| std::fs::rename(&beside, path));
+    let written = fill(&beside, bytes, mode).and_then(|()| std::fs::rename(&beside, path));
     if written.is_err() {
         drop(std::fs::remove_file(&beside));
     }
-    written
+    written.and_then(|()| keep_name(path))
 }
 
 /// Reads a file after checking, on the open file, that it is regular, this user's, and closed to others. Errors:
@@ -66,8 +102,8 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn fill(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file: File = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+fn fill(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let mut file: File = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
@@ -98,7 +134,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
     use std::path::Path;
 
-    use super::{folder, read, write};
+    use super::{create, folder, read, write, write_as};
 
     fn mode(path: &Path) -> u32 {
         std::fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -117,6 +153,17 @@ mod tests {
         assert_eq!((mode(&file), mode(file.parent().unwrap())), (0o600, 0o700));
         assert_eq!(read(&file).unwrap(), b"two");
         assert_eq!(std::fs::read_dir(file.parent().unwrap()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_new_file_has_its_mode_and_never_replaces_one() {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("mark");
+        create(&file, b"one", 0o640).unwrap();
+        assert_eq!(create(&file, b"two", 0o640).unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert_eq!((mode(&file), std::fs::read(&file).unwrap().as_slice()), (0o640, &b"one"[..]));
+        write_as(&file, b"key", 0o400).unwrap();
+        assert_eq!((mode(&file), read(&file).unwrap().as_slice()), (0o400, &b"key"[..]));
     }
 
     #[test]

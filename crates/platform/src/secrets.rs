@@ -15,6 +15,8 @@ use crate::secret::Secret;
 
 /// Longest path, in bytes.
 const LONGEST_PATH: usize = 256;
+/// Keys that the platform makes for itself.
+const OWN_KEYS: &str = "platform/keys";
 /// Most fields of one version.
 pub const MOST_FIELDS: usize = 64;
 /// Most bytes of one version: names and values together.
@@ -151,6 +153,20 @@ pub fn check_path(path: &str) -> Result<(), Error> {
     ))
 }
 
+/// Refuses the platform's own keys, which are rotated and never written by hand (T28), and a path of another form:
+/// `secret_path_reserved`, `secret_path_invalid`.
+pub fn check_writable(path: &str) -> Result<(), Error> {
+    check_path(path)?;
+    if path == OWN_KEYS || path.strip_prefix(OWN_KEYS).is_some_and(|rest| rest.starts_with('/')) {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            "secret_path_reserved",
+            "The platform's own keys are not written by hand; rotate them with `interlock keys rotate`.",
+        ));
+    }
+    Ok(())
+}
+
 /// Refuses what is too much for one version: `secret_field_invalid`, `secret_too_large`. The message never names a field,
 /// since a slip of the hand may have put a value there.
 pub fn check_fields(data: &BTreeMap<String, Secret>) -> Result<(), Error> {
@@ -191,4 +207,21 @@ pub fn check_rules(rules: &SecretRules) -> Result<(), Error> {
         ));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_writable;
+
+    #[test]
+    fn t28_the_platforms_own_keys_are_not_written_by_hand() {
+        let code = |path: &str| check_writable(path).map_err(|error| error.code().to_owned());
+        for path in ["platform/keys", "platform/keys/audit", "platform/keys/a/b"] {
+            assert_eq!(code(path), Err("secret_path_reserved".to_owned()), "{path}");
+        }
+        for path in ["platform/pages", "platform/keys-old", "api/keys", "api/platform/keys/audit"] {
+            assert_eq!(code(path), Ok(()), "{path}");
+        }
+        assert_eq!(code("a//b"), Err("secret_path_invalid".to_owned()));
+    }
 }

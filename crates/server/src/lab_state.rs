@@ -1,10 +1,9 @@
 //! The lab's state folder: where everything stands in it, and the mark that keeps it a lab's for ever (T30).
 
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use platform::{Error, ErrorKind, Result};
+use platform::{Error, ErrorKind, Result, private_file};
 
 /// The file that marks a folder.
 const MARK: &str = "THIS_IS_A_LAB";
@@ -30,7 +29,7 @@ impl LabState {
                 format!("The state folder {} cannot be used: {e}. Choose another with --state.", root.display()),
             )
         };
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(root).map_err(unusable)?;
+        private_file::make(root).map_err(unusable)?;
         let root = root.canonicalize().map_err(unusable)?;
         if !is_marked(&root) {
             if std::fs::read_dir(&root).map_err(unusable)?.next().is_some() {
@@ -38,8 +37,8 @@ impl LabState {
             }
             mark(&root).map_err(unusable)?;
         }
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(root.join(KEYS)).map_err(unusable)?;
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(root.join("world")).map_err(unusable)?;
+        private_file::make(&root.join(KEYS)).map_err(unusable)?;
+        private_file::make(&root.join("world")).map_err(unusable)?;
         Ok(Self(root))
     }
 
@@ -84,10 +83,10 @@ impl LabState {
     }
 }
 
-/// Marks a folder as a lab's.
+/// Marks a folder as a lab's, before anything else stands in it: what a power loss leaves is still known as a lab's.
 pub fn mark(folder: &Path) -> io::Result<()> {
     let text = "This folder belongs to an Interlock lab. Its keys and people are worth nothing; `interlock serve` refuses it.\n";
-    std::fs::write(folder.join(MARK), text)
+    private_file::create(&folder.join(MARK), text.as_bytes(), 0o644)
 }
 
 /// Whether a folder is a lab's.

@@ -62,6 +62,8 @@ pub struct ToolSpec {
     pub timeout: Duration,
     /// Ports are registered but never listed or callable from outside.
     pub listed: bool,
+    /// The result is for this caller now and is kept nowhere: not in a cache, and not under an idempotency key.
+    pub confidential: bool,
     /// Example arguments for documentation and `tools describe`.
     pub example: Option<Json>,
 }
@@ -84,6 +86,7 @@ impl ToolSpec {
             cache_for: None,
             timeout: Duration::from_secs(30),
             listed: true,
+            confidential: false,
             example: None,
         }
     }
@@ -106,6 +109,14 @@ impl ToolSpec {
     #[must_use]
     pub fn cache_for(mut self, ttl: Duration) -> Self {
         self.cache_for = Some(ttl);
+        self
+    }
+
+    /// Keeps the result nowhere.
+    #[must_use]
+    pub fn confidential(mut self) -> Self {
+        self.confidential = true;
+        self.cache_for = None;
         self
     }
 

@@ -162,6 +162,8 @@ async fn t26_what_callers_send_and_what_systems_answer_stands_in_no_file_log_or_
     let caller = Caller::shared();
     let alice = caller.lab.token("alice").await;
     let canary = "canary-5e1f-of-the-suite";
+    // A tool or server name that does not exist is kept as asked: an audit without it would not say what was tried.
+    let name = "canary-of-a-name";
     let device = caller.switches(&alice, CENTER).await.remove(4);
     let mut deployment = caller.deployment(&alice, CENTER, &device, 3022).await;
     deployment["params"]["vlan_name"] = json!(canary);
@@ -171,12 +173,12 @@ async fn t26_what_callers_send_and_what_systems_answer_stands_in_no_file_log_or_
         (CENTER, "get_device", json!({"device_id": canary})),
         (CENTER, "get_device", json!({"device_id": [canary], canary: canary})),
         (CENTER, "deploy_template", deployment),
-        (CENTER, canary, json!({})),
-        (canary, "get_device", json!({"device_id": device})),
+        (CENTER, name, json!({})),
+        (name, "get_device", json!({"device_id": device})),
     ];
     for (server, tool, arguments) in &calls {
         caller.rest(&alice, server, tool, arguments).await.request_id();
-        if *server != canary && *tool != canary {
+        if *server != name && *tool != name {
             caller.mcp(&alice, server, tool, arguments).await.request_id();
         }
     }
@@ -192,15 +194,8 @@ async fn t26_what_callers_send_and_what_systems_answer_stands_in_no_file_log_or_
     assert!(all.len() > 3, "{all:?}");
     for file in all {
         let bytes = std::fs::read(&file).unwrap();
-        let at = bytes.windows(canary.len()).position(|w| w == canary.as_bytes());
-        // A tool or server name that does not exist is kept as asked: an audit without it would not say what was tried.
-        let named = |at: usize| String::from_utf8_lossy(&bytes[at.saturating_sub(10)..at]).contains("\"tool\":\"");
-        let served = |at: usize| String::from_utf8_lossy(&bytes[at.saturating_sub(12)..at]).contains("\"server\":\"");
-        let mut from = at;
-        while let Some(at) = from {
-            assert!(named(at) || served(at), "in {}: …{}…", file.display(), around(&bytes, at));
-            let rest = &bytes[at + 1..];
-            from = rest.windows(canary.len()).position(|w| w == canary.as_bytes()).map(|next| at + 1 + next);
+        if let Some(at) = bytes.windows(canary.len()).position(|w| w == canary.as_bytes()) {
+            panic!("in {}: …{}…", file.display(), around(&bytes, at));
         }
     }
 }

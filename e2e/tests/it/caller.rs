@@ -34,10 +34,15 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) async fn of(request: RequestBuilder) -> Self {
-        let response = request.send().await.unwrap();
+        Self::received(request).await.unwrap()
+    }
+
+    /// The answer, when all of it came.
+    pub(crate) async fn received(request: RequestBuilder) -> reqwest::Result<Self> {
+        let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let bytes = response.bytes().await.unwrap();
-        Self { status, headers, body: serde_json::from_slice(&bytes).unwrap_or(Json::Null) }
+        let bytes = response.bytes().await?;
+        Ok(Self { status, headers, body: serde_json::from_slice(&bytes).unwrap_or(Json::Null) })
     }
 
     /// A header's text; empty where there is none.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, Weak, mpsc};
@@ -18,15 +19,43 @@ use story::{Person, Ready, SignInOptions};
 use tempfile::TempDir;
 use url::Url;
 
+use crate::crash::shim::Shim;
+
 /// A machine that also compiles is slow.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 const STOPPED_WITHIN: Duration = Duration::from_secs(20);
+
+/// How a lab is started.
+pub(crate) struct Launch {
+    /// Policy profile.
+    pub(crate) profile: &'static str,
+    /// Loopback address; port 0 takes a free one at every start.
+    pub(crate) listen: SocketAddr,
+    /// Further arguments.
+    pub(crate) more: Vec<String>,
+    /// What stands between the program and its disk.
+    pub(crate) shim: Option<Arc<Shim>>,
+}
+
+impl Launch {
+    /// The lab that most tests want.
+    pub(crate) fn under(profile: &'static str) -> Self {
+        Self { profile, listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), more: Vec::new(), shim: None }
+    }
+}
+
+/// A start that came to nothing, with what it was given.
+pub(crate) struct Unstarted {
+    pub(crate) folder: TempDir,
+    pub(crate) launch: Launch,
+    pub(crate) why: String,
+}
 
 /// A running lab.
 pub(crate) struct Lab {
     child: Child,
     folder: TempDir,
-    profile: &'static str,
+    launch: Launch,
     pub(crate) ready: Ready,
     /// By person and audience. A sign-in costs a password hash; tokens live an hour.
     tokens: tokio::sync::Mutex<HashMap<(String, String), String>>,
@@ -51,9 +80,20 @@ impl Lab {
 
     /// A lab under this policy profile.
     pub(crate) fn start_under(profile: &'static str) -> Self {
-        let folder = TempDir::new().unwrap();
-        let (child, ready) = launch(folder.path(), profile);
-        Self { child, folder, profile, ready, tokens: tokio::sync::Mutex::default() }
+        Self::start_as(TempDir::new().unwrap(), Launch::under(profile))
+    }
+
+    /// A lab over the folder `state` of this folder.
+    pub(crate) fn start_as(folder: TempDir, launch: Launch) -> Self {
+        Self::try_start_as(folder, launch).unwrap_or_else(|unstarted| panic!("{}", unstarted.why))
+    }
+
+    /// The same, for a start that may fail.
+    pub(crate) fn try_start_as(folder: TempDir, launch: Launch) -> Result<Self, Box<Unstarted>> {
+        match launched(folder.path(), &launch) {
+            Ok((child, ready)) => Ok(Self { child, folder, launch, ready, tokens: tokio::sync::Mutex::default() }),
+            Err(why) => Err(Box::new(Unstarted { folder, launch, why })),
+        }
     }
 
     /// Kill -9, and nothing else: the simulated network goes on.
@@ -61,13 +101,46 @@ impl Lab {
         kill_process(self.pid(), Signal::KILL).unwrap();
     }
 
+    /// Stops the program where it stands, or lets it go on.
+    pub(crate) fn pause(&self, paused: bool) {
+        kill_process(self.pid(), if paused { Signal::STOP } else { Signal::CONT }).unwrap();
+    }
+
     /// Starts the killed program again over the same state folder.
     pub(crate) fn start_again(&mut self) {
+        self.try_start_again().unwrap_or_else(|why| panic!("{why}"));
+    }
+
+    /// The same, for a start that may fail; says why it did.
+    pub(crate) fn try_start_again(&mut self) -> Result<(), String> {
         self.child.wait().unwrap();
-        let (child, ready) = launch(self.folder.path(), self.profile);
+        let (child, ready) = launched(self.folder.path(), &self.launch)?;
         self.child = child;
         self.ready = ready;
         self.tokens = tokio::sync::Mutex::default();
+        Ok(())
+    }
+
+    /// Whether the program has ended and waits for somebody to ask.
+    pub(crate) fn is_zombie(&self) -> bool {
+        let status = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        status.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('Z'))
+    }
+
+    /// Waits for the end of a program that was killed.
+    pub(crate) fn wait(&mut self) {
+        self.child.wait().unwrap();
+    }
+
+    /// Leaves everything on the disk, for a person to look at, and says where.
+    pub(crate) fn keep(&mut self) -> &Path {
+        self.folder.disable_cleanup(true);
+        self.folder.path()
+    }
+
+    /// The program's process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     fn pid(&self) -> Pid {
@@ -84,6 +157,22 @@ impl Lab {
     /// The state folder.
     pub(crate) fn state(&self) -> PathBuf {
         self.folder.path().join("state")
+    }
+
+    /// Ends simulated networks that a killed program left behind; one that stops in order stops its own.
+    fn end_worlds(&self) {
+        let (state, world) = (self.state(), ["lab", "world", "--state"].map(str::as_bytes));
+        for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+            let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse().ok()).and_then(Pid::from_raw) else {
+                continue;
+            };
+            let said = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            let said: Vec<&[u8]> = said.split(|byte| *byte == 0).collect();
+            if said.get(1..4) == Some(&world) && said.get(4) == Some(&state.as_os_str().as_encoded_bytes()) {
+                // It may have ended in between.
+                let _asked = kill_process(pid, Signal::TERM).is_ok();
+            }
+        }
     }
 
     /// What the program wrote to standard error, over all starts.
@@ -221,6 +310,7 @@ impl Drop for Lab {
         }
         drop(self.child.kill());
         drop(self.child.wait());
+        self.end_worlds();
     }
 }
 
@@ -232,12 +322,15 @@ pub(crate) fn binary() -> PathBuf {
     built
 }
 
-fn launch(folder: &Path, profile: &str) -> (Child, Ready) {
+/// Starts the program and waits for its ready line; or says why there is none.
+fn launched(folder: &Path, launch: &Launch) -> Result<(Child, Ready), String> {
     let log = File::options().create(true).append(true).open(folder.join("lab.log")).unwrap();
     let mut command = Command::new(binary());
-    command
-        .args(["lab", "--json", "--listen", "127.0.0.1:0", "--profile", profile, "--state"])
-        .arg(folder.join("state"));
+    command.args(["lab", "--json", "--profile", launch.profile, "--listen", &launch.listen.to_string(), "--state"]);
+    command.arg(folder.join("state")).args(&launch.more);
+    if let Some(shim) = &launch.shim {
+        shim.load(&mut command);
+    }
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
     let out = child.stdout.take().unwrap();
     let (send, receive) = mpsc::channel();
@@ -248,12 +341,12 @@ fn launch(folder: &Path, profile: &str) -> (Child, Ready) {
         assert!(lines.next().is_none(), "a second line on standard output");
     });
     match receive.recv_timeout(READY_WITHIN) {
-        Ok(Some(Ok(line))) => (child, serde_json::from_str(&line).unwrap()),
+        Ok(Some(Ok(line))) => Ok((child, serde_json::from_str(&line).unwrap())),
         other => {
             drop(child.kill());
             drop(child.wait());
             let log = std::fs::read_to_string(folder.join("lab.log")).unwrap_or_default();
-            panic!("no ready line within {READY_WITHIN:?}: {other:?}\n{log}");
+            Err(format!("no ready line within {READY_WITHIN:?}: {other:?}\n{log}"))
         }
     }
 }

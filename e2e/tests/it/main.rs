@@ -8,9 +8,12 @@
 mod attacks;
 mod audience;
 mod audit;
+mod auditors;
 mod burst;
 mod caller;
+mod canaries;
 mod clock;
+mod crash;
 mod deny_by_default;
 mod doors;
 mod ended;

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::caller::{Answer, CENTER, Caller, EMEA, OWN};
 
-const PEOPLE: [&str; 5] = ["alice", "sam", "dora", "ada", "vic"];
+const PEOPLE: [&str; 6] = ["alice", "sam", "dora", "ada", "audrey", "vic"];
 
 /// Arguments that pass the schema of every tool; ids are of things that exist, where that decides anything.
 fn arguments(tool: &str, device: &str) -> Json {
@@ -20,6 +20,8 @@ fn arguments(tool: &str, device: &str) -> Json {
         "get_deployment" => json!({"deployment_id": nobody}),
         "echo" => json!({"message": "hello"}),
         "search_tools" => json!({"query": "device"}),
+        "get_audit_record" => json!({"record": 1}),
+        "open_audit_payload" => json!({"record": 1, "reason": "a look at the first record"}),
         "describe_tool" => json!({"tool": "whoami"}),
         _ => json!({}),
     }
@@ -43,7 +45,7 @@ async fn t8_the_matrix_of_roles_and_tools_in_production_is_as_written() {
 async fn matrix(profile: &'static str) -> String {
     // Elevations of other tests would show: a lab of its own.
     let caller = Caller::new(std::sync::Arc::new(crate::lab::Lab::start_under(profile)));
-    let ada = caller.lab.token("ada").await;
+    let (ada, audrey) = (caller.lab.token("ada").await, caller.lab.token("audrey").await);
     let mut principals = Vec::new();
     for person in PEOPLE {
         principals.push((person, caller.lab.token(person).await));
@@ -56,7 +58,9 @@ async fn matrix(profile: &'static str) -> String {
             OWN => String::new(),
             _ => caller.switches(&ada, server).await.remove(0),
         };
-        for tool in caller.tools(&ada, server).await {
+        // Nobody sees every tool: duties are apart.
+        let every = &caller.tools(&ada, server).await | &caller.tools(&audrey, server).await;
+        for tool in every {
             table.push_str(&format!("{server} {tool}\n"));
             let arguments = arguments(&tool, &device);
             for (name, token) in &principals {

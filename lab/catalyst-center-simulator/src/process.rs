@@ -15,6 +15,7 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
+use world::accounts::Accounts;
 use world::admin::Admin;
 use world::wire::Running;
 use world::{CommandLog, Faults, Region, World, WorldOptions};
@@ -29,7 +30,7 @@ pub struct InstanceOptions {
     pub region: Region,
     /// Loopback address; port 0 takes the port of the last run where it is free, else any.
     pub listen: SocketAddr,
-    /// The one account.
+    /// The first account.
     pub username: String,
     /// Its password.
     pub password: Secret,
@@ -125,6 +126,7 @@ pub async fn start_world(options: WorldProcessOptions) -> platform::Result<Runni
     let mut ports: BTreeMap<String, u16> =
         std::fs::read(&ports_file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
     let mut systems = Vec::new();
+    let mut accounts = BTreeMap::new();
     let mut simulators = BTreeMap::new();
     for instance in &options.instances {
         let world = Arc::new(World::open(WorldOptions {
@@ -134,11 +136,19 @@ pub async fn start_world(options: WorldProcessOptions) -> platform::Result<Runni
             state_dir: Some(options.state_dir.join(&instance.name)),
             clock: Arc::clone(&shared),
         })?);
+        let known = Accounts::open(
+            options.state_dir.join(format!("{}-accounts.json", instance.name)),
+            &instance.username,
+            instance.password.clone(),
+        );
+        let known = Arc::new(known.map_err(state)?);
+        accounts.insert(instance.name.clone(), Arc::clone(&known));
         let listen = reused(instance.listen, ports.get(&instance.name).copied()).await;
         let running = Simulator::start(SimulatorOptions {
             listen,
             faults: Arc::clone(&faults),
             commands: Arc::clone(&commands),
+            accounts: known,
             pace: options.pace,
             ..SimulatorOptions::new(
                 &instance.name,
@@ -156,11 +166,16 @@ pub async fn start_world(options: WorldProcessOptions) -> platform::Result<Runni
         );
         systems.push(running);
     }
-    let names: Vec<String> = options.instances.iter().map(|instance| instance.name.clone()).collect();
     let stop = Arc::new(Notify::new());
     let close_admin = Arc::new(Notify::new());
-    let door =
-        Admin { token: options.admin_token, systems: names.into(), faults, commands, clock, stop: Arc::clone(&stop) };
+    let door = Admin {
+        token: options.admin_token,
+        systems: Arc::new(accounts),
+        faults,
+        commands,
+        clock,
+        stop: Arc::clone(&stop),
+    };
     let listen_error = |error| failed("lab_listen", "the lab's admin door cannot listen", error);
     let address = reused(options.admin_listen, ports.get("admin").copied()).await;
     if !address.ip().is_loopback() {

@@ -15,6 +15,7 @@ use axum::response::IntoResponse;
 use axum::routing::post;
 use platform::{Secret, SharedClock};
 use serde_json::json;
+use world::accounts::Accounts;
 use world::{CommandLog, Fault, Faults, World};
 
 pub use world::wire::Running;
@@ -51,10 +52,12 @@ pub struct SimulatorOptions {
     pub listen: SocketAddr,
     /// The region that it manages.
     pub world: Arc<World>,
-    /// The one account.
+    /// The first account.
     pub username: String,
     /// Its password.
     pub password: Secret,
+    /// Who may sign in: the first account, and what the lab adds.
+    pub accounts: Arc<Accounts>,
     /// The lab's faults.
     pub faults: Arc<Faults>,
     /// The record of device commands.
@@ -75,6 +78,7 @@ impl SimulatorOptions {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             world,
             username: username.to_owned(),
+            accounts: Arc::new(Accounts::one(username, password.clone())),
             password,
             faults: Arc::new(Faults::default()),
             commands: Arc::new(CommandLog::default()),
@@ -108,7 +112,7 @@ impl Simulator {
     /// `world_state` when the journal cannot be written.
     pub fn new(options: SimulatorOptions) -> platform::Result<Arc<Self>> {
         let simulator = Arc::new(Self {
-            tokens: Tokens::new(&options.name, options.username.clone(), options.password),
+            tokens: Tokens::new(&options.name, &options.username, &options.password, options.accounts),
             name: options.name,
             username: options.username,
             world: options.world,
@@ -180,14 +184,14 @@ impl Simulator {
 }
 
 async fn token(State(simulator): State<Shared>, headers: HeaderMap) -> Answer {
-    if !simulator.tokens.knows(&headers) {
+    let Some(account) = simulator.tokens.signed_in(&headers) else {
         return Err(Fail::new(
             StatusCode::UNAUTHORIZED,
             "INVALID_CREDENTIALS",
             "Authentication has failed. Please provide valid credentials.",
         ));
-    }
-    bare(json!({ "Token": simulator.tokens.issue(simulator.clock.epoch_seconds()) }))
+    };
+    bare(json!({ "Token": simulator.tokens.issue(&account, simulator.clock.epoch_seconds()) }))
 }
 
 async fn admit(State(simulator): State<Shared>, request: Request, next: Next) -> Response<Body> {

@@ -22,12 +22,13 @@ pub const AUTOMATION_CLIENT: &str = "lab-automation";
 pub const PAGES_CLIENT: &str = "interlock-pages";
 
 /// Name, display name, groups.
-const CAST: [(&str, &str, &[&str]); 6] = [
+const CAST: [(&str, &str, &[&str]); 7] = [
     ("alice", "Alice Adler", &["network-engineers"]),
     ("bob", "Bob Brandt", &["network-engineers"]),
     ("sam", "Sam Sommer", &["service-desk"]),
     ("dora", "Dora Dahl", &["developers"]),
     ("ada", "Ada Admin", &["admin"]),
+    ("audrey", "Audrey Auditor", &["auditors"]),
     ("vic", "Vic Visitor", &[]),
 ];
 

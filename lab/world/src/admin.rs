@@ -1,8 +1,9 @@
-//! The lab's admin door, for scripts and checks: faults, the record of device commands, the clock, shutdown. Loopback
-//! only, with a bearer token.
+//! The lab's admin door, for scripts and checks: faults, accounts, the record of device commands, the clock, shutdown.
+//! Loopback only, with a bearer token.
 //!
-//! Where next: [`crate::faults`], [`crate::commands`].
+//! Where next: [`crate::faults`], [`crate::accounts`], [`crate::commands`].
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -18,6 +19,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
+use crate::accounts::Accounts;
 use crate::commands::CommandLog;
 use crate::faults::{Fault, Faults, Match};
 
@@ -26,8 +28,8 @@ use crate::faults::{Fault, Faults, Match};
 pub struct Admin {
     /// The bearer token.
     pub token: Secret,
-    /// Names of the systems that faults may name.
-    pub systems: Arc<[String]>,
+    /// Systems that faults may name, with their accounts.
+    pub systems: Arc<BTreeMap<String, Arc<Accounts>>>,
     /// The lab's faults.
     pub faults: Arc<Faults>,
     /// The record of device commands.
@@ -38,10 +40,11 @@ pub struct Admin {
     pub stop: Arc<Notify>,
 }
 
-/// `POST /faults`, `GET /faults`, `GET /device-commands?after=N`, `POST /clock`, `GET /clock`, `POST /shutdown`.
+/// `POST /faults`, `GET /faults`, `POST /accounts`, `GET /accounts`, `GET /device-commands?after=N`, `POST /clock`, `GET /clock`, `POST /shutdown`.
 pub fn router(admin: Admin) -> Router {
     Router::new()
         .route("/faults", post(inject).get(list))
+        .route("/accounts", post(set_account).get(accounts))
         .route("/device-commands", get(commands))
         .route("/clock", post(advance).get(time))
         .route("/shutdown", post(shutdown))
@@ -85,8 +88,8 @@ fn once() -> u32 {
 
 async fn inject(State(admin): State<Admin>, Json(body): Json<Injection>) -> Response {
     let refuse = |message: &str| refusal(StatusCode::UNPROCESSABLE_ENTITY, "invalid_fault", message);
-    if !admin.systems.contains(&body.system) {
-        return refuse(&format!("unknown system; known are {}", admin.systems.join(", ")));
+    if !admin.systems.contains_key(&body.system) {
+        return refuse(&unknown_system(&admin));
     }
     let matching = match body.matching {
         None | Some(Value::Null) => Match::default(),
@@ -109,6 +112,35 @@ async fn inject(State(admin): State<Admin>, Json(body): Json<Injection>) -> Resp
 
 async fn list(State(admin): State<Admin>) -> Json<Value> {
     Json(json!({ "faults": admin.faults.list() }))
+}
+
+fn unknown_system(admin: &Admin) -> String {
+    let known: Vec<&str> = admin.systems.keys().map(String::as_str).collect();
+    format!("unknown system; known are {}", known.join(", "))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Account {
+    system: String,
+    username: String,
+    /// Absent: the account goes.
+    password: Option<Secret>,
+}
+
+async fn set_account(State(admin): State<Admin>, Json(body): Json<Account>) -> Response {
+    let Some(accounts) = admin.systems.get(&body.system) else {
+        return refusal(StatusCode::UNPROCESSABLE_ENTITY, "invalid_account", &unknown_system(&admin));
+    };
+    match accounts.set(&body.username, body.password) {
+        Ok(()) => Json(json!({ "accounts": accounts.names() })).into_response(),
+        Err(error) => refusal(StatusCode::INTERNAL_SERVER_ERROR, "accounts", &error.to_string()),
+    }
+}
+
+async fn accounts(State(admin): State<Admin>) -> Json<Value> {
+    let names: BTreeMap<&String, Vec<String>> = admin.systems.iter().map(|(name, a)| (name, a.names())).collect();
+    Json(json!({ "accounts": names }))
 }
 
 #[derive(Deserialize)]

@@ -5,8 +5,10 @@
 //! a simulator must not agree with us by construction.
 //!
 //! Where to go next: [`state::World`] for what can be asked and changed, [`ios_xe`] for how devices take lines,
-//! [`faults`] for what can go wrong on demand, [`wire`] for serving on a socket, [`admin`] for the lab's admin door.
+//! [`faults`] for what can go wrong on demand, [`wire`] for serving on a socket, [`admin`] for the lab's admin door, [`accounts`] for who may sign in at
+//! a system.
 
+pub mod accounts;
 pub mod admin;
 pub mod commands;
 pub mod condition;

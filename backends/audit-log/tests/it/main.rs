@@ -9,6 +9,8 @@ mod failing;
 mod fixture;
 mod payloads;
 mod registry;
+mod replica;
 mod searching;
+mod spool;
 mod tampering;
 mod trees;

@@ -1,7 +1,9 @@
-//! `interlock audit`: reads the log beside the process that writes it, running or stopped; writes nothing.
+//! `interlock audit`: reads the log beside the process that writes it, running or stopped; writes nothing. Only `open` asks
+//! the platform itself.
 
 mod export;
 mod filters;
+mod open;
 mod search;
 
 use std::path::{Path, PathBuf};
@@ -55,6 +57,8 @@ enum AuditCommand {
     Search(search::Search),
     /// Write records out, oldest first.
     Export(export::Export),
+    /// Open what is sealed beside a record: the arguments of a call and what its decision was made from. For auditors.
+    Open(open::Open),
 }
 
 impl Audit {
@@ -73,6 +77,7 @@ impl Audit {
             }
             AuditCommand::Search(search) => search.run(terminal).await,
             AuditCommand::Export(export) => export.run(terminal),
+            AuditCommand::Open(open) => open.run(terminal).await,
         }
     }
 }
@@ -134,6 +139,10 @@ fn verified(terminal: &Terminal, report: &Report) -> Outcome {
     ];
     if !report.open_intents.is_empty() {
         lines.push(format!("  {} writes without an outcome", report.open_intents.len()));
+    }
+    let payloads = &report.payloads;
+    if payloads.present + payloads.destroyed + payloads.changed > 0 {
+        lines.push(format!("  {} sealed payloads, {} destroyed", payloads.present, payloads.destroyed));
     }
     for finding in &report.findings {
         let at = finding.position.map(|p| format!(" at {p}")).unwrap_or_default();

@@ -11,7 +11,7 @@ mod event_stream;
 mod message;
 mod progress;
 mod relay;
-mod step_up;
+pub(crate) mod step_up;
 mod task;
 mod upstream;
 

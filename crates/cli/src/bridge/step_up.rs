@@ -13,9 +13,9 @@ use super::upstream::{Answer, Upstream};
 use crate::sign_in::browser;
 
 /// How long the person may take.
-pub(super) const PATIENCE: Duration = Duration::from_secs(300);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 /// Between two repeats of the refused call: each is a call, and is audited as one.
-pub(super) const PAUSE: Duration = Duration::from_secs(3);
+pub(crate) const PAUSE: Duration = Duration::from_secs(3);
 
 /// How a person gets to the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

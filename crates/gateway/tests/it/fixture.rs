@@ -73,6 +73,7 @@ fn spec(name: &'static str) -> ToolSpec {
         cache_for: None,
         timeout: Duration::from_secs(30),
         listed: name != "find_words",
+        confidential: false,
         example: None,
     }
     .example(json!({"text": "it's me"}))

@@ -14,17 +14,15 @@ mod versions;
 
 use std::sync::Arc;
 
+use platform::Error;
 use platform::policy::TargetFacts;
 use platform::secrets::{SecretStore, check_path};
-use platform::{Error, ErrorKind};
 use tool_runtime::{TargetArgument, Tool};
 
 /// Kind of target that a path is.
 pub(crate) const KIND: &str = "secret";
 /// The argument that names it.
 const TARGETS: &[TargetArgument] = &[TargetArgument { argument: "path", kind: KIND }];
-/// Keys that the platform makes for itself: they are rotated, never written by hand.
-const KEYS: &str = "platform/keys";
 
 /// The tools over this store.
 pub(crate) fn tools(secrets: &Arc<dyn SecretStore>) -> Vec<Arc<dyn Tool>> {
@@ -49,35 +47,4 @@ pub(crate) fn facts(path: &str) -> Result<TargetFacts, Error> {
         source: "live".to_owned(),
         ..TargetFacts::default()
     })
-}
-
-/// Refuses to touch the platform's own keys.
-fn writable(path: &str) -> Result<(), Error> {
-    check_path(path)?;
-    if path == KEYS || path.strip_prefix(KEYS).is_some_and(|rest| rest.starts_with('/')) {
-        return Err(Error::new(
-            ErrorKind::InvalidInput,
-            "secret_path_reserved",
-            "The platform's own keys are not written by hand; rotate them with `interlock keys rotate`.",
-        ));
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{facts, writable};
-
-    #[test]
-    fn t28_the_platforms_own_keys_are_not_written_by_hand() {
-        for path in ["platform/keys", "platform/keys/audit", "platform/keys/a/b"] {
-            assert_eq!(writable(path).unwrap_err().code(), "secret_path_reserved", "{path}");
-        }
-        for path in ["platform/pages", "platform/keys-old", "api/keys", "api/platform/keys/audit"] {
-            writable(path).unwrap();
-        }
-        assert_eq!(writable("a//b").unwrap_err().code(), "secret_path_invalid");
-        assert_eq!(facts("a/../b").unwrap_err().code(), "secret_path_invalid");
-        assert_eq!(facts("api/a").unwrap().name, "api/a");
-    }
 }

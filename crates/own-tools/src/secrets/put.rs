@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use platform::Secret;
-use platform::secrets::SecretStore;
+use platform::secrets::{SecretStore, check_writable};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tool_runtime::tool::typed;
 use tool_runtime::{SecretArgument, Tool, ToolSpec};
 
-use super::{TARGETS, writable};
+use super::TARGETS;
 
 #[derive(Deserialize, JsonSchema)]
 struct Args {
@@ -45,7 +45,7 @@ pub(super) fn tool(secrets: Arc<dyn SecretStore>) -> Arc<dyn Tool> {
     typed(spec, move |cx, args: Args| {
         let secrets = Arc::clone(&secrets);
         async move {
-            writable(&args.path)?;
+            check_writable(&args.path)?;
             let mut data: BTreeMap<String, Secret> = BTreeMap::new();
             for (name, value) in &args.fields {
                 data.insert(name.clone(), value.reveal(&cx)?.clone());

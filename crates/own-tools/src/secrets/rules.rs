@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use platform::secrets::{SecretRules, SecretStore};
+use platform::secrets::{SecretRules, SecretStore, check_writable};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tool_runtime::tool::typed;
 use tool_runtime::{Tool, ToolSpec};
 
-use super::{TARGETS, writable};
+use super::TARGETS;
 
 #[derive(Deserialize, JsonSchema)]
 struct Args {
@@ -52,7 +52,7 @@ pub(super) fn tool(secrets: Arc<dyn SecretStore>) -> Arc<dyn Tool> {
         let secrets = Arc::clone(&secrets);
         async move {
             let Args { path, cas_required, max_versions, custom } = args;
-            writable(&path)?;
+            check_writable(&path)?;
             secrets.set_rules(&path, SecretRules { cas_required, max_versions, custom }).await?;
             let now = secrets.metadata(&path).await?;
             let (cas_required, max_versions, custom) = (now.cas_required, now.max_versions, now.custom);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use platform::secrets::SecretStore;
+use platform::secrets::{SecretStore, check_writable};
 use platform::{Error, ErrorKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use serde_json::json;
 use tool_runtime::tool::typed;
 use tool_runtime::{Tool, ToolSpec};
 
-use super::{TARGETS, writable};
+use super::TARGETS;
 
 #[derive(Deserialize, JsonSchema)]
 struct Args {
@@ -42,7 +42,7 @@ pub(super) fn delete(secrets: Arc<dyn SecretStore>) -> Arc<dyn Tool> {
     typed(spec, move |_, args: Args| {
         let secrets = Arc::clone(&secrets);
         async move {
-            writable(&args.path)?;
+            check_writable(&args.path)?;
             secrets.delete_versions(&args.path, &args.versions).await?;
             Ok(Changed { path: args.path, versions: args.versions })
         }
@@ -60,7 +60,7 @@ pub(super) fn undelete(secrets: Arc<dyn SecretStore>) -> Arc<dyn Tool> {
     typed(spec, move |_, args: Args| {
         let secrets = Arc::clone(&secrets);
         async move {
-            writable(&args.path)?;
+            check_writable(&args.path)?;
             secrets.undelete_versions(&args.path, &args.versions).await?;
             Ok(Changed { path: args.path, versions: args.versions })
         }
@@ -93,8 +93,8 @@ pub(super) fn destroy(secrets: Arc<dyn SecretStore>) -> Arc<dyn Tool> {
         let secrets = Arc::clone(&secrets);
         async move {
             let DestroyArgs { path, mut versions, everything } = args;
-            writable(&path)?;
-            if everything == !versions.is_empty() {
+            check_writable(&path)?;
+            if everything != versions.is_empty() {
                 let message = "Name the versions to destroy, or say `everything`, and not both.";
                 return Err(Error::new(ErrorKind::InvalidInput, "secret_versions_unclear", message));
             }

@@ -5,6 +5,7 @@
 extern crate interlock_own_tools as own_tools;
 
 mod artifacts;
+mod audit;
 mod governed;
 mod rotation;
 mod secrets;
@@ -49,8 +50,22 @@ fn road(with_echo: bool) -> (Arc<Pipeline>, Arc<AdjustableClock>) {
     let visibility = Arc::new(Visibility::new(Arc::clone(&policy) as _));
     let tools = OwnTools::new(Arc::clone(&visibility), Arc::clone(&audit) as _, Arc::clone(&shared_clock), with_echo);
     let risks = RiskTable::from_rows(
-        ["whoami", "search_tools", "describe_tool", "explain_refusal", "get_artifact", "read_artifact", "echo"]
-            .map(|tool| ("interlock", tool, Risk::Read)),
+        [
+            "whoami",
+            "search_tools",
+            "describe_tool",
+            "explain_refusal",
+            "get_artifact",
+            "read_artifact",
+            "echo",
+            "list_my_calls",
+            "search_audit",
+            "get_audit_record",
+        ]
+        .map(|tool| ("interlock", tool, Risk::Read))
+        .into_iter()
+        // Here only the tool itself is tried: a class that needs no second factor.
+        .chain([("interlock", "open_audit_payload", Risk::Record)]),
     );
     let instance = Instance { name: "interlock".into(), environment: "test".into(), connector: Arc::new(tools) };
     visibility.publish(Catalogue::build(vec![instance], &risks).unwrap());
@@ -122,11 +137,11 @@ async fn whoami_shows_the_caller_as_the_platform_sees_it() {
 #[tokio::test]
 async fn t10_search_finds_the_best_match_first_and_only_what_the_caller_may_see() {
     let (road, _) = road(true);
-    let found = call(&road, alice(), "search_tools", json!({"query": "refused call"})).await.1.unwrap();
+    let found = call(&road, alice(), "search_tools", json!({"query": "why was it refused"})).await.1.unwrap();
     assert_eq!(found["tools"][0]["tool"], "explain_refusal");
     assert_eq!(found["tools"][0]["risk"], "read");
     let all = call(&road, alice(), "search_tools", json!({"limit": 2})).await.1.unwrap();
-    assert_eq!((all["tools"].as_array().unwrap().len(), &all["total"]), (2, &json!(6)));
+    assert_eq!((all["tools"].as_array().unwrap().len(), &all["total"]), (2, &json!(10)));
     let nothing = call(&road, alice(), "search_tools", json!({"server": "nonesuch"})).await.1.unwrap();
     assert_eq!(nothing["total"], 0);
     let hidden = call(&road, person("bob", &["helpdesk"]), "search_tools", json!({})).await.1;

@@ -17,6 +17,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use super::audit_log::{AuditCollector, AuditSource};
 use super::label::{Handles, Labels};
 use super::process::ProcessCollector;
 use crate::audit::Outcome;
@@ -85,6 +86,7 @@ pub struct Metrics {
     connections: Gauge,
     tls_reloads: Handles<Counter, 1>,
     tls_not_after: Gauge,
+    audit: AuditCollector,
 }
 
 impl fmt::Debug for Metrics {
@@ -141,6 +143,8 @@ impl Metrics {
             Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]),
         );
         registry.register_collector(Box::new(ProcessCollector));
+        let audit = AuditCollector::default();
+        registry.register_collector(Box::new(audit.clone()));
         Arc::new(Self {
             registry,
             catalogue: ArcSwap::default(),
@@ -159,6 +163,7 @@ impl Metrics {
             connections,
             tls_reloads: Handles::new(tls_reloads, Vec::new(), ["result"], 4),
             tls_not_after,
+            audit,
         })
     }
 
@@ -273,6 +278,11 @@ impl Metrics {
     /// When the listener's certificate ends, seconds since the epoch.
     pub fn tls_not_after(&self, seconds: i64) {
         self.tls_not_after.set(seconds);
+    }
+
+    /// Shows how this log stands, as long as it lives.
+    pub fn watch_audit(&self, log: &Arc<dyn AuditSource>) {
+        self.audit.watch(Arc::downgrade(log));
     }
 
     /// Everything as OpenMetrics text; serve it as [`OPENMETRICS_CONTENT_TYPE`].

@@ -6,6 +6,7 @@
 //!
 //! Where to go next: [`ecs`] for the line's shape, [`metrics`] for the numbers and the bounds on their labels.
 
+pub mod audit_log;
 pub mod ecs;
 mod label;
 pub mod metrics;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use platform::audit::AuditFilter;
 use platform::clock::SharedFileClock;
 use platform::{Error, ErrorKind, Json, Result, Secret, SharedClock};
-use story::{Ledger, Ready};
+use story::{Ledger, Person, Ready};
 
 pub use story::OneTimeCode;
 pub use story::kept_token::TokenRequest;
@@ -42,6 +42,17 @@ pub async fn token(request: &TokenRequest, progress: &(dyn Fn(&str) + Send + Syn
     let ready = ready(&request.state)?;
     let folder = LabState::at(&request.state).tokens();
     story::kept_token::token(&ready, &folder, &*clock(&request.state)?, request, progress).await
+}
+
+/// Passes the second factor of a lab's person at the link of a refusal. `progress` hears why it takes longer.
+pub async fn pass_second_factor(
+    state: &Path,
+    user: &str,
+    link: &url::Url,
+    progress: &(dyn Fn(&str) + Send + Sync),
+) -> Result<()> {
+    let ready = ready(state)?;
+    story::pass_second_factor(link, &Person::from(ready.user(user)?), &*clock(state)?, progress).await
 }
 
 /// Plays the tale against a running lab.

@@ -87,9 +87,8 @@ async fn by_reference(
         references: CallReferences::default(),
         digest: made_by.digest,
     };
-    // The record has the decision of the call that reads; this one is asked anew at each reading.
-    let mut asked = None;
-    let authorised = authorise::authorise(road, cx, &call, targets, &mut asked).await?.granted()?;
+    // The call that reads has a record of its own; what is asked here names no call that is made.
+    let authorised = authorise::authorise(road, cx, &call, targets, &mut None).await?.granted()?;
     // Nothing is done again: for what a write left behind the role grant is enough, as for a replay (T7).
     if !call.tool.risk.is_write() {
         step_up::require(road, cx, &call, authorised).await?;

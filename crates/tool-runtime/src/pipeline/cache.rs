@@ -1,6 +1,9 @@
 //! Cache of reads: key = instance, tool, canonical arguments, obligations (T7). It stands after authorisation, so that
-//! nobody is answered who would not have been allowed to ask.
+//! nobody is answered who would not have been allowed to ask. What is kept is sealed for its key (T24): the shared state
+//! may be another program's memory.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use platform::{Error, canonical};
 
 use super::authorise::Authorised;
@@ -16,10 +19,16 @@ fn key(call: &Validated, authorised: &Authorised) -> Result<Option<[u8; 32]>, Er
     Ok(Some(canonical::sha256(&serde_json::to_vec(&identity).map_err(Error::internal)?)))
 }
 
+/// What a cached result is bound to.
+fn place(key: &[u8; 32]) -> String {
+    format!("cached/{}", URL_SAFE_NO_PAD.encode(key))
+}
+
 pub(super) async fn find(road: &Pipeline, call: &Validated, authorised: &Authorised) -> Result<Option<Answer>, Error> {
     let Some(key) = key(call, authorised)? else { return Ok(None) };
     let cached = road.parts.shared.cached(&key).await?;
-    let structured = cached.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let opened = cached.and_then(|sealed| road.parts.results.open(&place(&key), &sealed));
+    let structured = opened.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     Ok(structured.map(|structured| Answer { structured, follow_up: None, replayed: false }))
 }
 
@@ -31,5 +40,6 @@ pub(super) async fn keep(
 ) -> Result<(), Error> {
     let (Some(key), Some(ttl)) = (key(call, authorised)?, call.tool.tool.spec().cache_for) else { return Ok(()) };
     let bytes = serde_json::to_vec(&answer.structured).map_err(Error::internal)?;
-    road.parts.shared.keep(key, bytes.into(), ttl).await
+    let sealed = road.parts.results.seal(&place(&key), &bytes)?;
+    road.parts.shared.keep(key, sealed.into(), ttl).await
 }

@@ -131,7 +131,10 @@ pub(super) async fn settle(
     {
         return Err(replay::outcome_unknown(&call_id).with_detail(error.detail().unwrap_or(error.code())));
     }
-    let complete = reserved.complete(road, &result)?;
+    let complete = match &result {
+        Ok(_) if call.tool.tool.spec().confidential => reserved.complete(road, &Err(replay::not_kept()))?,
+        result => reserved.complete(road, result)?,
+    };
     let outcome = if result.is_ok() { "success" } else { "failure" };
     close(road, &call_id, outcome, complete).await;
     result

@@ -84,6 +84,16 @@ pub(super) fn outcome_unknown(call_id: &str) -> Error {
     .with_details(json!({ "call_id": call_id }))
 }
 
+/// What is kept under the key of a call whose result is confidential.
+pub(super) fn not_kept() -> Error {
+    Error::new(
+        ErrorKind::Conflict,
+        "result_not_kept",
+        "The call with this idempotency key succeeded, and its result is kept nowhere. To see it again, make the call with \
+         a new key.",
+    )
+}
+
 pub(super) fn sealed(
     road: &Pipeline,
     scope: &str,

@@ -118,6 +118,20 @@ async fn t7_results_of_reads_are_served_again_under_equal_obligations_only() {
 }
 
 #[tokio::test]
+async fn t24_what_is_kept_of_a_result_is_sealed_for_its_question() {
+    let lab = Lab::new().await;
+    lab.target.answers("read_cached", json!({"said": {"n": "canary-in-result"}}));
+    lab.call("read_cached", json!({"text": "a"})).await.unwrap();
+    lab.call("read_cached", json!({"text": "b"})).await.unwrap();
+    let kept = lab.shared.kept();
+    assert_eq!(kept.len(), 2);
+    assert!(kept.iter().all(|value| !value.windows(6).any(|window| window == b"canary")));
+    assert_ne!(kept[0], kept[1], "the same result under another question");
+    let again = lab.call("read_cached", json!({"text": "a"})).await.unwrap();
+    assert_eq!((again.structured["said"]["n"].as_str(), lab.runs()), (Some("canary-in-result"), 2));
+}
+
+#[tokio::test]
 async fn a_failure_is_never_kept_as_a_result() {
     let lab = Lab::new().await;
     lab.target.answers("read_cached", json!({"not": "the shape"}));

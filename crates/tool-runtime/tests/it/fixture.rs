@@ -44,6 +44,7 @@ pub(crate) struct Lab {
     pub(crate) artifacts: Arc<MemoryArtifacts>,
     pub(crate) sealed: Arc<Artifacts>,
     pub(crate) secrets: Arc<RecordingSecrets>,
+    pub(crate) shared: Arc<RecordingShared>,
     pub(crate) policy: Arc<SwitchPolicy>,
     pub(crate) target: Arc<Target>,
     pub(crate) recorded: Recorded,
@@ -58,6 +59,7 @@ pub(crate) fn risks() -> RiskTable {
         ("lab-target", "show_device", Risk::Probe),
         ("lab-target", "add_note", Risk::Record),
         ("lab-target", "put_note", Risk::Record),
+        ("lab-target", "tell_once", Risk::Record),
         ("lab-target", "configure_device", Risk::Change),
         ("lab-target", "approve_change", Risk::Control),
         ("lab-target", "port", Risk::Read),
@@ -97,7 +99,7 @@ impl Lab {
             visibility,
             policy: Arc::clone(&policy) as _,
             store: Arc::clone(&store) as _,
-            shared,
+            shared: Arc::clone(&shared) as _,
             audit: Arc::clone(&audit) as _,
             secrets: Arc::clone(&secrets) as _,
             metrics: Arc::clone(&metrics),
@@ -108,7 +110,7 @@ impl Lab {
             base: BaseUrl::new(&url::Url::parse(BASE).unwrap()),
             limits,
         });
-        Self { road, metrics, clock, artifacts, sealed, store, audit, secrets, policy, target, recorded }
+        Self { road, metrics, clock, artifacts, sealed, store, audit, secrets, shared, policy, target, recorded }
     }
 
     /// Calls as alice.

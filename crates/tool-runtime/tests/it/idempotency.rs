@@ -37,6 +37,19 @@ async fn t7_a_repeat_gets_the_stored_result_and_does_not_act_again() {
 }
 
 #[tokio::test]
+async fn t26_a_confidential_result_is_kept_under_no_key_and_the_call_is_not_done_twice() {
+    let lab = Lab::new().await;
+    lab.target.answers("tell_once", json!({"said": {"opened": 1}}));
+    assert_eq!(lab.keyed("k-1", "tell_once", json!({})).await.unwrap().structured["said"]["opened"], 1);
+    assert_eq!(code(lab.keyed("k-1", "tell_once", json!({})).await), "result_not_kept");
+    assert_eq!(lab.runs(), 1);
+    // What failed is told again as ever.
+    lab.target.answers("tell_once", json!({"not": "the shape"}));
+    assert_eq!(code(lab.keyed("k-2", "tell_once", json!({})).await), "result_invalid");
+    assert_eq!(code(lab.keyed("k-2", "tell_once", json!({})).await), "result_invalid");
+}
+
+#[tokio::test]
 async fn t7_a_second_use_of_a_key_with_other_arguments_is_a_conflict() {
     let lab = Lab::new().await;
     lab.keyed("k-1", "add_note", json!({"text": "a"})).await.unwrap();

@@ -132,7 +132,7 @@ async fn t25_a_record_says_who_what_under_which_decision_and_hands_arguments_ove
     assert_eq!(entry.client_request_id.as_deref(), Some("theirs-1"));
     assert_eq!(entry.protocol.as_deref(), Some("mcp"));
     assert!(entry.trace_id.is_some() && entry.duration_us.is_some() && entry.source.is_some());
-    // Nothing else of the record may hold them: the log hashes `arguments` and keeps the rest in clear.
-    let rest = platform::audit::AuditEntry { arguments: None, ..entry };
+    // Nothing else of the record may hold them: the log hashes `arguments`, seals `payload`, and keeps the rest in clear.
+    let rest = platform::audit::AuditEntry { arguments: None, payload: None, ..entry };
     assert!(!format!("{rest:?}").contains("canary"));
 }

@@ -157,11 +157,17 @@ impl AuditLog for RecordingAudit {
 pub(crate) struct RecordingShared {
     inner: MemoryShared,
     recorded: Recorded,
+    kept: Mutex<Vec<Arc<[u8]>>>,
 }
 
 impl RecordingShared {
     pub(crate) fn new(inner: MemoryShared, recorded: &Recorded) -> Self {
-        Self { inner, recorded: recorded.clone() }
+        Self { inner, recorded: recorded.clone(), kept: Mutex::default() }
+    }
+
+    /// Every value that was kept.
+    pub(crate) fn kept(&self) -> Vec<Arc<[u8]>> {
+        self.kept.lock().unwrap().clone()
     }
 }
 
@@ -179,6 +185,7 @@ impl SharedState for RecordingShared {
 
     async fn keep(&self, key: [u8; 32], value: Arc<[u8]>, ttl: Duration) -> Result<(), Error> {
         self.recorded.note("cache:keep");
+        self.kept.lock().unwrap().push(Arc::clone(&value));
         self.inner.keep(key, value, ttl).await
     }
 }

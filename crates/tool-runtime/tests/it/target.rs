@@ -90,6 +90,7 @@ fn spec(name: &'static str) -> ToolSpec {
         cache_for: None,
         timeout: Duration::from_secs(30),
         listed: true,
+        confidential: false,
         example: None,
     }
 }
@@ -101,6 +102,7 @@ fn specs() -> Vec<ToolSpec> {
         spec("read_cached").cache_for(Duration::from_secs(600)),
         spec("show_device").targets(DEVICES),
         spec("add_note").effect(SideEffect::Discoverable).timeout(Duration::from_millis(200)),
+        spec("tell_once").confidential(),
         spec("put_note").timeout(Duration::from_millis(200)),
         spec("configure_device").targets(DEVICES).effect(SideEffect::Once),
         spec("reload_device").targets(DEVICES).effect(SideEffect::Once),

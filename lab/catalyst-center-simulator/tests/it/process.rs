@@ -67,6 +67,49 @@ async fn the_admin_door_needs_its_token_and_moves_clock_and_faults() {
 }
 
 #[tokio::test]
+async fn accounts_are_added_and_removed_at_the_admin_door_and_outlive_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = start(folder.path()).await;
+    let post = reqwest::Method::POST;
+    let account = |username: &str, password: Value| {
+        let body = json!({ "system": "catalyst-center", "username": username, "password": password });
+        admin(&world, post.clone(), "/accounts", "door", body)
+    };
+    let url = world.ready.simulators["catalyst-center"].url.clone();
+    let sign_in = |username: &'static str, password: &'static str| {
+        let url = format!("{url}/dna/system/api/v1/auth/token");
+        async move {
+            let answer = crate::client::http().post(url).basic_auth(username, Some(password)).send().await.unwrap();
+            let body: Value = answer.json().await.unwrap();
+            body["Token"].as_str().map(str::to_owned)
+        }
+    };
+    let reads = |token: String| {
+        let url = format!("{url}/dna/intent/api/v1/network-device/count");
+        async move { crate::client::http().get(url).header("x-auth-token", token).send().await.unwrap().status().as_u16() }
+    };
+    assert!(sign_in("second", "pw-2").await.is_none());
+    let (status, body) = account("second", json!("pw-2")).await;
+    assert_eq!((status, &body["accounts"]), (200, &json!(["admin", "second"])));
+    let token = sign_in("second", "pw-2").await.unwrap();
+    assert!(sign_in("admin", "pw").await.is_some() && sign_in("second", "pw").await.is_none());
+    assert_eq!(reads(token.clone()).await, 200);
+    account("second", Value::Null).await;
+    assert!(sign_in("second", "pw-2").await.is_none());
+    assert_eq!(reads(token).await, 401, "the session of an account that is gone");
+    account("admin", json!("changed")).await;
+    let unknown = json!({ "system": "nobody", "username": "x", "password": "y" });
+    assert_eq!(admin(&world, post.clone(), "/accounts", "door", unknown).await.0, 422);
+    let (_, all) = admin(&world, reqwest::Method::GET, "/accounts", "door", Value::Null).await;
+    assert_eq!(all["accounts"], json!({"catalyst-center": ["admin"], "catalyst-center-emea": ["admin"]}));
+    assert!(sign_in("admin", "changed").await.is_some());
+    world.shutdown().await;
+    let again = start(folder.path()).await;
+    assert!(sign_in("admin", "pw").await.is_none() && sign_in("admin", "changed").await.is_some());
+    again.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_folder_used_again_keeps_its_ports_and_clock() {
     let folder = tempfile::tempdir().unwrap();
     let first = start(folder.path()).await;

@@ -1,0 +1,4 @@
+//! What holds for all parts together.
+#![cfg(test)]
+
+mod memory;

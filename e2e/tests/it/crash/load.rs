@@ -1,0 +1,286 @@
+//! The load under which the platform dies, and the clients' own journal of it: reads and writes by REST and MCP, sign-ins,
+//! each answer written down when all of it came. The verdict rests on this journal, never on the platform's word.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use platform::Json;
+use reqwest::RequestBuilder;
+use serde_json::json;
+use story::people::LAB_CLIENT;
+use story::{Person, SignInOptions};
+use tokio::sync::Mutex;
+
+use crate::caller::{Answer, CENTER, Caller, EMEA, OWN};
+
+/// Clients that read.
+const READERS: usize = 6;
+/// Clients that write; each write takes its time at the controller.
+const WRITERS: usize = 6;
+/// One read of so many is a refusal: refusals are records too.
+const INVALID_EVERY: usize = 5;
+/// A load that nothing ends is a failed run.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// An answer that a client has.
+#[derive(Debug, Clone)]
+pub(crate) struct Acknowledged {
+    pub(crate) request_id: String,
+    /// The tool, or what else was asked.
+    #[expect(dead_code, reason = "a finding prints it")]
+    pub(crate) what: String,
+    /// Whether its records are an intent and an outcome.
+    pub(crate) wrote: bool,
+}
+
+/// A write as it was sent, and what its client knows of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Write {
+    /// Idempotency key, and the name by which its lines are known at the device.
+    pub(crate) key: String,
+    /// Which of the sites.
+    pub(crate) site: usize,
+    arguments: Json,
+    /// Status and result, when all of the answer came.
+    pub(crate) answer: Option<(u16, Json)>,
+}
+
+/// What the clients know.
+#[derive(Debug, Default)]
+pub(crate) struct Journal {
+    pub(crate) acknowledged: Vec<Acknowledged>,
+    pub(crate) writes: BTreeMap<String, Write>,
+    /// Access tokens that people got while the load ran.
+    pub(crate) tokens: Vec<String>,
+    /// Answers that no healthy platform gives under this load.
+    pub(crate) wrong: Vec<String>,
+}
+
+impl Journal {
+    /// Writes that were answered.
+    pub(crate) fn answered(&self) -> usize {
+        self.writes.values().filter(|write| write.answer.is_some()).count()
+    }
+}
+
+/// A controller and the person who works on it. One each: an authenticator's code is good for one use.
+pub(crate) struct Site {
+    pub(crate) server: &'static str,
+    user: &'static str,
+    pub(crate) token: String,
+    /// Access switches.
+    pub(crate) devices: Vec<String>,
+    /// A deployment, to be given a device and parameters.
+    deployment: Json,
+}
+
+/// What the clients need; made once, while the platform is well.
+pub(crate) struct Ground {
+    pub(crate) sites: Vec<Site>,
+    /// Who signs in again and again.
+    person: Person,
+    next_write: AtomicUsize,
+}
+
+impl Site {
+    async fn lay(caller: &Caller, server: &'static str, user: &'static str) -> Self {
+        let token = caller.lab.token(user).await;
+        let devices = caller.switches(&token, server).await;
+        assert!(devices.len() >= 2, "{server} has {} switches", devices.len());
+        let deployment = caller.deployment(&token, server, &devices[0], 2).await;
+        caller.elevate(user, server, &deployment).await;
+        Self { server, user, token, devices, deployment }
+    }
+
+    /// Passes the second factor once more.
+    pub(crate) async fn elevate(&self, caller: &Caller) {
+        let refused = caller.rest(&self.token, self.server, "deploy_template", &self.deployment).await;
+        caller.lab.pass_second_factor(refused.link(), self.user).await.unwrap();
+    }
+}
+
+impl Ground {
+    /// Signs people in, finds devices and a template, and passes the second factor.
+    pub(crate) async fn lay(caller: &Caller) -> Self {
+        let sites = vec![Site::lay(caller, CENTER, "alice").await, Site::lay(caller, EMEA, "bob").await];
+        Self { sites, person: caller.lab.person("sam"), next_write: AtomicUsize::new(0) }
+    }
+
+    fn site(&self, n: usize) -> &Site {
+        &self.sites[n % self.sites.len()]
+    }
+
+    /// The next write of this ground: its own key, name and number of a VLAN.
+    fn write(&self) -> Write {
+        let n = self.next_write.fetch_add(1, Ordering::Relaxed);
+        let site = self.site(n);
+        let key = format!("CRASH{n:05}");
+        let mut arguments = site.deployment.clone();
+        arguments["device_id"] = json!(site.devices[n / self.sites.len() % site.devices.len()]);
+        arguments["params"] = json!({"vlan_id": 2 + n % 3_000, "vlan_name": key});
+        Write { key, site: n % self.sites.len(), arguments, answer: None }
+    }
+}
+
+/// A running load. It ends when the platform dies.
+pub(crate) struct Load {
+    caller: Arc<Caller>,
+    ground: Arc<Ground>,
+    journal: Arc<Mutex<Journal>>,
+    answers: Arc<AtomicUsize>,
+    clients: tokio::task::JoinSet<()>,
+}
+
+impl Load {
+    /// Starts every client.
+    pub(crate) fn start(caller: &Arc<Caller>, ground: &Arc<Ground>) -> Self {
+        let mut load = Self {
+            caller: Arc::clone(caller),
+            ground: Arc::clone(ground),
+            journal: Arc::default(),
+            answers: Arc::default(),
+            clients: tokio::task::JoinSet::new(),
+        };
+        for n in 0..READERS {
+            load.client(move |client| async move { client.read(n).await });
+        }
+        for n in 0..WRITERS {
+            load.client(move |client| async move { client.write(n).await });
+        }
+        load.client(|client| async move { client.sign_in().await });
+        load
+    }
+
+    fn client<F: Future<Output = ()> + Send + 'static>(&mut self, run: impl FnOnce(Client) -> F) {
+        self.clients.spawn(run(Client {
+            caller: Arc::clone(&self.caller),
+            ground: Arc::clone(&self.ground),
+            journal: Arc::clone(&self.journal),
+            answers: Arc::clone(&self.answers),
+            until: Instant::now() + LONGEST,
+        }));
+    }
+
+    /// Answers so far.
+    pub(crate) fn answers(&self) -> usize {
+        self.answers.load(Ordering::Relaxed)
+    }
+
+    /// Waits until every client has noticed the death, and gives back what they know.
+    pub(crate) async fn ended(mut self) -> Journal {
+        while let Some(ended) = self.clients.join_next().await {
+            ended.unwrap();
+        }
+        drop(self.clients);
+        std::mem::take(&mut *self.journal.lock().await)
+    }
+}
+
+struct Client {
+    caller: Arc<Caller>,
+    ground: Arc<Ground>,
+    journal: Arc<Mutex<Journal>>,
+    answers: Arc<AtomicUsize>,
+    until: Instant,
+}
+
+impl Client {
+    fn goes_on(&self) -> bool {
+        Instant::now() < self.until
+    }
+
+    /// Writes an answer down. `wanted` are the codes of refusals that belong to this call.
+    async fn acknowledge(&self, answer: &Answer, what: &str, wrote: bool, wanted: &[&str]) {
+        self.answers.fetch_add(1, Ordering::Relaxed);
+        let mut journal = self.journal.lock().await;
+        let request_id = answer.header("x-request-id").to_owned();
+        let healthy = match answer.code() {
+            None => matches!(answer.status, 200 | 202) && wanted.is_empty(),
+            Some(code) => wanted.contains(&code),
+        };
+        if request_id.is_empty() || !healthy {
+            journal.wrong.push(format!("{what}: {answer:?}"));
+        }
+        journal.acknowledged.push(Acknowledged { request_id, what: what.to_owned(), wrote: wrote && healthy });
+    }
+
+    /// Reads until the platform is gone, by both doors in turn.
+    async fn read(self, client: usize) {
+        for n in client.. {
+            if !self.goes_on() {
+                return;
+            }
+            let Site { server, token, devices, .. } = self.ground.site(n);
+            let device = json!({"device_id": devices[n % devices.len()]});
+            let (server, tool, arguments, wanted): (_, _, _, &[&str]) = match n % INVALID_EVERY {
+                0 => (*server, "get_device", json!({"device_id": n}), &["invalid_arguments"]),
+                1 => (OWN, "whoami", json!({}), &[]),
+                2 => (OWN, "echo", json!({"message": "x"}), &[]),
+                _ => (*server, "get_device", device, &[]),
+            };
+            let request = match client % 2 {
+                0 => self.caller.rest_request(token, server, tool, &arguments),
+                _ => {
+                    let params = json!({"name": tool, "arguments": arguments});
+                    self.caller.mcp_request(token, server, "tools/call", &params)
+                }
+            };
+            let Ok(answer) = Answer::received(request).await else { return };
+            self.acknowledge(&answer, tool, false, wanted).await;
+        }
+    }
+
+    /// Writes until the platform is gone, each write under a key of its own.
+    async fn write(self, client: usize) {
+        while self.goes_on() {
+            let write = self.ground.write();
+            // Before it is sent: whatever happens next, somebody knows that it may have happened.
+            self.journal.lock().await.writes.insert(write.key.clone(), write.clone());
+            let request = match client % 2 {
+                0 => write.request(&self.caller, &self.ground),
+                _ => {
+                    let site = &self.ground.sites[write.site];
+                    let mut arguments = write.arguments.clone();
+                    arguments["_interlock"] = json!({"idempotency_key": write.key});
+                    let params = json!({"name": "deploy_template", "arguments": arguments});
+                    self.caller.mcp_request(&site.token, site.server, "tools/call", &params)
+                }
+            };
+            let Ok(answer) = Answer::received(request).await else { return };
+            self.acknowledge(&answer, "deploy_template", true, &[]).await;
+            if answer.code().is_none() {
+                let known = (answer.status, answer.result().clone());
+                self.journal.lock().await.writes.get_mut(&write.key).unwrap().answer = Some(known);
+            }
+        }
+    }
+
+    /// Signs somebody in again and again.
+    async fn sign_in(self) {
+        let ready = &self.caller.lab.ready;
+        let options = SignInOptions {
+            issuer: ready.issuer.clone(),
+            client_id: LAB_CLIENT.to_owned(),
+            audience: ready.url.clone(),
+            mfa: false,
+        };
+        let clock = self.caller.lab.clock();
+        while self.goes_on() {
+            let Ok(signed_in) = story::access_token(&options, &self.ground.person, &clock, &|_| ()).await else {
+                return;
+            };
+            self.answers.fetch_add(1, Ordering::Relaxed);
+            self.journal.lock().await.tokens.push(signed_in.token.expose().to_owned());
+        }
+    }
+}
+
+impl Write {
+    /// As a request by REST.
+    pub(crate) fn request(&self, caller: &Caller, ground: &Ground) -> RequestBuilder {
+        let Site { server, token, .. } = &ground.sites[self.site];
+        caller.rest_request(token, server, "deploy_template", &self.arguments).header("idempotency-key", &self.key)
+    }
+}
