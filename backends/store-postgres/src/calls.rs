@@ -200,7 +200,7 @@ pub(crate) async fn void_after_restore(transaction: &Transaction<'_>, now: Momen
             &[],
         )
         .await?;
-    let keys: i64 = counted.first().map(|row| row.try_get(0)).transpose()?.unwrap_or_default();
+    let keys: i64 = counted.first().map(|row| column(row, 0)).transpose()?.unwrap_or_default();
     transaction
         .execute(
             "INSERT INTO store_intent (digest, call_id, body, opened_at, outcome, closed_at)
