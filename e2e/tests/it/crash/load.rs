@@ -343,21 +343,19 @@ impl Client {
         let cas = self.ground.secret.load(Ordering::Relaxed);
         let arguments = json!({"path": SECRET, "fields": {"value": format!("value {cas}")}, "cas": cas});
         let request = || caller.rest_request(token, OWN, "put_secret", &arguments);
-        let Ok(asked) = Answer::received(request()).await else { return };
-        if asked.code() != Some("step_up_required") {
-            if !self.tolerates(&asked).await {
-                self.journal.lock().await.wrong.push(format!("put_secret: {asked:?}"));
-            }
-            return;
-        }
-        self.acknowledge(&asked, "put_secret", false, &["step_up_required"]).await;
-        // The last code was used: the lab's clock goes on to the next one.
-        caller.lab.advance(&caller.http, NEXT_CODE).await;
-        if caller.lab.pass_second_factor(asked.link(), "ada").await.is_err() {
-            return;
-        }
+        // Any attempt may be the one that nobody hears of: an elevation that was passed before a death is still good.
         self.journal.lock().await.secrets_sent += 1;
-        let Ok(answer) = Answer::received(request()).await else { return };
+        let Ok(mut answer) = Answer::received(request()).await else { return };
+        if answer.code() == Some("step_up_required") {
+            self.acknowledge(&answer, "put_secret", false, &["step_up_required"]).await;
+            // The last code was used: the lab's clock goes on to the next one.
+            caller.lab.advance(&caller.http, NEXT_CODE).await;
+            if caller.lab.pass_second_factor(answer.link(), "ada").await.is_err() {
+                return;
+            }
+            let Ok(again) = Answer::received(request()).await else { return };
+            answer = again;
+        }
         if self.tolerates(&answer).await {
             return;
         }
