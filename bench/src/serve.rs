@@ -87,7 +87,7 @@ fn configuration(address: SocketAddr, state: &Path, key: &Path) -> String {
     let (state, key) = (state.display(), key.display());
     format!(
         "[platform]\nurl = \"http://{address}\"\nlisten = \"{address}\"\nstate = \"{state}\"\n\
-         [secrets]\nmaster_key_file = \"{key}\"\n\
+         [secrets]\nmaster_key = \"file:{key}\"\n\
          [pages]\nissuer = \"http://{address}/issuer\"\n\
          [[issuer]]\nurl = \"http://{address}/issuer\"\nbuiltin = true\nplatform_audience = true\n\
          [[server]]\nname = \"catalyst-center\"\nconnector = \"catalyst-center\"\nenvironment = \"bench\"\n\

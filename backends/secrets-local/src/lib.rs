@@ -4,11 +4,14 @@
 //! version, bound to path, version and key, so that a ciphertext moved elsewhere does not open. Only the sealed bytes
 //! ever reach the file: field names and values stand inside them.
 //!
-//! Where next: [`LocalSecrets`]; `envelope` for the keys, `fields` for the plaintext's form, `versions` for the rows.
+//! Where next: [`LocalSecrets`]; `envelope` for the keys, `rekey` for how they change, `managed` for who changes them,
+//! `fields` for the plaintext's form, `versions` for the rows.
 
 mod envelope;
 mod fields;
+mod managed;
 mod paths;
+mod rekey;
 mod schema;
 mod versions;
 
@@ -16,6 +19,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use platform::SharedClock;
 use platform::error::Error;
@@ -30,7 +34,7 @@ use self::versions::{Failure, State, stored};
 #[derive(Clone)]
 pub struct LocalSecrets {
     file: SqliteFile,
-    keys: Arc<Keyring>,
+    keys: Arc<ArcSwap<Keyring>>,
     clock: SharedClock,
 }
 
@@ -44,7 +48,7 @@ impl LocalSecrets {
         let now = clock.now();
         let setup = |connection: &rusqlite::Connection| envelope::open_or_create(connection, master, now);
         let (file, keys) = SqliteFile::open_with(path, schema::LAYOUT, setup).map_err(Failure::at_open)?;
-        Ok(Self { file, keys: Arc::new(keys), clock })
+        Ok(Self { file, keys: Arc::new(ArcSwap::from_pointee(keys)), clock })
     }
 
     async fn change(&self, path: &str, versions: &[u64], to: State) -> Result<(), Error> {
@@ -53,6 +57,38 @@ impl LocalSecrets {
         let now = self.clock.now();
         let work = move |c: &rusqlite::Connection| versions::change(c, &path, &versions, to, now);
         self.file.write(work).await.map_err(Failure::into_error)
+    }
+
+    /// Lets another master key open the store too, until [`Self::finish_rekey`]; then only that one. Errors:
+    /// `master_key_unchanged`, those of the file.
+    pub async fn begin_rekey(&self, new: &SecretKey) -> Result<(), Error> {
+        let (keys, new, now) = (Arc::clone(&self.keys), new.clone(), self.clock.now());
+        let work = move |c: &rusqlite::Connection| rekey::begin(c, &keys.load(), &new, now);
+        self.file.write(work).await.map_err(Failure::into_error)
+    }
+
+    /// Ends what [`Self::begin_rekey`] began with the same key: the former master key opens nothing any more. Errors:
+    /// `master_key_wrong` when another key was marked, or none; those of the file.
+    pub async fn finish_rekey(&self, new: &SecretKey) -> Result<(), Error> {
+        let (new, now) = (new.clone(), self.clock.now());
+        let work = move |c: &rusqlite::Connection| rekey::finish(c, &new, now);
+        self.keys.store(Arc::new(self.file.write(work).await.map_err(Failure::into_error)?));
+        self.forget().await
+    }
+
+    /// Makes a new data key, seals everything under it, and destroys the former ones. Returns how many versions were sealed
+    /// again. Errors: `rekey_pending`, those of the file.
+    pub async fn rotate_data_key(&self) -> Result<u64, Error> {
+        let (keys, now) = (Arc::clone(&self.keys), self.clock.now());
+        let work = move |c: &rusqlite::Connection| rekey::add_data_key(c, &keys.load(), now);
+        self.keys.store(Arc::new(self.file.write(work).await.map_err(Failure::into_error)?));
+        // Whatever is written from here on takes the new key: the writer's jobs run one after another.
+        let keys = Arc::clone(&self.keys);
+        let work = move |c: &rusqlite::Connection| rekey::reseal(c, &keys.load());
+        let (resealed, keys) = self.file.write(work).await.map_err(Failure::into_error)?;
+        self.keys.store(Arc::new(keys));
+        self.forget().await?;
+        Ok(resealed)
     }
 
     /// Sealed bytes are overwritten in the file; this takes their older copy out of the write-ahead log too.
@@ -66,7 +102,7 @@ impl SecretStore for LocalSecrets {
     async fn get(&self, path: &str, version: Option<u64>) -> Result<SecretVersion, Error> {
         let path = paths::checked(path)?;
         let keys = Arc::clone(&self.keys);
-        let work = move |c: &rusqlite::Connection| versions::get(c, &keys, &path, version.map(stored));
+        let work = move |c: &rusqlite::Connection| versions::get(c, &keys.load(), &path, version.map(stored));
         self.file.read(work).await.map_err(Failure::into_error)
     }
 
@@ -76,7 +112,8 @@ impl SecretStore for LocalSecrets {
         let plaintext = fields::encode(&data)?;
         let keys = Arc::clone(&self.keys);
         let now = self.clock.now();
-        let work = move |c: &rusqlite::Connection| versions::put(c, &keys, &path, &plaintext, cas.map(stored), now);
+        let work =
+            move |c: &rusqlite::Connection| versions::put(c, &keys.load(), &path, &plaintext, cas.map(stored), now);
         self.file.write(work).await.map_err(Failure::into_error)
     }
 

@@ -5,7 +5,7 @@ use sqlite_file::Layout;
 
 pub(crate) const LAYOUT: Layout = Layout {
     application_id: 0x494C_5345, // "ILSE"
-    migrations: &[FIRST, SECOND],
+    migrations: &[FIRST, SECOND, THIRD],
     secure_delete: true,
     readers: 2,
 };
@@ -76,4 +76,24 @@ DROP TABLE version;
 DROP TABLE secret;
 ALTER TABLE secret_next RENAME TO secret;
 ALTER TABLE version_next RENAME TO version;
+";
+
+/// When the master key changed; and, while it changes, the new one's salt and check value, and the data keys wrapped under it.
+const THIRD: &str = "
+ALTER TABLE header ADD COLUMN master_version INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE header ADD COLUMN since INTEGER;
+
+CREATE TABLE rekey (
+    one         INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+    since       INTEGER NOT NULL,
+    salt        BLOB NOT NULL,
+    check_nonce BLOB NOT NULL,
+    check_value BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE rewrapped (
+    key_id  INTEGER NOT NULL PRIMARY KEY REFERENCES keyring (key_id),
+    nonce   BLOB NOT NULL,
+    wrapped BLOB NOT NULL
+) STRICT;
 ";

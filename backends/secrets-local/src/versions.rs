@@ -21,6 +21,8 @@ pub(crate) enum Failure {
     },
     VersionRequired,
     WrongMasterKey,
+    MasterKeyUnchanged,
+    RekeyPending,
     Damaged(&'static str),
     Crypto,
     File(FileError),
@@ -75,6 +77,16 @@ impl Failure {
                 "master_key_wrong",
                 "The secret store was sealed under another master key; configure that key, or restore the matching file.",
             ),
+            Self::MasterKeyUnchanged => Error::new(
+                ErrorKind::Conflict,
+                "master_key_unchanged",
+                "The store is sealed under this very key already; make another one with `openssl rand -hex 32`.",
+            ),
+            Self::RekeyPending => Error::new(
+                ErrorKind::Conflict,
+                "rekey_pending",
+                "Another master key is marked and not in force; finish that change first, by the next start or by the same command.",
+            ),
             Self::Damaged(why) => Error::new(
                 ErrorKind::Internal,
                 "secret_damaged",
@@ -102,7 +114,7 @@ pub(crate) enum State {
 }
 
 /// Paths hold no `|`, so that no two places have the same text.
-fn bound_to(path: &str, version: i64, key_id: i64) -> String {
+pub(crate) fn bound_to(path: &str, version: i64, key_id: i64) -> String {
     format!("{path}|{version}|{key_id}")
 }
 

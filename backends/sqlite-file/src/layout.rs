@@ -10,6 +10,9 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::error::FileError;
 
+/// How long a statement waits for another process's lock.
+pub(crate) const BUSY: Duration = Duration::from_secs(5);
+
 /// What is in the file.
 #[derive(Debug, Clone, Copy)]
 pub struct Layout {
@@ -63,7 +66,7 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, FileError> {
 fn open(path: &Path) -> Result<Connection, FileError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }

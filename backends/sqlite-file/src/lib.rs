@@ -4,6 +4,7 @@
 //! Where next: [`SqliteFile`] for the handle, [`Layout`] for what a user of this crate declares, `writer` for group
 //! commit, `lease` for the rule that a second process is refused (T24).
 
+mod copy;
 mod error;
 mod layout;
 mod lease;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
+pub use self::copy::{Claim, claim, copy};
 pub use self::error::FileError;
 pub use self::layout::Layout;
 use self::lease::Lease;

@@ -5,7 +5,7 @@
 //! Only an intent settled as `not_started` makes a key free again.
 
 use platform::Json;
-use platform::store::{Conflict, OpResult, OpenIntent};
+use platform::store::{Conflict, OpResult, OpenIntent, Voided};
 use postgres_database::{Database, Row, Transaction};
 
 use crate::apply::{Abort, Moment, column};
@@ -184,6 +184,36 @@ pub(crate) async fn release_abandoned(transaction: &Transaction<'_>) -> Result<u
         )
         .await?;
     Ok(released)
+}
+
+/// How far the fencing numbers jump after a restore: more than were given out since any backup.
+const FENCE_JUMP: i64 = 1 << 32;
+
+/// With everything locked. After a restore, nobody knows how what was under way has ended.
+pub(crate) async fn void_after_restore(transaction: &Transaction<'_>, now: Moment) -> Result<Voided, Abort> {
+    let settle = "UPDATE store_intent SET outcome = 'unknown', closed_at = $1 WHERE outcome IS NULL";
+    let intents = transaction.execute(settle, &[&now.0]).await?;
+    let counted = transaction
+        .query(
+            "SELECT count(*) FROM store_idempotency k LEFT JOIN store_intent i ON i.digest = k.intent_digest
+             WHERE k.result IS NULL AND (i.digest IS NULL OR i.outcome = 'unknown')",
+            &[],
+        )
+        .await?;
+    let keys: i64 = counted.first().map(|row| column(row, 0)).transpose()?.unwrap_or_default();
+    transaction
+        .execute(
+            "INSERT INTO store_intent (digest, call_id, body, opened_at, outcome, closed_at)
+             SELECT DISTINCT ON (k.intent_digest) k.intent_digest, k.call_id, '{\"reserved_in_a_backup\":true}',
+                 $1::bigint, 'unknown', $1::bigint
+             FROM store_idempotency k WHERE k.result IS NULL
+                 AND NOT EXISTS (SELECT 1 FROM store_intent i WHERE i.digest = k.intent_digest)",
+            &[&now.0],
+        )
+        .await?;
+    let locks = transaction.execute("DELETE FROM store_lock", &[]).await?;
+    transaction.execute("SELECT setval('store_fence', nextval('store_fence') + $1::bigint)", &[&FENCE_JUMP]).await?;
+    Ok(Voided { keys: keys.unsigned_abs(), intents, locks })
 }
 
 pub(crate) async fn open_intent(

@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use platform::error::Error;
-use platform::store::{Collection, Conflict, Op, OpResult, OpenIntent, Query, Record, Store, TransactError};
+use platform::store::{Collection, Conflict, Op, OpResult, OpenIntent, Query, Record, Store, TransactError, Voided};
 use platform::{Clock, SharedClock};
 use postgres_database::{Database, Transaction, Work};
 
@@ -127,6 +127,12 @@ impl Store for PostgresStore {
 
     async fn release_abandoned(&self) -> Result<u64, Error> {
         let answer = self.locked(Locks::everything(), |transaction, _| Box::pin(calls::release_abandoned(transaction)));
+        answer.await.map_err(Abort::into_error)
+    }
+
+    async fn void_after_restore(&self) -> Result<Voided, Error> {
+        let answer =
+            self.locked(Locks::everything(), |transaction, now| Box::pin(calls::void_after_restore(transaction, now)));
         answer.await.map_err(Abort::into_error)
     }
 }

@@ -5,7 +5,7 @@
 //! Only an intent settled as `not_started` makes a key free again.
 
 use platform::Json;
-use platform::store::{Conflict, OpResult, OpenIntent};
+use platform::store::{Conflict, OpResult, OpenIntent, Voided};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::apply::{Abort, Moment};
@@ -130,6 +130,30 @@ pub(crate) fn release_abandoned(connection: &Connection) -> Result<u64, Abort> {
         [],
     )?;
     Ok(released as u64)
+}
+
+/// How far the fencing numbers jump after a restore: more than were given out since any backup.
+const FENCE_JUMP: i64 = 1 << 32;
+
+/// After a restore, nobody knows how what was under way has ended.
+pub(crate) fn void_after_restore(connection: &Connection, now: Moment) -> Result<Voided, Abort> {
+    let intents =
+        connection.execute("UPDATE intent SET outcome = 'unknown', closed_at = ?1 WHERE outcome IS NULL", [now.0])?;
+    let keys = connection.query_row(
+        "SELECT count(*) FROM idempotency k LEFT JOIN intent i ON i.call_id = k.call_id
+         WHERE k.result IS NULL AND (i.call_id IS NULL OR i.outcome = 'unknown')",
+        [],
+        |row| row.get::<_, i64>(0),
+    )?;
+    connection.execute(
+        "INSERT INTO intent (call_id, body, opened_at, outcome, closed_at)
+         SELECT DISTINCT k.call_id, '{\"reserved_in_a_backup\":true}', ?1, 'unknown', ?1 FROM idempotency k
+         WHERE k.result IS NULL AND NOT EXISTS (SELECT 1 FROM intent i WHERE i.call_id = k.call_id)",
+        [now.0],
+    )?;
+    let locks = connection.execute("DELETE FROM lock", [])?;
+    connection.execute("UPDATE fence SET last = last + ?1", [FENCE_JUMP])?;
+    Ok(Voided { keys: keys.unsigned_abs(), intents: intents as u64, locks: locks as u64 })
 }
 
 pub(crate) fn open_intent(connection: &Connection, now: Moment, call_id: &str, body: &Json) -> Result<OpResult, Abort> {

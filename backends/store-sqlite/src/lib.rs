@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use platform::error::Error;
-use platform::store::{Collection, Conflict, Op, OpResult, OpenIntent, Query, Record, Store, TransactError};
+use platform::store::{Collection, Conflict, Op, OpResult, OpenIntent, Query, Record, Store, TransactError, Voided};
 use platform::{Clock, SharedClock};
 use sqlite_file::SqliteFile;
 
@@ -96,6 +96,11 @@ impl Store for SqliteStore {
 
     async fn release_abandoned(&self) -> Result<u64, Error> {
         self.file.write(calls::release_abandoned).await.map_err(Abort::into_error)
+    }
+
+    async fn void_after_restore(&self) -> Result<Voided, Error> {
+        let now = Moment::read(self.clock.as_ref());
+        self.file.write(move |c| calls::void_after_restore(c, now)).await.map_err(Abort::into_error)
     }
 }
 

@@ -32,6 +32,6 @@ pub use entry::{ClaimMarker, ClientCredentials, IssuerEntry, MfaRule, TokenKind}
 pub use jsonwebtoken::Algorithm;
 pub use logout::BackChannelLogout;
 pub use provider::OidcProvider;
-pub use revocation::RevocationFloors;
+pub use revocation::{RevocationFloors, revoke_everything};
 pub use sign_in::OidcSignIn;
 pub use verifier::Verifier;

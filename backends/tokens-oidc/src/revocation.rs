@@ -26,6 +26,24 @@ const ATTEMPTS: u32 = 8;
 /// How often the copy in memory forgets what no living token can be older than, in seconds.
 const FORGET_EVERY_S: i64 = 3600;
 
+/// The one record under which everything of every issuer is dead.
+const EVERYTHING: Collection = Collection { name: "revocation_of_everything", indexes: &[] };
+const EVERYTHING_ID: &str = "floor";
+
+/// In a store that was restored from a backup (T24): what any issuer issued at or before `at` (epoch seconds) is dead, for
+/// what was revoked since the backup is not known any more.
+pub async fn revoke_everything(store: &dyn Store, at: i64) -> Result<(), Error> {
+    let put = Op::Put {
+        collection: EVERYTHING,
+        id: EVERYTHING_ID.to_owned(),
+        expect: Expect::Any,
+        body: serde_json::json!({ "at": at }),
+        // Nothing that was issued before it lives longer.
+        expires_at: Some(at.saturating_add(LONGEST_LIFE_S)),
+    };
+    store.transact(vec![put]).await.map(drop).map_err(Error::internal)
+}
+
 /// A floor as it is stored.
 #[derive(Serialize, Deserialize)]
 struct Stored {
@@ -59,6 +77,8 @@ impl Floors {
 /// The floors of all issuers. Fed by logout, deprovisioning, events and operators.
 pub struct RevocationFloors {
     floors: RwLock<HashMap<String, Floors>>,
+    /// Under everything, whatever its issuer; raised by a restore and never while the platform runs.
+    everything: Option<i64>,
     store: Arc<dyn Store>,
     clock: SharedClock,
     /// Held while a floor is written; when floors were last forgotten, epoch seconds.
@@ -69,7 +89,15 @@ impl RevocationFloors {
     /// The floors that `store` keeps. Error: the store's.
     pub async fn open(store: Arc<dyn Store>, clock: SharedClock) -> Result<Self, Error> {
         let now = clock.epoch_seconds();
-        let floors = Self { floors: RwLock::default(), store, clock, writing: tokio::sync::Mutex::new(now) };
+        let everything = match store.get(EVERYTHING, EVERYTHING_ID).await? {
+            // A floor that cannot be read must not be taken for no floor.
+            Some(record) => {
+                Some(record.body["at"].as_i64().ok_or_else(|| Error::internal("a revocation floor has no time"))?)
+            }
+            None => None,
+        };
+        let writing = tokio::sync::Mutex::new(now);
+        let floors = Self { floors: RwLock::default(), everything, store, clock, writing };
         let mut after: Option<String> = None;
         loop {
             let query = Query { collection: FLOORS, filter: None, after: after.as_deref(), limit: PAGE };
@@ -162,6 +190,9 @@ impl Revocations for RevocationFloors {
 
 impl RevokedCheck for RevocationFloors {
     fn is_revoked(&self, principal: &Principal) -> bool {
+        if self.everything.is_some_and(|at| principal.token.issued_at <= at) {
+            return true;
+        }
         let all = self.floors.read().unwrap_or_else(PoisonError::into_inner);
         let Some(floors) = all.get(&principal.issuer) else { return false };
         let token = &principal.token;

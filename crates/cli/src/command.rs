@@ -7,7 +7,7 @@ use platform::config::{Config, Loaded, environment, load};
 
 use crate::failure::Outcome;
 use crate::terminal::Terminal;
-use crate::{admin, audit, bridge, check, connect, doctor, exit, login, logout, policy, secret, serve, tools};
+use crate::{admin, audit, backup, bridge, check, connect, doctor, exit, login, logout, policy, secret, serve, tools};
 
 /// MCP servers for the network, behind sign-in, policy, just-in-time credentials and a tamper-evident audit log.
 #[derive(Parser)]
@@ -47,13 +47,17 @@ pub(crate) enum Command {
     Secret(secret::SecretCommand),
     /// Read, verify and export the audit log.
     Audit(audit::Audit),
+    /// Copy everything that a platform keeps into one archive, while it runs or not.
+    Backup(backup::Backup),
+    /// Put an archive's files back into a stopped platform.
+    Restore(backup::Restore),
     /// People of the built-in issuer.
     User(admin::User),
     /// Groups of the built-in issuer.
     Group(admin::Group),
     /// OAuth clients of the built-in issuer.
     Client(admin::Client),
-    /// Signing keys of the built-in issuer.
+    /// The platform's own keys.
     Keys(admin::Keys),
 }
 
@@ -73,6 +77,8 @@ impl Command {
             Self::Policy(policy) => policy.run(terminal),
             Self::Secret(secret) => secret.run(terminal).await,
             Self::Audit(audit) => audit.run(terminal).await,
+            Self::Backup(backup) => backup.run(terminal).await,
+            Self::Restore(restore) => restore.run(terminal).await,
             Self::User(user) => user.run(terminal).await,
             Self::Group(group) => group.run(terminal).await,
             Self::Client(client) => client.run(terminal).await,
@@ -122,8 +128,8 @@ mod tests {
         let mut command = Cli::command().term_width(100);
         text.push_str(&command.render_help().to_string());
         for name in [
-            "lab", "doctor", "login", "logout", "connect", "mcp", "tools", "policy", "secret", "audit", "user",
-            "group", "client", "keys",
+            "lab", "doctor", "login", "logout", "connect", "mcp", "tools", "policy", "secret", "audit", "backup",
+            "restore", "user", "group", "client", "keys",
         ] {
             let sub = command.find_subcommand_mut(name).unwrap();
             text.push_str(&format!("\n=== {name}\n{}", sub.render_help()));

@@ -94,6 +94,7 @@ impl Lab {
         match self.command {
             None => {
                 let Self { state, listen, devices, profile, documents_from, conformance, .. } = self;
+                platform::process::forbid_core_dumps()?;
                 log_by_the_labs_clock(&state)?;
                 let json = terminal.json;
                 let options = LabOptions { state, listen, devices, profile, documents_from, conformance, json };

@@ -9,6 +9,7 @@
 
 mod admin;
 mod audit;
+mod backup;
 mod bridge;
 mod check;
 mod command;
@@ -39,8 +40,13 @@ use crate::command::Cli;
 use crate::terminal::Terminal;
 
 fn main() -> ExitCode {
+    // Before any thread is there, and before anything is read: a key in the environment leaves it (T28).
+    let cleared = platform::keys::environment::take();
     let cli = Cli::parse();
     let terminal = Terminal { json: cli.json };
+    if let Err(error) = cleared {
+        return terminal.fail(&error.into());
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return terminal.fail(&failure::Failure::internal(&error)),

@@ -31,6 +31,7 @@ impl Serve {
         if self.conformance {
             return Err(server::no_fixtures_in_production().into());
         }
+        platform::process::forbid_core_dumps()?;
         let config = read_config(&self.config)?.config;
         let format = match config.telemetry.format {
             LogFormat::Ecs => Format::Ecs,

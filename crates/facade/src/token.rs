@@ -70,7 +70,7 @@ async fn by_refresh_token(
 ) -> Result<Json, OAuthError> {
     let sealed = given.get("refresh_token").and_then(|token| URL_SAFE_NO_PAD.decode(token).ok()).ok_or(GRANT)?;
     let opened = state.options.sealer.open(&refresh_place(state, client_id), &sealed).ok_or(GRANT)?;
-    let theirs = Secret::new(String::from_utf8(opened).map_err(|_| GRANT)?);
+    let theirs = Secret::new(std::str::from_utf8(&opened).map_err(|_| GRANT)?);
     let mut tokens = state.options.provider.refresh(&theirs).await?;
     // A provider that does not rotate says nothing of the one that stays good (RFC 6749 section 6).
     tokens.refresh_token.get_or_insert(theirs);

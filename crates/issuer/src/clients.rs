@@ -75,6 +75,8 @@ pub struct NewClient {
     /// Resources whose tokens it may introspect (RFC 7662), by their identifiers; its own tokens it always may. Only for a
     /// client with a secret.
     pub introspects: Vec<String>,
+    /// This is a lab's client; a store that holds one is no production's (T30).
+    pub seeded: bool,
 }
 
 /// A client as the store keeps it.
@@ -97,6 +99,9 @@ pub(crate) struct Client {
     /// Nobody here vouches for it: it registered itself, or is known by its document only. People are asked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) third_party: bool,
+    /// A lab put it there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    seeded: bool,
 }
 
 impl Client {
@@ -118,12 +123,18 @@ impl Client {
             backchannel_logout_uri: None,
             introspects: Vec::new(),
             third_party: true,
+            seeded: false,
         }
     }
 
     /// Whether it has no secret.
     pub(crate) fn is_public(&self) -> bool {
         self.secret_sha256.is_none()
+    }
+
+    /// Whether a lab put it there.
+    pub(crate) fn is_seeded(&self) -> bool {
+        self.seeded
     }
 
     /// Whether it may use the grant.
@@ -267,6 +278,7 @@ fn checked(new: NewClient) -> Result<Client, Error> {
         backchannel_logout_uri: new.backchannel_logout_uri,
         introspects: new.introspects,
         third_party: false,
+        seeded: new.seeded,
     })
 }
 

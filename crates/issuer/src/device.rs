@@ -30,10 +30,13 @@ use crate::sessions::Session;
 use crate::throttle::Bucket;
 use crate::users::{User, put, transact};
 
-const DEVICES: Collection =
+pub(crate) const DEVICES: Collection =
     Collection { name: "issuer_devices", indexes: &[Index { name: "user_code", pointer: "/user_code" }] };
 /// How long a person may take, seconds.
 const LIFE_S: i64 = 600;
+/// What the hashes of both codes are told apart by.
+const DEVICE_CODE: &str = "device code";
+const USER_CODE_KIND: &str = "user code";
 /// How often a device may ask, seconds; five more each time it asks too soon (RFC 8628, section 3.5).
 const INTERVAL_S: i64 = 5;
 const SLOWER_S: i64 = 5;
@@ -151,7 +154,7 @@ async fn begin(state: &State, source: Source, client: &Client, form: &Parameters
         client_id: client.client_id.clone(),
         scope,
         resource,
-        user_code: user_code_at_rest(state, &user_code),
+        user_code: state.sealer.at_rest(USER_CODE_KIND, &user_code),
         // Neither is in RFC 8628; both as in a browser's request.
         max_age,
         mfa: form.get("acr_values").is_some_and(|values| values.split(' ').any(|acr| acr == ACR_MFA)),
@@ -160,7 +163,7 @@ async fn begin(state: &State, source: Source, client: &Client, form: &Parameters
         state: Decision::Open,
     };
     let body = serde_json::to_value(&waiting).map_err(Error::internal)?;
-    let id = device_code_at_rest(state, &device_code);
+    let id = state.sealer.at_rest(DEVICE_CODE, &device_code);
     put(state.store.as_ref(), DEVICES, id, Expect::Absent, body, Some(now + LIFE_S)).await?;
     let page = format!("{}/device", state.url);
     let body = json!({
@@ -177,8 +180,13 @@ async fn begin(state: &State, source: Source, client: &Client, form: &Parameters
 /// What a device's code came to: the grant, once.
 pub(crate) async fn redeem(state: &State, client: &Client, device_code: &str) -> Result<Granted, OAuthError> {
     const UNKNOWN: OAuthError = OAuthError::new("expired_token", "The device code is unknown or too old. Start again.");
-    let id = device_code_at_rest(state, device_code);
-    let record = state.store.get(DEVICES, &id).await?.ok_or(UNKNOWN)?;
+    let mut found = None;
+    for id in state.sealer.kept_at_rest(DEVICE_CODE, device_code) {
+        if found.is_none() {
+            found = state.store.get(DEVICES, &id).await?.map(|record| (id, record));
+        }
+    }
+    let (id, record) = found.ok_or(UNKNOWN)?;
     let waiting: Waiting = serde_json::from_value(record.body).map_err(Error::internal)?;
     let now = state.clock.epoch_seconds();
     if now - waiting.began_at >= LIFE_S {
@@ -210,10 +218,13 @@ pub(crate) async fn redeem(state: &State, client: &Client, device_code: &str) ->
 /// The device that waits under a code as a person types it.
 pub(crate) async fn find(state: &State, typed: &str) -> Result<Option<DeviceErrand>, Error> {
     let Some(user_code) = usual_form(typed) else { return Ok(None) };
-    let hash = user_code_at_rest(state, &user_code);
-    let found = Query { collection: DEVICES, filter: Some(("user_code", &hash)), after: None, limit: 2 };
     let now = state.clock.epoch_seconds();
-    for record in state.store.list(found).await? {
+    let mut found = Vec::new();
+    for hash in state.sealer.kept_at_rest(USER_CODE_KIND, &user_code) {
+        let query = Query { collection: DEVICES, filter: Some(("user_code", &hash)), after: None, limit: 2 };
+        found.extend(state.store.list(query).await?);
+    }
+    for record in found {
         let waiting: Waiting = serde_json::from_value(record.body).map_err(Error::internal)?;
         if matches!(waiting.state, Decision::Open) && now - waiting.began_at < LIFE_S {
             let Waiting { client_id, scope, resource, mfa, max_age, source, .. } = waiting;
@@ -270,14 +281,6 @@ pub(crate) fn unknown_code() -> Error {
         "device_code_unknown",
         "No device waits under this code. Check it, or start again on the device: a code lasts ten minutes.",
     )
-}
-
-fn device_code_at_rest(state: &State, code: &str) -> String {
-    state.sealer.at_rest("device code", code)
-}
-
-fn user_code_at_rest(state: &State, code: &str) -> String {
-    state.sealer.at_rest("user code", code)
 }
 
 /// `BCDF-GHJK`: 20^8 codes, 34 bits, against which a source has ten guesses before it waits.

@@ -21,7 +21,7 @@ use crate::throttle::Bucket;
 use crate::users::{User, transact};
 use crate::{logout, password_rules};
 
-const ENROLMENTS: Collection = Collection { name: "issuer_enrolments", indexes: &[] };
+pub(crate) const ENROLMENTS: Collection = Collection { name: "issuer_enrolments", indexes: &[] };
 /// How long a link can be used, seconds.
 const LIFE_S: i64 = 86_400;
 /// What the form's CSRF token is bound to, beside the browser; and what the sealed part of the form is sealed for.
@@ -85,8 +85,13 @@ pub(crate) async fn get(
     throttled(state, source, &[bucket])?;
     let parameters = Parameters::parse(query.unwrap_or_default().as_bytes(), LONGEST_VALUE).ok();
     let code = parameters.as_ref().and_then(|p| p.get("code")).unwrap_or_default();
-    let id = state.sealer.at_rest("enrolment", code);
-    let Some(user) = invited(state, &id).await? else {
+    let mut found = None;
+    for id in state.sealer.kept_at_rest("enrolment", code) {
+        if found.is_none() {
+            found = invited(state, &id).await?.map(|user| (id, user));
+        }
+    }
+    let Some((id, user)) = found else {
         state.throttle.failed(&[bucket], now);
         state.refuse(source.0, "enrolment_unknown", None);
         return Err(unknown().into());

@@ -3,13 +3,34 @@
 
 use platform::Error;
 use platform::revocation::Revoked;
-use platform::store::{Collection, Expect};
+use platform::store::{Collection, Expect, Store, remove_all};
 
 use crate::claims::{AccessClaims, TOKEN_S};
 use crate::issuer::State;
 use crate::users::put;
 
 const REVOKED: Collection = Collection { name: "issuer_revoked", indexes: &[] };
+/// Id of the floor under everything that the issuer ever issued.
+const EVERYTHING: &str = "everything";
+
+/// In a store that was restored from a backup (T24): what was issued at or before `at` (epoch seconds) is dead, and so are
+/// refresh tokens, device codes and enrolment links, of which nobody knows whether they were used since the backup. Says how
+/// many of these there were.
+pub async fn void_after_restore(store: &dyn Store, at: i64) -> Result<u64, Error> {
+    // As long as the longest of them: a refreshed family could not outlive it.
+    let until = Some(at.saturating_add(crate::refresh::LONGEST_LIFE_S));
+    put(store, REVOKED, EVERYTHING.to_owned(), Expect::Any, serde_json::json!({ "at": at }), until).await?;
+    let mut removed = 0;
+    for collection in [crate::refresh::FAMILIES, crate::device::DEVICES, crate::enrolment::ENROLMENTS] {
+        removed += remove_all(store, collection).await?;
+    }
+    Ok(removed)
+}
+
+/// Everything at or before this time (epoch seconds) is dead, whatever it is.
+pub(crate) async fn floor_of_all(store: &dyn Store) -> Result<Option<i64>, Error> {
+    Ok(store.get(REVOKED, EVERYTHING).await?.and_then(|record| record.body["at"].as_i64()))
+}
 
 impl State {
     /// Revokes what was issued up to now. Only when this returns may anybody be told so.
@@ -23,6 +44,9 @@ impl State {
 
     /// Whether a token with these claims was revoked, by itself, with its session, or with everything of its subject.
     pub(crate) async fn is_revoked(&self, claims: &AccessClaims) -> Result<bool, Error> {
+        if floor_of_all(self.store.as_ref()).await?.is_some_and(|at| claims.iat <= at) {
+            return Ok(true);
+        }
         let mut all = vec![Revoked::Token(claims.jti.clone()), Revoked::Subject(claims.sub.clone())];
         all.extend(claims.authentication.as_ref().map(|a| Revoked::Session(a.sid.clone())));
         for what in all {

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use platform::audit::{AuditActor, AuditEntry, AuditLog, Outcome};
 use platform::audit_refusals::RefusalCounter;
 use platform::http::{ForeignClient, OutboundObserver};
+use platform::keys::PurposeKey;
 use platform::resource::BaseUrl;
 use platform::revocation::Revocations;
-use platform::secret::SecretKey;
 use platform::store::Store;
 use platform::{Error, ErrorKind, Json, SharedClock};
 use url::Url;
 
 use crate::client_documents::ClientDocuments;
-use crate::clients::{Clients, NewClient};
+use crate::clients::{Client, Clients, NewClient};
 use crate::codes::Codes;
 use crate::device::Polls;
 use crate::key_ring::KeyRing;
@@ -42,7 +42,7 @@ pub struct IssuerOptions {
     pub keys: KeyRing,
     /// Seals TOTP secrets in the store and the state of unfinished sign-ins in the pages, and authenticates refresh tokens.
     /// Must outlive a restart.
-    pub sealing_key: SecretKey,
+    pub sealing_key: PurposeKey,
     /// Is told what is revoked (T3).
     pub revocations: Arc<dyn Revocations>,
     /// Reads the documents of clients whose id is a URL.
@@ -161,6 +161,12 @@ impl Issuer {
     /// ([`ErrorKind::InvalidInput`]), the store's.
     pub async fn create_client(&self, client: NewClient) -> Result<(), Error> {
         self.0.clients.upsert(client).await
+    }
+
+    /// Whether its store holds people or clients that a lab put there (T30). Errors: the store's.
+    pub async fn holds_a_lab(&self) -> Result<bool, Error> {
+        let clients = self.0.clients.all().await?.iter().any(Client::is_seeded);
+        Ok(clients || self.0.users.all().await?.iter().any(User::is_seeded))
     }
 }
 

@@ -22,7 +22,7 @@
 //! The browser's side: `authorize`, `errand` for how it goes on, `sign_in`, `decision`, `device_pages`, `logout`, `pages`.
 //! Programs: `oauth` for who asks, `token`, `refresh`, `device`, `introspection`, `registration`, `client_documents`. What
 //! the store keeps: `users`, `clients`, `refresh`, `floors`. T5: `throttle`, `passwords`, `password_rules`, `second_factor`,
-//! `enrolment`, `setup`, `admin`. T28: `key_ring`.
+//! `enrolment`, `setup`, `admin`. T28: `key_ring`, `managed`.
 
 mod admin;
 mod authorize;
@@ -47,6 +47,7 @@ mod issuer;
 mod key_ring;
 mod keys;
 mod logout;
+mod managed;
 mod metadata;
 mod oauth;
 mod own_clients;
@@ -71,6 +72,7 @@ mod users;
 
 pub use claims::{ACR_MFA, ACR_PASSWORD};
 pub use clients::{GrantType, NewClient};
+pub use floors::void_after_restore;
 pub use issuer::{Issuer, IssuerOptions};
 pub use key_ring::{KeyInfo, KeyRing, KeyState};
 pub use own_clients::COMMAND_LINE_CLIENT;

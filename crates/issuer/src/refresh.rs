@@ -16,7 +16,7 @@ use crate::grants::Granted;
 use crate::issuer::State;
 use crate::sealing::Sealer;
 
-const FAMILIES: Collection = Collection {
+pub(crate) const FAMILIES: Collection = Collection {
     name: "issuer_refresh",
     indexes: &[
         Index { name: "session", pointer: "/granted/sid" },
@@ -130,8 +130,8 @@ impl State {
         if family.ends_at() <= self.clock.epoch_seconds() {
             return Ok(Found::Nothing);
         }
-        let newest = self.sealer.at_rest("refresh token", token);
-        if !bool::from(newest.as_bytes().ct_eq(family.newest.as_bytes())) {
+        let mut kept = self.sealer.kept_at_rest("refresh token", token).into_iter();
+        if !kept.any(|newest| bool::from(newest.as_bytes().ct_eq(family.newest.as_bytes()))) {
             self.end(id).await?;
             return Ok(Found::Reused(Box::new(family.granted)));
         }
@@ -225,6 +225,7 @@ fn failed(error: TransactError) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use platform::keys::PurposeKey;
     use platform::secret::SecretKey;
 
     use super::{LENGTH, family_of, make};
@@ -232,12 +233,12 @@ mod tests {
 
     #[test]
     fn a_refresh_token_is_recognised_by_its_maker_only_and_only_whole() {
-        let sealer = Sealer::new(&SecretKey::new([1; 32]));
+        let sealer = Sealer::new(&PurposeKey::fixed(SecretKey::new([1; 32])));
         let token = make(&sealer, [9; 16], 1).unwrap();
         assert_eq!(token.expose().len(), LENGTH);
         assert_eq!(family_of(&sealer, token.expose()), Some([9; 16]));
         assert_ne!(token.expose(), make(&sealer, [9; 16], 1).unwrap().expose());
-        assert!(family_of(&Sealer::new(&SecretKey::new([2; 32])), token.expose()).is_none());
+        assert!(family_of(&Sealer::new(&PurposeKey::fixed(SecretKey::new([2; 32]))), token.expose()).is_none());
         for at in [0, 30, 60, 100] {
             let mut changed = token.expose().to_owned();
             let other = if changed.as_bytes()[at] == b'A' { "E" } else { "A" };

@@ -39,6 +39,11 @@ pub(crate) async fn check(store: &dyn Store, sub: &str, totp: &Totp, code: &str,
     let six_digits = code.len() == 6 && code.bytes().all(|b| b.is_ascii_digit());
     let now = u64::try_from(now).map_err(Error::internal)?;
     let Some(step) = six_digits.then(|| totp.check(code, now)).flatten() else { return Ok(CodeCheck::Wrong) };
+    // After a restore nobody knows which steps were used since the backup; those up to the restore count as used.
+    let began_at = i64::try_from(step.saturating_mul(STEP_S)).map_err(Error::internal)?;
+    if crate::floors::floor_of_all(store).await?.is_some_and(|at| began_at <= at) {
+        return Ok(CodeCheck::Used);
+    }
     let expires_at = i64::try_from((step + u64::from(SKEW) + 2) * STEP_S).map_err(Error::internal)?;
     let once = Op::ConsumeOnce { namespace: "issuer_totp", id: format!("{sub}:{step}"), expires_at };
     match store.transact(vec![once]).await {

@@ -72,6 +72,11 @@ impl User {
         self.totp.is_some()
     }
 
+    /// Whether a lab put the person there.
+    pub(crate) fn is_seeded(&self) -> bool {
+        self.seed.is_some()
+    }
+
     /// Whether the person has a password and is not disabled.
     pub(crate) fn can_sign_in(&self) -> bool {
         self.password.is_some() && !self.disabled
@@ -105,6 +110,14 @@ impl User {
         self.credentials = crate::keys::random_id()?;
         self.enrolment = Some(enrolment);
         self.seed = None;
+        Ok(())
+    }
+
+    /// Seals the second factor under the current key.
+    fn reseal(&mut self, sealer: &Sealer) -> Result<(), Error> {
+        if let Some(secret) = self.totp_secret(sealer)? {
+            self.totp = Some(sealer.seal(Purpose::Totp, &self.sub, secret.expose().as_bytes())?);
+        }
         Ok(())
     }
 
@@ -216,6 +229,20 @@ impl Users {
         Ok((before, after, vec![Op::Put { collection: USERS, id: name, expect, body, expires_at: None }]))
     }
 
+    /// Seals every second factor under the current key, and returns how many there are. Whoever changes at the same moment
+    /// is sealed under it anyway. Errors: the store's.
+    pub(crate) async fn reseal(&self, sealer: &Sealer) -> Result<u64, Error> {
+        let mut resealed = 0;
+        for user in self.all().await?.iter().filter(|user| user.has_totp()) {
+            match self.change(&user.name, |user| user.reseal(sealer)).await {
+                Ok(_) => resealed += 1,
+                Err(error) if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::NotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(resealed)
+    }
+
     /// Removes a user; the subject is never used again. Errors: `user_unknown`, `record_changed`.
     pub(crate) async fn delete(&self, name: &str) -> Result<User, Error> {
         let name = folded(name).ok_or_else(unknown)?;
@@ -251,7 +278,7 @@ impl Users {
 
         let seed = new.seeded.then(|| sealer.seed_digest(&sub, new.password.expose()));
         let same_password = match &old {
-            Some(user) if seed.is_some() && user.seed.is_some() => user.seed == seed,
+            Some(User { seed: Some(kept), .. }) if new.seeded => sealer.seed_holds(&sub, new.password.expose(), kept),
             Some(user) => {
                 let turn = passwords.turn().await?;
                 passwords.verify(turn, new.password.clone(), user.password.clone()).await?.0

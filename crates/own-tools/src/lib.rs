@@ -1,6 +1,6 @@
 //! The tools of the built-in server `interlock`: who am I, what can I use and how, why was I refused, what did I do, what did a
-//! call leave behind; for auditors, what did anybody do; and for administrators the secret store and the credentials in it.
-//! They are registered like a connector's, and reached by the same road.
+//! call leave behind; for auditors, what did anybody do; and for administrators the platform's keys, the secret store and the
+//! credentials in it. They are registered like a connector's, and reached by the same road.
 //!
 //! `echo` exists for the lab and the bench only: the cheapest call that goes through everything.
 
@@ -9,6 +9,7 @@ mod audit;
 mod describe_tool;
 mod echo;
 mod explain_refusal;
+mod keys;
 pub mod rotation;
 mod search_tools;
 mod secrets;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use platform::audit::AuditLog;
+use platform::keys::KeyRegistry;
 use platform::policy::TargetFacts;
 use platform::secrets::SecretStore;
 use platform::{Error, SharedClock};
@@ -56,6 +58,13 @@ impl OwnTools {
         self.tools.extend(secrets::tools(secrets));
         self.tools.push(rotation::tool(Arc::clone(&rotations)));
         self.rotations = Some(rotations);
+        self
+    }
+
+    /// With the tools over the platform's keys.
+    #[must_use]
+    pub fn with_keys(mut self, keys: &KeyRegistry) -> Self {
+        self.tools.extend(keys::tools(keys));
         self
     }
 }

@@ -8,6 +8,7 @@ pub mod artifacts;
 pub mod audit;
 pub mod audit_memory;
 pub mod audit_replica;
+pub mod memory;
 pub mod policy;
 pub mod secrets;
 pub mod shared;

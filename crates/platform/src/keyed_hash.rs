@@ -4,24 +4,36 @@
 use aws_lc_rs::hmac;
 
 use crate::error::Result;
+use crate::keys::PurposeKey;
 use crate::seal::derive_key;
 use crate::secret::SecretKey;
 
-/// Hashes for one purpose.
+/// Hashes for one purpose, under the current version of its key: after a rotation, the same text has another hash.
 pub struct KeyedHash {
-    key: hmac::Key,
+    key: PurposeKey,
+    label: Option<&'static str>,
 }
 
 impl KeyedHash {
-    /// Derives the purpose's key from `master` by HKDF-SHA256; another purpose has another key.
+    /// With the key of a purpose.
+    pub fn new(key: PurposeKey) -> Self {
+        Self { key, label: None }
+    }
+
+    /// With the key of one use among several of a purpose.
+    pub fn labelled(key: PurposeKey, label: &'static str) -> Self {
+        Self { key, label: Some(label) }
+    }
+
+    /// With one key that never changes, for what lives no longer than its process. Derives the purpose's key from `master` by HKDF-SHA256; another purpose has another key.
     pub fn derive(master: &SecretKey, purpose: &str) -> Result<Self> {
-        let key = derive_key(master, purpose)?;
-        Ok(Self { key: hmac::Key::new(hmac::HMAC_SHA256, key.expose()) })
+        Ok(Self::new(PurposeKey::fixed(derive_key(master, purpose)?)))
     }
 
     /// The hash of several parts in their order. Their borders count: `["ab", "c"]` and `["a", "bc"]` differ.
     pub fn of(&self, parts: &[&[u8]]) -> [u8; 32] {
-        let mut context = hmac::Context::with_key(&self.key);
+        let (_, key) = self.key.versions().current(self.label);
+        let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key.expose()));
         for part in parts {
             context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             context.update(part);

@@ -46,19 +46,33 @@ impl<'de> serde::Deserialize<'de> for Secret {
     }
 }
 
-/// A 256-bit key.
+/// A 256-bit key. Its bytes stand in one place on the heap, so that moving the key leaves no copy of them behind.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct SecretKey([u8; 32]);
+pub struct SecretKey(Box<[u8; 32]>);
 
 impl SecretKey {
-    /// Takes ownership of the bytes.
-    pub fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+    /// Takes the bytes over.
+    pub fn new(mut bytes: [u8; 32]) -> Self {
+        let key = Self::from_bytes(|place| place.copy_from_slice(&bytes));
+        bytes.zeroize();
+        key
+    }
+
+    /// A key whose bytes `fill` writes where they will stand.
+    pub fn from_bytes(fill: impl FnOnce(&mut [u8; 32])) -> Self {
+        let mut key = Self(Box::new([0; 32]));
+        fill(&mut key.0);
+        key
     }
 
     /// The bytes, for a cipher or a MAC and nothing else.
     pub fn expose(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    /// As 64 hexadecimal digits, to be kept in a secret store.
+    pub fn to_hex(&self) -> Secret {
+        Secret::new(hex::encode(self.0.as_slice()))
     }
 }
 

@@ -267,6 +267,17 @@ pub struct OpenIntent {
     pub opened_at: i64,
 }
 
+/// What a restored store gave up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Voided {
+    /// Reserved keys without a result: they answer that the outcome is unknown.
+    pub keys: u64,
+    /// Open intents: they are settled as unknown.
+    pub intents: u64,
+    /// Locks.
+    pub locks: u64,
+}
+
 /// A page of a collection.
 #[derive(Debug, Clone)]
 pub struct Query<'a> {
@@ -301,4 +312,31 @@ pub trait Store: Send + Sync + 'static {
 
     /// At start: releases every reserved key that has neither a result nor an intent, and returns how many there were.
     async fn release_abandoned(&self) -> Result<u64, Error>;
+
+    /// In a store that was restored from a backup (T24), before anything is served from it: whatever was under way may have
+    /// gone on after the backup. Reserved keys without a result and open intents have an unknown outcome from now on, no
+    /// lock is held, and no fencing number that was given out since the backup is given out again.
+    async fn void_after_restore(&self) -> Result<Voided, Error> {
+        Err(Error::internal("this store is none that is restored from a backup of ours"))
+    }
+}
+
+/// Removes every live record of a collection and says how many there were. Not one transaction: for a store that nobody else
+/// uses.
+pub async fn remove_all(store: &dyn Store, collection: Collection) -> Result<u64, Error> {
+    const PAGE: usize = 500;
+    let mut removed = 0;
+    loop {
+        let records = store.list(Query { collection, filter: None, after: None, limit: PAGE }).await?;
+        let full = records.len() == PAGE;
+        removed += records.len() as u64;
+        let delete = |record: Record| Op::Delete { collection, id: record.id, expect: Expect::Any };
+        let ops: Vec<Op> = records.into_iter().map(delete).collect();
+        if !ops.is_empty() {
+            store.transact(ops).await.map_err(Error::internal)?;
+        }
+        if !full {
+            return Ok(removed);
+        }
+    }
 }

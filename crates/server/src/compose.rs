@@ -8,7 +8,8 @@ use std::time::UNIX_EPOCH;
 use artifacts_files::ArtifactFiles;
 use artifacts_postgres::PostgresArtifacts;
 use audit_log::anchor::{self, AnchorSecrets};
-use audit_log::{AuditLogFile, AuditOptions, KeptKeys, Payloads, Registry};
+use audit_log::{AuditLogFile, AuditOptions, KeptKeys, Payloads, Registry, Replica};
+use audit_postgres::PostgresAudit;
 use axum::Router;
 use facade::{Facade, FacadeOptions};
 use gateway::mcp_door::Endpoints;
@@ -23,14 +24,15 @@ use platform::audit_refusals::RefusalCounter;
 use platform::config::{Config, ServerConfig};
 use platform::http::{AddressRule, ForeignClient, ForeignOptions, OutboundObserver};
 use platform::keyed_hash::KeyedHash;
+use platform::keys::{KeyRegistry, ManagedKey, Purpose, PurposeKeys, Reseal};
 use platform::policy::{PolicyEngine, Profile};
 use platform::resource::BaseUrl;
 use platform::revocation::Revocations;
-use platform::seal::{Sealer, derive_key};
 use platform::secret::SecretKey;
 use platform::secrets::SecretStore;
 use platform::store::{Op, Store};
 use platform::telemetry::Metrics;
+use platform::telemetry::audit_log::AuditSource;
 use platform::{Error, ErrorKind, Json, Result, SharedClock, private_file};
 use policy_rego::{PassedGate, RegoEngine};
 use postgres_database::Database;
@@ -97,11 +99,14 @@ pub struct Stores {
     pub artifacts: Arc<dyn ArtifactStore>,
     /// Secrets.
     pub secrets: Arc<dyn SecretStore>,
+    /// The keys of the secret store itself.
+    pub keys: Vec<Arc<dyn ManagedKey>>,
 }
 
 /// Opens the store of truth and the secret store.
 pub async fn open_stores(given: &Given<'_>) -> Result<Stores> {
     let (config, state) = (given.config, &given.config.platform.state);
+    backup::place::refuse_unfinished(state)?;
     let secrets =
         LocalSecrets::open(&local_file(&config.secrets.url, "local", state)?, given.master, Arc::clone(&given.clock))?;
     // The secrets come first: the password of the store is one of them.
@@ -117,7 +122,8 @@ pub async fn open_stores(given: &Given<'_>) -> Result<Stores> {
         }
     };
     let artifacts = open_artifacts(config, database.as_ref()).await?;
-    Ok(Stores { store, database, artifacts, secrets: Arc::new(secrets) })
+    let keys = secrets.managed(&config.secrets.master_key);
+    Ok(Stores { store, database, artifacts, secrets: Arc::new(secrets), keys })
 }
 
 async fn open_artifacts(config: &Config, database: Option<&Database>) -> Result<Arc<dyn ArtifactStore>> {
@@ -135,25 +141,34 @@ async fn open_artifacts(config: &Config, database: Option<&Database>) -> Result<
 /// Puts everything together over open stores.
 pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let Given { config, master, clock, address, with_echo, fixtures, documents_from } = given;
-    let Stores { store, secrets, artifacts, .. } = stores;
-    let artifacts = Arc::new(Artifacts::new(artifacts, master, Arc::clone(&clock), config.artifacts.keep_days)?);
+    let Stores { store, database, secrets, artifacts, keys: store_keys, .. } = stores;
+    // Before anything else is kept there: what stands below `platform/keys` tells whether this is a first start.
+    let purposes = PurposeKeys::open(Arc::clone(&secrets), master).await?;
+    let key = purposes.key(Purpose::Artifacts);
+    let artifacts = Arc::new(Artifacts::keyed(artifacts, &key, Arc::clone(&clock), config.artifacts.keep_days));
     let base = BaseUrl::new(&config.platform.url);
     let metrics = Metrics::new();
     let observer: Arc<dyn OutboundObserver> = metrics.clone();
 
-    let audit = open_audit(config, &store, &secrets, &clock).await?;
+    let (audit, registry) = open_audit(config, &store, database, &secrets, &clock).await?;
+    let source: Arc<dyn AuditSource> = audit.clone();
+    metrics.watch_audit(&source);
     settle_after_start(store.as_ref(), audit.as_ref(), &clock).await?;
+    backup::restoration::tell(store.as_ref(), audit.as_ref(), clock.now()).await?;
     let refusals = Arc::new(RefusalCounter::new(audit.clone(), Arc::clone(&clock)));
+    let managed = KeyRegistry::new(audit.clone(), Arc::clone(&clock));
+    managed.add(store_keys);
+    managed.add(audit_log::managed(&audit, &registry, &secrets));
 
     let policy = open_policy(config)?;
     let risks = policy.risk_table().map_err(Error::from)?;
     let policy: Arc<dyn PolicyEngine> = Arc::new(policy);
     let visibility = Arc::new(Visibility::new(Arc::clone(&policy)));
     let rotations =
-        Rotations::new(Arc::clone(&visibility), Arc::clone(&secrets), Arc::clone(&store), Arc::clone(&clock));
-    let rotations = Arc::new(rotations);
+        Arc::new(Rotations::new(Arc::clone(&visibility), Arc::clone(&secrets), Arc::clone(&store), Arc::clone(&clock)));
     let own = OwnTools::new(Arc::clone(&visibility), audit.clone(), Arc::clone(&clock), with_echo)
-        .with_secrets(&secrets, Arc::clone(&rotations));
+        .with_secrets(&secrets, Arc::clone(&rotations))
+        .with_keys(&managed);
     let instances = instances(config, &clock, &observer, own)?;
     let catalogue = Catalogue::build(instances, &risks)?;
     for server in catalogue.servers() {
@@ -172,8 +187,8 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         secrets: Arc::clone(&secrets),
         metrics: Arc::clone(&metrics),
         clock: Arc::clone(&clock),
-        results: Arc::new(Sealer::derive(master, "stored results of idempotency keys")?),
-        secret_arguments: KeyedHash::derive(master, "arguments that are secrets")?,
+        results: Arc::new(purposes.sealer(Purpose::Results)),
+        secret_arguments: KeyedHash::new(purposes.key(Purpose::SecretArguments)),
         base: base.clone(),
         limits: Limits::configured(&config.limits),
     });
@@ -193,7 +208,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
                 audit: audit.clone(),
                 refusals: Arc::clone(&refusals),
                 keys: keys::issuer(&secrets, clock.epoch_seconds()).await?,
-                sealing_key: derive_key(master, "issuer")?,
+                sealing_key: purposes.key(Purpose::IssuerSealing),
                 revocations: Arc::clone(&revocations),
                 foreign: foreign(&documents_from, &observer)?,
                 observer: Some(Arc::clone(&observer)),
@@ -205,10 +220,13 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
                 None => None,
             };
             issuer.register_own_clients(pages).await?;
+            managed.add([Arc::new(issuer.clone()) as Arc<dyn ManagedKey>]);
             Some(issuer)
         }
         None => None,
     };
+    let second_factors = builtin.clone().map(|issuer| Arc::new(issuer) as Arc<dyn Reseal>);
+    managed.add_purposes(&purposes, |p| second_factors.clone().filter(|_| p == Purpose::IssuerSealing)).await?;
     let mut entries = Vec::new();
     for issuer in &config.issuer {
         entries.push(IssuerEntry::configured(issuer, secrets.as_ref(), &observer).await?);
@@ -229,7 +247,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
             provider: Arc::new(provider),
             scopes: issuer.facade_scopes.clone(),
             origins: config.platform.allowed_origins.clone(),
-            sealer: Sealer::derive(master, "clients and refresh tokens of the façade")?,
+            sealer: purposes.sealer(Purpose::Facade),
             audit: audit.clone(),
             clock: Arc::clone(&clock),
         })?;
@@ -251,7 +269,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         sign_in: Arc::new(sign_in),
         sessions,
         revocations,
-        request_state: Arc::new(Sealer::derive(master, "state that MCP clients carry")?),
+        request_state: Arc::new(purposes.sealer(Purpose::RequestState)),
         audit: audit.clone(),
         refusals: Arc::clone(&refusals),
         metrics: Arc::clone(&metrics),
@@ -276,9 +294,10 @@ fn foreign(loopback: &[SocketAddr], observer: &Arc<dyn OutboundObserver>) -> Res
 pub(crate) async fn open_audit(
     config: &Config,
     store: &Arc<dyn Store>,
+    database: Option<Database>,
     secrets: &Arc<dyn SecretStore>,
     clock: &SharedClock,
-) -> Result<Arc<AuditLogFile>> {
+) -> Result<(Arc<AuditLogFile>, Registry)> {
     let folder = local_file(&config.audit.url, "local", &config.platform.state)?;
     private_file::make(&folder).map_err(Error::internal)?;
     let KeptKeys { current: keys, retired } = KeptKeys::open(secrets.as_ref()).await?;
@@ -286,9 +305,18 @@ pub(crate) async fn open_audit(
     let payloads = Payloads::ready(Arc::new(StoredPayloadKeys::new(Arc::clone(secrets))), clock).await?;
     let kept = AnchorSecrets::read(secrets.as_ref()).await?;
     let anchors = anchor::configured(&config.audit.anchors, &folder, &config.platform.state, &kept, clock)?;
-    let options =
-        AuditOptions { payloads: Some(payloads), registry: Some(registry), retired, ..AuditOptions::new(folder) }
-            .anchored(anchors);
+    let replica = match database {
+        Some(database) => Some(Replica::new(Arc::new(PostgresAudit::open(database).await?))),
+        None => None,
+    };
+    let options = AuditOptions {
+        payloads: Some(payloads),
+        registry: Some(registry.clone()),
+        replica,
+        retired,
+        ..AuditOptions::new(folder)
+    }
+    .anchored(anchors);
     let (clock, keep_clock) = (Arc::clone(clock), Arc::clone(clock));
     let opened = tokio::task::spawn_blocking(move || AuditLogFile::open(options, &keys, clock)).await;
     let (audit, opened) = opened.map_err(Error::internal)??;
@@ -298,7 +326,7 @@ pub(crate) async fn open_audit(
     let audit = Arc::new(audit);
     audit.keep_payloads_for(config.audit.payload_keep_days, Arc::clone(&keep_clock));
     audit.keep_records_for(config.audit.keep_days, keep_clock);
-    Ok(audit)
+    Ok((audit, registry))
 }
 
 /// After a crash (T7, T25): intents without an outcome are settled as unknown, keys that were only reserved are released.

@@ -1,54 +1,13 @@
-//! Keys (rule T28): the master key comes from a file and is never invented by `serve`; the others are made at the first
-//! start and kept in the secret store, sealed under it.
+//! Keys that are no purpose's own (`platform::keys` has those): made at the first start and kept in the secret store (T28).
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 use std::sync::Arc;
 
 use issuer::KeyRing;
-use platform::secret::SecretKey;
 use platform::secrets::SecretStore;
 use platform::{Error, ErrorKind, Result, Secret, seal};
-use zeroize::Zeroizing;
 
 const ISSUER: &str = "platform/keys/issuer";
-
-/// Reads the master key: 64 hexadecimal digits in a file that only its owner can read.
-pub(crate) fn master(path: &Path) -> Result<SecretKey> {
-    let refused = |code, message: String| Error::new(ErrorKind::Unavailable, code, message);
-    let shown = path.display();
-    let metadata = std::fs::metadata(path).map_err(|e| {
-        refused(
-            "master_key_missing",
-            format!("The master key {shown} cannot be read ({e}). Point `secrets.master_key_file` at it."),
-        )
-    })?;
-    if metadata.permissions().mode() & 0o077 != 0 {
-        let message = format!("The master key {shown} can be read by others. Run `chmod 0400 {shown}`.");
-        return Err(refused("master_key_exposed", message));
-    }
-    let text = Zeroizing::new(std::fs::read_to_string(path).map_err(Error::internal)?);
-    let mut bytes = [0; 32];
-    hex::decode_to_slice(text.trim(), &mut bytes).map_err(|_| {
-        refused(
-            "master_key_malformed",
-            format!("The master key {shown} is not 64 hexadecimal digits. Make one with `openssl rand -hex 32`."),
-        )
-    })?;
-    Ok(SecretKey::new(bytes))
-}
-
-/// The lab's master key: made at the first start of a state folder, which is marked as a lab's for ever (T30).
-#[cfg(feature = "lab")]
-pub(crate) fn lab_master(path: &Path) -> Result<SecretKey> {
-    if !path.exists() {
-        let text = Zeroizing::new(hex::encode(seal::random::<32>()?));
-        // Whole and under its name on the disk before the first secret is sealed under it.
-        platform::private_file::write_as(path, text.as_bytes(), 0o400).map_err(Error::internal)?;
-    }
-    master(path)
-}
 
 /// The built-in issuer's signing keys.
 pub(crate) async fn issuer(secrets: &Arc<dyn SecretStore>, now: i64) -> Result<KeyRing> {

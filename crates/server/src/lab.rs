@@ -17,6 +17,7 @@ use conformance_fixture::Fixture;
 use issuer::{GrantType, Issuer, NewClient, NewUser};
 use platform::clock::SharedFileClock;
 use platform::config::{Config, IssuerConfig, ServerConfig, load};
+use platform::keys::master::{self, MasterKeySource};
 use platform::policy::Profile;
 use platform::resource::BaseUrl;
 use platform::secret::SecretKey;
@@ -28,7 +29,7 @@ use url::Url;
 
 use crate::compose::{Composed, Given, compose, open_stores};
 use crate::lab_state::LabState;
-use crate::{keys, running};
+use crate::running;
 
 /// How a lab is started.
 #[derive(Debug, Clone)]
@@ -71,7 +72,7 @@ pub async fn run(options: LabOptions) -> Result<()> {
     })?;
     let address = listener.local_addr().map_err(Error::internal)?;
     let clock: SharedClock = Arc::new(SharedFileClock::open(&state.clock()).map_err(Error::internal)?);
-    let master = keys::lab_master(&state.master_key())?;
+    let master = master::of_lab(&state.master_key())?;
     let people = People::open(&state.people())?;
     // The world starts while the platform is put together.
     let simulated = tokio::spawn(LabWorld::start(state.root().to_owned(), options.devices));
@@ -123,7 +124,7 @@ fn configuration(state: &LabState, address: SocketAddr, profile: Profile) -> Res
     config.audit.url = "local:audit".to_owned();
     config.telemetry.open_metrics = true;
     config.policy.profile = profile.to_string();
-    config.secrets.master_key_file = state.master_key();
+    config.secrets.master_key = MasterKeySource::File(state.master_key());
     config.limits.per_principal_per_minute = 60_000;
     config.limits.per_source_per_minute = 120_000;
     config.pages.issuer = issuer.to_string();
@@ -201,6 +202,7 @@ async fn seed(issuer: &Issuer, people: &People, config: &Config) -> Result<()> {
                 grants,
                 groups: client.groups,
                 name: client.name,
+                seeded: true,
                 ..NewClient::default()
             })
             .await?;

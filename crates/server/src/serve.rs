@@ -9,7 +9,7 @@ use platform::{Error, ErrorKind, Result, SharedClock};
 use tokio::net::TcpListener;
 
 use crate::compose::{Composed, Given, compose, open_stores};
-use crate::{keys, production, running};
+use crate::{production, running};
 
 /// Serves until SIGTERM. `show` writes to the local terminal, and is called only with the code for the first administrator
 /// (T5), when nobody can sign in; none where there is no such terminal.
@@ -27,11 +27,14 @@ pub async fn serve(config: Config, show: Option<&(dyn Fn(&str) + Sync)>) -> Resu
     })?;
     let address = listener.local_addr().map_err(Error::internal)?;
     let clock: SharedClock = Arc::new(SystemClock);
-    let master = keys::master(&config.secrets.master_key_file)?;
+    let master = production::master_key(&config)?;
     let (fixtures, documents_from) = (Vec::new(), Vec::new());
     let given = Given { config: &config, master: &master, clock, address, with_echo: false, fixtures, documents_from };
     let stores = open_stores(&given).await?;
     let composed = compose(given, stores).await?;
+    if let Some(issuer) = &composed.issuer {
+        production::no_lab_people(issuer).await?;
+    }
     let drain = Duration::from_secs(config.platform.drain_s);
     running::run(composed, listener, drain, async |composed: &Composed| {
         tracing::info!(server.address = %address, "serving");

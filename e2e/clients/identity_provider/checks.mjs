@@ -56,7 +56,7 @@ class Platform {
     writeFileSync(
       config,
       `[platform]\nurl = "${this.url}"\nlisten = "127.0.0.1:${this.port}"\nstate = "${join(this.home, 'state')}"\n
-[secrets]\nurl = "local:secrets.db"\nmaster_key_file = "${key}"\n
+[secrets]\nurl = "local:secrets.db"\nmaster_key = "file:${key}"\n
 [pages]\nissuer = "${issuer}"\n
 [[issuer]]\nurl = "${issuer}"\ngroups_claim = "${asker?.groupsClaim ?? 'realm.groups'}"\nmfa_acr = ["urn:test:mfa"]
 group_names = { "Network Engineers" = "network-engineers" }\n${entry}\n`,

@@ -23,6 +23,8 @@ use crate::lab::binary;
 /// A machine that also compiles is slow.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 const STOPPED_WITHIN: Duration = Duration::from_secs(20);
+/// The master key of every platform that a test serves.
+pub(crate) const MASTER_KEY: &str = "8c1f0a97d2e4b56370fe19a8c3d5427b6e90f1a2b3c4d5e60718293a4b5c6d7f";
 
 /// A running platform.
 pub(crate) struct Served {
@@ -142,10 +144,10 @@ pub(crate) fn prepare(pages_issuer: &str, issuers: &str, secrets: &[(&str, &[(&s
     let url = format!("http://{address}");
     let key = folder.path().join("master.key");
     let mut file = File::options().write(true).create_new(true).mode(0o400).open(&key).unwrap();
-    file.write_all("5a".repeat(32).as_bytes()).unwrap();
+    file.write_all(MASTER_KEY.as_bytes()).unwrap();
     let text = format!(
         "[platform]\nurl = \"{url}\"\nlisten = \"{address}\"\nstate = \"{state}\"\n\n[secrets]\nurl = \"local:secrets.db\"\n\
-         master_key_file = \"{key}\"\n\n[pages]\nissuer = \"{pages_issuer}\"\n\n{issuers}",
+         master_key = \"file:{key}\"\n\n[pages]\nissuer = \"{pages_issuer}\"\n\n{issuers}",
         state = folder.path().join("state").display(),
         key = key.display(),
     );

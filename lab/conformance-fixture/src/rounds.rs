@@ -27,7 +27,7 @@ impl States {
     fn open(&self, cx: &CallContext, tool: &str, sealed: &str) -> Result<String, CallReply> {
         let open = || {
             let plain = self.0.open(&Self::place(cx, tool), &hex::decode(sealed).ok()?)?;
-            String::from_utf8(plain).ok()
+            String::from_utf8(plain.to_vec()).ok()
         };
         open().ok_or_else(|| {
             CallReply::BadRequest(Error::new(

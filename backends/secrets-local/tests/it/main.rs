@@ -1,6 +1,9 @@
 //! The secret store against its contract, and against somebody who holds the file but not the key.
 #![cfg(test)]
 
+mod purposes;
+mod rekey;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The suite that every store must pass.
+//! The suite that every store must pass, and random transactions.
 
 use std::sync::{Arc, Mutex};
 
@@ -21,4 +21,14 @@ async fn the_store_in_postgresql_keeps_the_contract() {
         Arc::new(store) as Arc<dyn Store>
     })
     .await;
+}
+
+#[test]
+fn the_store_in_postgresql_says_what_the_one_in_memory_says() {
+    let Some(server) = Postgres::for_tests() else { return };
+    platform_suites::store::same_as_in_memory(async |clock| {
+        let fresh = server.database().unwrap();
+        let store = open(&fresh, Sharing::Replicas, clock).await.unwrap();
+        (Arc::new(store) as Arc<dyn Store>, fresh)
+    });
 }

@@ -1,7 +1,11 @@
-//! The store in PostgreSQL against its contract, and against what only a server can do.
+//! The store in PostgreSQL against its contract, against many callers at once, and against the death of its server.
 #![cfg(test)]
 
 mod contract;
+mod death;
+mod history;
+mod holder;
+mod rows;
 
 use engines::Database as Fresh;
 use interlock_store_postgres::{PostgresStore, Sharing};

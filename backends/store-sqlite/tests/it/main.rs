@@ -3,6 +3,6 @@
 
 mod contract;
 mod death;
+mod history;
 mod many_callers;
-mod model;
 mod start;

@@ -1,5 +1,5 @@
-//! `interlock user|group|client|keys`: the built-in issuer's people, programs and signing keys, over its administration
-//! (`<issuer>/admin`). `session` signs in for it; each command has a file of its own name.
+//! `interlock user|group|client`: the built-in issuer's people and programs, over its administration (`<issuer>/admin`), for
+//! which `session` signs in; and `keys`, the platform's own keys. Each command has a file of its own name.
 
 mod client;
 mod group;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use platform::clock::SystemClock;
 use platform::config::Config;
+use platform::keys::master::MasterKeySource;
 use platform::{Clock as _, Error};
 use server::offline::{policy, secrets, store};
 
@@ -37,7 +38,9 @@ pub(super) async fn examine(file: &Path, findings: &mut Findings) {
     if machine::writable("platform.state", state, findings) {
         machine::disk("disk", state, findings);
     }
-    machine::private("secrets.master_key_file", &config.secrets.master_key_file, 0o400, findings);
+    if let MasterKeySource::File(path) = &config.secrets.master_key {
+        machine::private("secrets.master_key", path, 0o400, findings);
+    }
     certificate(&config, findings);
     let is_running = listen(&config, findings).await;
     issuers(&config, is_running, findings).await;

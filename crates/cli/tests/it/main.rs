@@ -5,8 +5,10 @@
 
 mod a_lab;
 mod a_platform;
+mod backups;
 mod bridge;
 mod connect;
 mod contract;
+mod production;
 mod secrets;
 mod without_a_lab;

@@ -48,13 +48,13 @@ fn t5_serve_shows_the_setup_code_only_where_it_was_asked_to() {
     let folder = tempfile::tempdir().unwrap();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let key = folder.path().join("master.key");
-    std::fs::write(&key, "11".repeat(32)).unwrap();
+    std::fs::write(&key, "8c1f0a97d2e4b56370fe19a8c3d5427b6e90f1a2b3c4d5e60718293a4b5c6d7f").unwrap();
     std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o400)).unwrap();
     let (state, file) = (folder.path().join("state"), folder.path().join("interlock.toml"));
     std::fs::create_dir(&state).unwrap();
     let url = format!("http://127.0.0.1:{port}");
     let text = format!(
-        "[platform]\nurl = \"{url}\"\nlisten = \"127.0.0.1:{port}\"\nstate = \"{}\"\n[secrets]\nmaster_key_file = \"{}\"\n[pages]\nissuer = \"{url}/issuer\"\n[[issuer]]\nurl = \"{url}/issuer\"\nbuiltin = true\nplatform_audience = true\n",
+        "[platform]\nurl = \"{url}\"\nlisten = \"127.0.0.1:{port}\"\nstate = \"{}\"\n[secrets]\nmaster_key = \"file:{}\"\n[pages]\nissuer = \"{url}/issuer\"\n[[issuer]]\nurl = \"{url}/issuer\"\nbuiltin = true\nplatform_audience = true\n",
         state.display(),
         key.display()
     );

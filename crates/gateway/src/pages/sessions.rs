@@ -279,6 +279,12 @@ impl BrowserSessions {
         self.delete(ids).await
     }
 
+    /// Ends every session of everybody, in a store that was restored from a backup (T24); says how many there were.
+    pub async fn end_all(&self) -> Result<usize> {
+        let ids = self.matching(None, |_| true).await?;
+        self.delete(ids).await
+    }
+
     async fn matching(
         &self,
         filter: Option<(&'static str, &str)>,

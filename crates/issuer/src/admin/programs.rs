@@ -105,6 +105,7 @@ async fn made(state: &State, new: NewProgram) -> Result<(Client, Option<Secret>)
         post_logout_redirect_uris: new.post_logout_redirect_uris,
         backchannel_logout_uri: new.backchannel_logout_uri,
         introspects: new.introspects,
+        seeded: false,
     };
     Ok((state.clients.create(client).await?, secret))
 }

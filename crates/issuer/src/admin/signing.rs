@@ -5,7 +5,6 @@ use axum::body::Bytes;
 use axum::extract::State as Extension;
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
-use platform::revocation::Revoked;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -33,14 +32,7 @@ pub(super) async fn rotate(
 ) -> Result<Response, Problem> {
     let state = &*issuer.0;
     let Rotation { compromised } = body(&headers, &bytes)?;
-    let act = async {
-        let now = state.clock.epoch_seconds();
-        let rotated = state.keys.rotate(now, compromised).await?;
-        for kid in &rotated.dropped {
-            state.revoke(Revoked::Key(kid.clone())).await?;
-        }
-        Ok(rotated)
-    };
+    let act = state.rotate_keys(compromised);
     let facts = json!({"compromised": compromised});
     let rotated = admin.act(state, "issuer.keys_rotated", "issuer", facts, act).await?;
     let keys = state.keys.list(state.clock.epoch_seconds());

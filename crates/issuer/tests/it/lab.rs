@@ -10,6 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use interlock_issuer::{GrantType, Issuer, IssuerOptions, KeyRing, NewClient, NewUser};
 use platform::audit_refusals::RefusalCounter;
 use platform::http::{AddressRule, ForeignClient, ForeignOptions};
+use platform::keys::{Purpose, PurposeKeys};
 use platform::resource::BaseUrl;
 use platform::revocation::{Revocations, Revoked};
 use platform::secret::SecretKey;
@@ -86,6 +87,8 @@ pub(crate) struct Lab {
     pub(crate) clock: Arc<ManualClock>,
     /// The platform's URL; the issuer is at `/issuer` below it.
     pub(crate) platform: String,
+    /// The keys that seal.
+    pub(crate) purposes: PurposeKeys,
 }
 
 pub(crate) fn alice() -> NewUser {
@@ -149,6 +152,7 @@ impl Lab {
         let refusals = Arc::new(RefusalCounter::new(audit.clone(), clock.clone()));
         let floors = Arc::new(Floors::default());
         let secrets = Arc::new(MemorySecrets::new(clock.clone()));
+        let purposes = PurposeKeys::open(secrets.clone(), &SecretKey::new([7; 32])).await.unwrap();
         let keys = KeyRing::open(secrets, "platform/keys/issuer", clock.epoch_seconds()).await.unwrap();
         let rule = foreign.iter().fold(AddressRule::public_only(), |rule, at| rule.with_loopback(*at));
         let issuer = Issuer::open(IssuerOptions {
@@ -159,7 +163,7 @@ impl Lab {
             audit: audit.clone(),
             refusals: refusals.clone(),
             keys,
-            sealing_key: SecretKey::new([7; 32]),
+            sealing_key: purposes.key(Purpose::IssuerSealing),
             revocations: floors.clone(),
             foreign: ForeignClient::new(ForeignOptions::new(rule)).unwrap(),
             observer: None,
@@ -169,7 +173,7 @@ impl Lab {
         let app =
             axum::Router::new().nest("/issuer", issuer.router()).into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, app).await });
-        Self { issuer, floors, store, audit, refusals, clock, platform }
+        Self { issuer, floors, store, audit, refusals, clock, platform, purposes }
     }
 
     async fn seed(&self) {

@@ -8,6 +8,7 @@ mod device;
 mod enrolment;
 mod hostile;
 mod introspection;
+mod keys;
 mod lab;
 mod logout;
 mod refresh;

@@ -1,11 +1,13 @@
 //! A store in memory that keeps the contract, and forgets everything when it is dropped.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use platform::error::Error;
-use platform::store::{Collection, Conflict, Expect, Op, OpResult, OpenIntent, Query, Record, Store, TransactError};
+use platform::store::{
+    Collection, Conflict, Expect, Op, OpResult, OpenIntent, Query, Record, Store, TransactError, Voided,
+};
 use platform::{Json, SharedClock};
 
 /// `platform::store::Store` in memory. Expired things are kept: they only stop counting.
@@ -14,26 +16,27 @@ pub struct MemoryStore {
     state: Mutex<State>,
 }
 
-#[derive(Default, Clone)]
-struct State {
+/// All that a store knows, as one value: also the sequential model that histories are checked against.
+#[derive(Debug, Default, Clone)]
+pub(super) struct State {
     records: BTreeMap<(&'static str, String), Record>,
-    one_time: HashMap<(&'static str, String), i64>,
-    counters: HashMap<(String, i64), u64>,
-    locks: HashMap<String, Lock>,
+    one_time: BTreeMap<(&'static str, String), i64>,
+    counters: BTreeMap<(String, i64), u64>,
+    locks: BTreeMap<String, Lock>,
     last_fence: u64,
-    keys: HashMap<(String, String), Key>,
+    keys: BTreeMap<(String, String), Key>,
     intents: Vec<Intent>,
     transactions: u64,
 }
 
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 struct Lock {
     holder: String,
     fence: u64,
     lease_until: i64,
 }
 
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 struct Key {
     digest: String,
     call_id: String,
@@ -41,13 +44,14 @@ struct Key {
     expires_at: i64,
 }
 
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 struct Intent {
     open: OpenIntent,
     outcome: Option<String>,
 }
 
-enum Stop {
+/// Why an operation of a transaction does nothing.
+pub(super) enum Stop {
     Conflict(Conflict),
     Defect(&'static str),
 }
@@ -146,6 +150,29 @@ impl Store for MemoryStore {
         state.keys.retain(|_, key| key.result.is_some() || with_intent.contains(&key.call_id));
         Ok((before - state.keys.len()) as u64)
     }
+
+    async fn void_after_restore(&self) -> Result<Voided, Error> {
+        let mut state = self.state();
+        let mut voided = Voided { locks: state.locks.len() as u64, ..Voided::default() };
+        for intent in state.intents.iter_mut().filter(|intent| intent.outcome.is_none()) {
+            intent.outcome = Some("unknown".to_owned());
+            voided.intents += 1;
+        }
+        let open: Vec<String> =
+            state.keys.values().filter(|key| key.result.is_none()).map(|key| key.call_id.clone()).collect();
+        for call_id in open {
+            let known = state.intents.iter().find(|i| i.open.call_id == call_id).map(|i| i.outcome.clone());
+            voided.keys += u64::from(known.as_ref().is_none_or(|o| o.as_deref() == Some("unknown")));
+            if known.is_none() {
+                let open =
+                    OpenIntent { call_id, body: Json::Null, handle: None, opened_at: self.clock.epoch_seconds() };
+                state.intents.push(Intent { open, outcome: Some("unknown".to_owned()) });
+            }
+        }
+        state.locks.clear();
+        state.last_fence += 1 << 32;
+        Ok(voided)
+    }
 }
 
 fn is_live(now: i64, record: &Record) -> bool {
@@ -153,7 +180,7 @@ fn is_live(now: i64, record: &Record) -> bool {
 }
 
 impl State {
-    fn live(&self, now: i64, collection: Collection, id: &str) -> Option<&Record> {
+    pub(super) fn live(&self, now: i64, collection: Collection, id: &str) -> Option<&Record> {
         self.records.get(&(collection.name, id.to_owned())).filter(|record| is_live(now, record))
     }
 
@@ -170,7 +197,14 @@ impl State {
         }
     }
 
-    fn apply(&mut self, now: i64, op: Op) -> Result<OpResult, Stop> {
+    /// Says under which fence a lock is held.
+    pub(super) fn set_fence(&mut self, name: &str, fence: u64) {
+        if let Some(lock) = self.locks.get_mut(name) {
+            lock.fence = fence;
+        }
+    }
+
+    pub(super) fn apply(&mut self, now: i64, op: Op) -> Result<OpResult, Stop> {
         match op {
             Op::Put { collection, id, expect, body, expires_at } => {
                 if id.is_empty() || id.chars().count() > 512 {
@@ -267,7 +301,7 @@ impl State {
     }
 
     /// What a key that is not free answers a call with `digest`.
-    fn key_state(&self, now: i64, name: &(String, String), digest: &str) -> Option<Conflict> {
+    pub(super) fn key_state(&self, now: i64, name: &(String, String), digest: &str) -> Option<Conflict> {
         let known = self.keys.get(name).cloned()?;
         let expired = known.expires_at < now;
         let intent = self.intents.iter().find(|i| i.open.call_id == known.call_id).map(|i| i.outcome.clone());

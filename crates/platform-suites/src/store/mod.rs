@@ -1,8 +1,13 @@
-//! The contract of `platform::store::Store`: [`suite`], and [`MemoryStore`], which keeps it without a disk.
+//! The contract of `platform::store::Store`: [`suite`], [`same_as_in_memory`] for random transactions, [`history`]
+//! for what many callers see at a time, and
+//! [`MemoryStore`], which keeps it without a disk.
 
+mod differential;
+pub mod history;
 mod memory;
 mod records;
 mod reservations;
+mod restored;
 mod writes;
 
 use std::sync::Arc;
@@ -11,6 +16,7 @@ use platform::clock::AdjustableClock;
 use platform::store::{Collection, Conflict, Index, Op, OpResult, Store, TransactError};
 use platform::{Clock, SharedClock};
 
+pub use self::differential::same_as_in_memory;
 pub use self::memory::MemoryStore;
 
 /// The collection that the suite writes to.
@@ -28,6 +34,7 @@ pub async fn suite(factory: impl Fn(SharedClock) -> Arc<dyn Store>) {
     records::run(&fresh).await;
     reservations::run(&fresh).await;
     writes::run(&fresh).await;
+    restored::run(&fresh).await;
 }
 
 /// An empty store and its clock.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
 
 use super::{
     ArtifactFacts, ArtifactId, ArtifactKind, ArtifactOrigin, ArtifactStore, MAX_BYTES, Readers, SealedArtifact,
@@ -13,6 +14,7 @@ use crate::canonical;
 use crate::clock::SharedClock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::keyed_hash::KeyedHash;
+use crate::keys::PurposeKey;
 use crate::seal::Sealer;
 use crate::secret::SecretKey;
 
@@ -62,16 +64,22 @@ pub struct Artifacts {
 }
 
 impl Artifacts {
-    /// Over a store, under keys of their own purposes. `keep_days` holds where nobody names another time.
+    /// Over a store, under one key that never changes: for what lives no longer than its process.
     pub fn new(store: Arc<dyn ArtifactStore>, master: &SecretKey, clock: SharedClock, keep_days: u32) -> Result<Self> {
-        Ok(Self {
+        Ok(Self::keyed(store, &PurposeKey::fixed(master.clone()), clock, keep_days))
+    }
+
+    /// Over a store, under the key of [`Purpose::Artifacts`](crate::keys::Purpose::Artifacts). After a rotation, equal bytes
+    /// are kept once more under another id; what was kept before opens. `keep_days` holds where nobody names another time.
+    pub fn keyed(store: Arc<dyn ArtifactStore>, key: &PurposeKey, clock: SharedClock, keep_days: u32) -> Self {
+        Self {
             store,
             clock,
-            ids: KeyedHash::derive(master, "ids of artifacts")?,
-            contents: Sealer::derive(master, "contents of artifacts")?,
-            contexts: Sealer::derive(master, "references of artifacts")?,
+            ids: KeyedHash::labelled(key.clone(), "ids of artifacts"),
+            contents: Sealer::labelled(key.clone(), "contents of artifacts"),
+            contexts: Sealer::labelled(key.clone(), "references of artifacts"),
             keep_s: i64::from(keep_days.max(1)) * DAY_S,
-        })
+        }
     }
 
     /// Keeps something; it is durable when this returns. Equal bytes of equal calls are kept once, and the time of the
@@ -148,10 +156,11 @@ impl Artifacts {
     /// The bytes. Whether the caller may have them is decided before. Errors: `artifact_not_found`, `artifact_damaged`.
     pub async fn open(&self, id: &ArtifactId) -> Result<Vec<u8>> {
         let sealed = self.store.content(id).await?.ok_or_else(not_found)?;
-        self.open_content(id, &sealed).ok_or_else(|| damaged(format!("the content of {id} does not open")))
+        let opened = self.open_content(id, &sealed).map(|mut bytes| std::mem::take(&mut *bytes));
+        opened.ok_or_else(|| damaged(format!("the content of {id} does not open")))
     }
 
-    fn open_content(&self, id: &ArtifactId, sealed: &[u8]) -> Option<Vec<u8>> {
+    fn open_content(&self, id: &ArtifactId, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         self.contents.open(id.as_str(), sealed)
     }
 
@@ -180,7 +189,7 @@ impl Artifacts {
         name
     }
 
-    fn context(&self, id: &ArtifactId, reference: &StoredReference) -> Option<Vec<u8>> {
+    fn context(&self, id: &ArtifactId, reference: &StoredReference) -> Option<Zeroizing<Vec<u8>>> {
         self.contexts.open(&place(id, &reference.facts).ok()?, &reference.sealed)
     }
 }

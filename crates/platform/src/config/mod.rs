@@ -13,6 +13,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use url::Url;
 
+use crate::keys::master::MasterKeySource;
+
 pub use self::load::{ConfigError, Loaded, Origin, environment, load};
 
 /// The whole configuration.
@@ -146,8 +148,9 @@ pub struct PolicyConfig {
 pub struct SecretsConfig {
     /// `local:<file>`.
     pub url: String,
-    /// File with the 32-byte master key in hexadecimal, mode 0400. `serve` never invents one (T28).
-    pub master_key_file: PathBuf,
+    /// The 32-byte master key in hexadecimal: `file:<path>` (mode 0400), `credential:<name>` of the service manager, or
+    /// `environment` (`INTERLOCK_MASTER_KEY`). `serve` never invents one (T28).
+    pub master_key: MasterKeySource,
 }
 
 /// `[store]`

@@ -17,8 +17,7 @@ use audit_log::registry::{AUDIT_LOGS, LogRecord};
 pub use audit_log::{AuditFault, Removed};
 
 use super::local_file;
-use crate::compose::{Given, open_audit, open_stores};
-use crate::keys;
+use crate::compose::{Given, Stores, open_audit, open_stores};
 use crate::lab_state::LabState;
 
 /// The folder of the log that a configuration names.
@@ -49,7 +48,7 @@ fn registry(store: &Path) -> Result<Option<Vec<LogRecord>>> {
 /// Removes the records of a stopped platform that are older than `audit.keep_days`, as it does by itself while it runs.
 /// Errors: those of opening its stores and its log, `store_in_use` while it runs among them.
 pub async fn retain(config: &Config) -> Result<Removed> {
-    let (master, clock): (_, SharedClock) = (keys::master(&config.secrets.master_key_file)?, Arc::new(SystemClock));
+    let (master, clock): (_, SharedClock) = (config.secrets.master_key.read()?.key, Arc::new(SystemClock));
     let given = Given {
         config,
         master: &master,
@@ -59,8 +58,8 @@ pub async fn retain(config: &Config) -> Result<Removed> {
         fixtures: Vec::new(),
         documents_from: Vec::new(),
     };
-    let stores = open_stores(&given).await?;
-    let audit = open_audit(config, &stores.store, &stores.secrets, &clock).await?;
+    let Stores { store, database, secrets, .. } = open_stores(&given).await?;
+    let (audit, _) = open_audit(config, &store, database, &secrets, &clock).await?;
     let removed = audit.remove_records(config.audit.keep_days, clock.now()).await;
     audit.close().await?;
     removed

@@ -3,6 +3,8 @@
 //! opens the backend that the configuration names and hands it on, so that `cli` names no backend itself.
 
 pub mod audit;
+pub mod backup;
+pub mod keys;
 #[cfg(feature = "lab")]
 pub mod lab;
 pub mod policy;

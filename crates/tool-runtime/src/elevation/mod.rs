@@ -16,7 +16,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use platform::policy::{ElevationFacts, Risk};
 use platform::seal::Sealer;
-use platform::store::{Collection, Conflict, Expect, Index, Op, Query, Record, Store, TransactError};
+use platform::store::{Collection, Conflict, Expect, Index, Op, Query, Record, Store, TransactError, remove_all};
 use platform::{CallContext, Error, ErrorKind, Principal, SharedClock, canonical};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
@@ -434,6 +434,12 @@ impl Elevations {
         }
         Ok(count)
     }
+}
+
+/// Voids every elevation and every open request, in a store that was restored from a backup (T24): nobody knows which
+/// were used since. Says how many there were.
+pub async fn void_after_restore(store: &dyn Store) -> Result<u64, Error> {
+    Ok(remove_all(store, ELEVATIONS).await? + remove_all(store, REQUESTS).await?)
 }
 
 impl Elevation {

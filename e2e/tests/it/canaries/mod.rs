@@ -250,6 +250,41 @@ async fn in_a_write(caller: &Caller, planted: &mut Planted) {
     assert!(preview.result().to_string().contains(&name), "whoever sent it sees it");
 }
 
+/// An administrator stores a secret: refused, stepped up, stored under a key, repeated, and sent in a wrong place. Even what
+/// an auditor opens beside the call does not show it: a secret argument is a keyed hash there (T27).
+async fn in_a_stored_secret(caller: &Caller, planted: &mut Planted) {
+    let (ada, audrey) = (caller.lab.token("ada").await, caller.lab.token("audrey").await);
+    let value = planted.new_in("secret that is stored by a call");
+    let store = json!({"path": "canaries/one", "fields": {"password": value}});
+    let misplaced = planted.new_in("secret in a wrong place");
+    let wrong = json!({"path": "canaries/one", "fields": {"password": {"value": misplaced}}});
+    assert_eq!(caller.mcp(&ada, OWN, "put_secret", &wrong).await.code(), Some("invalid_arguments"));
+    let refused = caller.rest(&ada, OWN, "put_secret", &store).await;
+    assert_eq!(refused.code(), Some("step_up_required"), "{refused:?}");
+    caller.lab.pass_second_factor(refused.link(), "ada").await.unwrap();
+    let mut positions = Vec::new();
+    for _ in 0..2 {
+        let keyed = caller.rest_request(&ada, OWN, "put_secret", &store).header("idempotency-key", "canary-secret");
+        let done = Answer::of(keyed).await;
+        done.result();
+        assert!(!done.body.to_string().contains(&value));
+        let told = caller.lab.records_of(&done.request_id());
+        positions.extend(
+            told.iter().filter(|r| r["interlock"]["payload"].is_object()).map(|r| r["event"]["sequence"].clone()),
+        );
+    }
+    assert_eq!(positions.len(), 2, "the write and its repeat each have one payload");
+    for position in positions {
+        let open = json!({"record": position, "reason": "Case 1: which secret was stored"});
+        let refused = caller.rest(&audrey, OWN, "open_audit_payload", &open).await;
+        caller.lab.pass_second_factor(refused.link(), "audrey").await.unwrap();
+        let opened = caller.rest(&audrey, OWN, "open_audit_payload", &open).await;
+        let payload = &opened.result()["payload"];
+        assert_eq!(payload["input"]["arguments"]["path"], "canaries/one", "{payload}");
+        assert!(!payload.to_string().contains(&value), "a secret argument stands in a payload");
+    }
+}
+
 #[tokio::test]
 async fn t26_t27_what_a_lab_was_told_in_confidence_stands_nowhere_else() {
     let mut caller = Caller::new(Arc::new(Lab::start()));
@@ -268,6 +303,7 @@ async fn t26_t27_what_a_lab_was_told_in_confidence_stands_nowhere_else() {
     assert!(!secrets.iter().any(|secret| shown.contains(secret)), "a configuration is masked for everybody");
     in_arguments(&caller, &mut planted).await;
     in_a_write(&caller, &mut planted).await;
+    in_a_stored_secret(&caller, &mut planted).await;
     refused_at_the_doors(&caller, &alice, &mut planted).await;
 
     let search = Search::for_all(planted.0);

@@ -1,0 +1,34 @@
+//! What a restored platform remembers of its restore: written into the restored store, told to the audit log at the next
+//! start, and then forgotten.
+
+use platform::audit::{AuditEntry, AuditLog, Outcome};
+use platform::store::{Collection, Expect, Op, Query, Store};
+use platform::{Error, Json};
+use serde_json::{Map, json};
+
+use crate::manifest::Manifest;
+
+const RESTORATIONS: Collection = Collection { name: "restorations", indexes: &[] };
+
+/// Notes a restore. `voided` counts what was given up.
+pub async fn note(store: &dyn Store, manifest: &Manifest, at: &str, voided: Map<String, Json>) -> Result<(), Error> {
+    let body = json!({
+        "backup": manifest.digest()?, "backup_of": manifest.created_at, "restored_at": at, "logs": manifest.logs,
+        "voided": voided,
+    });
+    let put = Op::Put { collection: RESTORATIONS, id: at.to_owned(), expect: Expect::Any, body, expires_at: None };
+    store.transact(vec![put]).await.map(drop).map_err(Error::internal)
+}
+
+/// Tells the audit log of every restore that it has not heard of. Durable before it is forgotten here.
+pub async fn tell(store: &dyn Store, audit: &dyn AuditLog, now: jiff::Timestamp) -> Result<(), Error> {
+    let query = Query { collection: RESTORATIONS, filter: None, after: None, limit: 100 };
+    for record in store.list(query).await? {
+        let mut entry = AuditEntry::event(now, "platform.restored", Outcome::Success);
+        entry.facts.insert("restore".into(), record.body);
+        audit.append(entry).await?;
+        let forget = Op::Delete { collection: RESTORATIONS, id: record.id, expect: Expect::Any };
+        store.transact(vec![forget]).await.map_err(Error::internal)?;
+    }
+    Ok(())
+}
