@@ -130,7 +130,8 @@ fn t24_an_archive_that_was_changed_in_any_way_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (out, _) = an_archive(folder.path());
     type Change = fn(&mut Vec<u8>);
-    let on_entries: [(&str, fn(&mut Vec<Vec<u8>>)); 6] = [
+    type Rearrange = fn(&mut Vec<Vec<u8>>);
+    let on_entries: [(&str, Rearrange); 6] = [
         ("a member is gone", |all| drop(all.remove(3))),
         ("the last member is gone", |all| drop(all.pop())),
         ("two members are exchanged", |all| all.swap(2, 4)),
@@ -193,7 +194,7 @@ fn t24_old_files_are_moved_aside_and_new_ones_in_under_a_mark() {
     drop(running);
 
     let held = place.claim(true).unwrap();
-    assert_eq!(sqlite_file::claim(&state.join("s.db")).unwrap_err().to_string().contains("held"), true);
+    assert!(sqlite_file::claim(&state.join("s.db")).is_err());
     let now = Timestamp::UNIX_EPOCH;
     let staging = place.staging(now);
     drop(database(&staging.join("store.db"), 9));
