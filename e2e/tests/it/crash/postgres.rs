@@ -14,8 +14,10 @@ use crate::caller::{Answer, Caller};
 use crate::lab::Lab;
 
 /// What a caller may be told while the database is away or has just come back.
-const REFUSALS: [&str; 5] = [
+const REFUSALS: [&str; 6] = [
     "store_unavailable",
+    // The audit's records stand in the database too, before a reply (T25).
+    "audit_unavailable",
     "store_outcome_unknown",
     "outcome_unknown",
     "idempotency_in_progress",
