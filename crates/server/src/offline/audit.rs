@@ -17,7 +17,7 @@ use audit_log::registry::{AUDIT_LOGS, LogRecord};
 pub use audit_log::{AuditFault, Removed};
 
 use super::local_file;
-use crate::compose::{Given, open_audit, open_stores};
+use crate::compose::{Given, Stores, open_audit, open_stores};
 use crate::lab_state::LabState;
 
 /// The folder of the log that a configuration names.
@@ -58,8 +58,8 @@ pub async fn retain(config: &Config) -> Result<Removed> {
         fixtures: Vec::new(),
         documents_from: Vec::new(),
     };
-    let stores = open_stores(&given).await?;
-    let (audit, _) = open_audit(config, &stores.store, stores.database, &stores.secrets, &clock).await?;
+    let Stores { store, database, secrets, .. } = open_stores(&given).await?;
+    let (audit, _) = open_audit(config, &store, database, &secrets, &clock).await?;
     let removed = audit.remove_records(config.audit.keep_days, clock.now()).await;
     audit.close().await?;
     removed

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use audit_log::offline::{VerifyOptions, verify};
 use audit_log::record_fork;
 use gateway::BrowserSessions;
 use platform::clock::{SharedFileClock, SystemClock};
@@ -18,7 +19,7 @@ use store_sqlite::SqliteStore;
 
 pub use backup::{LogEnd, Manifest, Member};
 
-use super::{audit, local_file, secrets};
+use super::{audit, local_file};
 use crate::lab_state::LabState;
 
 const STORE: &str = "store.db";
@@ -157,7 +158,7 @@ fn log_end(folder: &Path) -> Result<Option<LogEnd>> {
     if !folder.join("audit.db").is_file() {
         return Ok(None);
     }
-    let report = audit::verify(folder, &audit::VerifyOptions::default()).map_err(Error::from)?;
+    let report = verify(folder, &VerifyOptions::default()).map_err(Error::from)?;
     if !report.ok {
         let first = report.findings.first().map(|finding| finding.message.clone()).unwrap_or_default();
         return Err(Error::new(
