@@ -113,8 +113,7 @@ struct MaskedConfig {
     device_id: String,
     /// Host name, from the inventory.
     hostname: Option<String>,
-    /// Running configuration as Catalyst Center last read it; secrets are masked. Nothing when it is longer than 64 KiB: the
-    /// artifact holds it.
+    /// Running configuration as Catalyst Center last read it; secrets are masked. Nothing where it is longer than 64 KiB.
     config: Option<String>,
     /// Its first lines, where `config` is nothing.
     first_lines: Option<String>,
@@ -155,18 +154,25 @@ async fn masked_config(api: &Api, cx: &ToolCx, id: &str) -> Result<MaskedConfig,
     let text = masked.text;
     let artifact = cx.artifacts.put(ArtifactKind::Configuration, CONFIGURATION, text.as_bytes()).await?;
     let sha256 = hex::encode(canonical::sha256(text.as_bytes()));
-    let inline = text.len() <= MOST_INLINE;
-    let first_lines = (!inline).then(|| text.lines().take(FIRST_LINES).collect::<Vec<_>>().join("\n"));
+    let (config, first_lines) = shown(text);
     Ok(MaskedConfig {
         device_id: device.id,
         hostname: device.hostname,
-        config: inline.then_some(text),
+        config,
         first_lines,
         sha256,
         artifact,
         masked_secrets: masked.secrets,
         updated_ms: device.updated_ms,
     })
+}
+
+/// A configuration whole, or the first lines of a long one.
+fn shown(text: String) -> (Option<String>, Option<String>) {
+    match text.len() <= MOST_INLINE {
+        true => (Some(text), None),
+        false => (None, Some(text.lines().take(FIRST_LINES).collect::<Vec<_>>().join("\n"))),
+    }
 }
 
 pub(super) fn list_interfaces(api: &Arc<Api>) -> Arc<dyn Tool> {
@@ -181,4 +187,17 @@ pub(super) fn list_interfaces(api: &Arc<Api>) -> Arc<dyn Tool> {
         let path = format!("/dna/intent/api/v1/interface/network-device/{}", segment(&args.device_id)?);
         Ok(PageOf::<Interface>::cut(api.read::<Vec<VendorInterface>>(&cx, &path).await?, page))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FIRST_LINES, MOST_INLINE, shown};
+
+    #[test]
+    fn a_configuration_of_64_kib_is_shown_whole_and_a_longer_one_by_its_first_lines() {
+        let whole = "x".repeat(MOST_INLINE);
+        assert_eq!(shown(whole.clone()), (Some(whole.clone()), None));
+        let (config, first) = shown(format!("{}{whole}", "line\n".repeat(100)));
+        assert_eq!((config, first), (None, Some(["line"; FIRST_LINES].join("\n"))));
+    }
 }

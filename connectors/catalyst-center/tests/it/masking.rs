@@ -4,11 +4,13 @@
 use std::sync::Arc;
 
 use device_config::{MASK, Platform, mask};
+use platform::artifacts::{ArtifactId, Readers};
 use platform::clock::AdjustableClock;
 use serde_json::json;
 use world::{Region, Role, World, WorldOptions};
 
 use crate::lab::Lab;
+use crate::road::Road;
 
 /// The secret of a generated line, found by the line's fixed shape and not by the masking's rules.
 fn planted(line: &str) -> Option<&str> {
@@ -67,6 +69,40 @@ async fn no_tool_shows_a_planted_secret() {
         let shown = lab.read("get_device_config", json!({"device_id": device.id.to_string()})).await.to_string();
         for secret in text.lines().filter_map(planted) {
             assert!(!shown.contains(secret), "{}", device.hostname);
+        }
+    }
+}
+
+#[tokio::test]
+async fn t27_a_shown_configuration_is_an_artifact_of_exactly_the_masked_text() {
+    let lab = Lab::start().await;
+    let road = Road::over(&lab).await;
+    let device = lab.world.devices().iter().find(|d| d.has_configuration()).unwrap();
+    let shown =
+        road.call("get_device_config", json!({"device_id": device.id.to_string()}), None).await.unwrap().structured;
+    let text = shown["config"].as_str().unwrap();
+    let id = ArtifactId::parse(shown["artifact"]["id"].as_str().unwrap()).unwrap();
+    assert_eq!(road.artifacts.open(&id).await.unwrap(), text.as_bytes());
+    assert_eq!(shown["sha256"], hex::encode(platform::canonical::sha256(text.as_bytes())));
+    assert_eq!((&shown["artifact"]["kind"], &shown["first_lines"]), (&json!("configuration"), &json!(null)));
+    let held = road.artifacts.find::<platform::Json>(&id).await.unwrap();
+    assert_eq!((held[0].facts.origin.tool.as_str(), held[0].facts.readers), ("get_device_config", Readers::Origin));
+    assert_eq!(held[0].context["targets"][0]["id"], device.id.to_string(), "who reads it is asked for this device");
+}
+
+#[tokio::test]
+async fn t27_no_artifact_shows_a_planted_secret() {
+    let lab = Lab::start().await;
+    let road = Road::over(&lab).await;
+    for device in lab.world.devices().iter().filter(|d| d.has_configuration()).take(5) {
+        let arguments = json!({"device_id": device.id.to_string()});
+        let shown = road.call("get_device_config", arguments, None).await.unwrap().structured;
+        let id = ArtifactId::parse(shown["artifact"]["id"].as_str().unwrap()).unwrap();
+        let kept = String::from_utf8(road.artifacts.open(&id).await.unwrap()).unwrap();
+        let text = lab.world.running(device).text();
+        assert!(text.lines().filter_map(planted).count() > 5);
+        for secret in text.lines().filter_map(planted) {
+            assert!(!kept.contains(secret), "{}", device.hostname);
         }
     }
 }

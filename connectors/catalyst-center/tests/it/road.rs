@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use platform::artifacts::Artifacts;
 use platform::context::CallReferences;
 use platform::keyed_hash::KeyedHash;
 use platform::policy::{Risk, RiskTable};
@@ -25,6 +26,7 @@ use crate::lab::{Lab, NAME, PASSWORD, call_context};
 pub(crate) struct Road {
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) secrets: Arc<MemorySecrets>,
+    pub(crate) artifacts: Arc<Artifacts>,
     pub(crate) pipeline: Arc<Pipeline>,
 }
 
@@ -53,12 +55,12 @@ impl Road {
             metrics: Metrics::new(),
             clock,
             results: Arc::new(Sealer::derive(&SecretKey::new([7; 32]), "results").unwrap()),
-            artifacts,
+            artifacts: Arc::clone(&artifacts),
             secret_arguments: KeyedHash::derive(&SecretKey::new([8; 32]), "secret arguments").unwrap(),
             base: BaseUrl::new(&"http://127.0.0.1:8080".parse().unwrap()),
             limits: Limits::default(),
         };
-        let road = Self { store, secrets, pipeline: Pipeline::new(parts) };
+        let road = Self { store, secrets, artifacts, pipeline: Pipeline::new(parts) };
         road.store_password(PASSWORD).await;
         road
     }
