@@ -7,6 +7,8 @@ use std::process::Command;
 use std::sync::Arc;
 
 use audit_log::{AuditKeys, AuditLogFile, AuditOptions};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use issuer::KeyRing;
 use platform::clock::SystemClock;
 use platform::keys::master::MasterKeySource;
@@ -113,7 +115,10 @@ async fn stores(folder: &Path, master: &SecretKey, needles: &mut Vec<(&'static s
     let kept = secrets.get("platform/keys/issuer", None).await.unwrap();
     let pkcs8 = kept.data.iter().find(|(name, _)| name.starts_with("key.")).unwrap().1;
     needles.push(("KeyRing", Needle::of(pkcs8.expose().as_bytes())));
-    drop((ring, kept));
+    let der = zeroize::Zeroizing::new(STANDARD.decode(pkcs8.expose()).unwrap());
+    // The private scalar stands between offsets 36 and 68 of PKCS#8 for P-256; the public point follows it.
+    needles.push(("KeyRing, private scalar", Needle::of(&der[36..68])));
+    drop((ring, kept, der));
 
     let keys = AuditKeys::generate().unwrap();
     needles.push(("AuditKeys, signing", Needle::of(keys.signing.expose().as_bytes())));
