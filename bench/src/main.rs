@@ -2,8 +2,8 @@
 //! it, and reads its CPU time and memory from `/proc`; beside it, in the same run, two yardsticks.
 //!
 //! Where to go next: [`case`] for what is sent, [`load`] and [`http`] for how, [`process`] and [`stages`] for what is
-//! read, [`bare`] for the yardsticks, [`lab`] and [`serve`] for what is started, [`report`] for what comes out. What the
-//! numbers mean: `docs/performance.md`.
+//! read, [`bare`] for the yardsticks, [`lab`] and [`serve`] for what is started, [`report`] for what comes out; [`records`]
+//! for the audit log by itself. What the numbers mean: `docs/performance.md`.
 
 mod bare;
 mod case;
@@ -12,6 +12,7 @@ mod lab;
 mod load;
 mod machine;
 mod process;
+mod records;
 mod report;
 mod serve;
 mod stages;
@@ -46,13 +47,32 @@ struct Arguments {
     /// Where the JSON goes, besides the table on standard output; `bench.json` beside this program when left out.
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Measure this instead.
+    #[arg(long)]
+    part: Option<Part>,
+    /// With `--part records`: the document whose table is written anew.
+    #[arg(long)]
+    into: Option<PathBuf>,
     /// Be a yardstick instead; the benchmark starts itself with this.
     #[arg(long, hide = true)]
     bare: Option<Bare>,
 }
 
+/// What is measured by itself.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Part {
+    /// Durable records of the audit log, in its file and in PostgreSQL.
+    Records,
+}
+
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
+    if let Some(Part::Records) = arguments.part {
+        // Beside this program, on a real disk: a temporary folder may be in memory.
+        let myself = std::env::current_exe()?;
+        let here = myself.parent().context("this program is in no folder")?;
+        return records::measure(here, arguments.calls, arguments.into.as_ref());
+    }
     if let Some(bare) = arguments.bare {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         return runtime.block_on(bare::serve(bare));

@@ -13,4 +13,4 @@ mod process;
 pub use self::database::Database;
 pub use self::error::EngineError;
 pub use self::installation::{Installation, POSTGRES_INSTALL};
-pub use self::postgres::{Certificate, Postgres, Settings};
+pub use self::postgres::{Certificate, Postgres, Settings, TEST_POSTGRES};

@@ -19,7 +19,7 @@ use crate::installation::Installation;
 use crate::process::Running;
 
 /// Names a server that tests may use, for example `postgres://postgres@127.0.0.1:5432`; `cargo xtask test` sets it.
-const GIVEN: &str = "INTERLOCK_TEST_POSTGRES";
+pub const TEST_POSTGRES: &str = "INTERLOCK_TEST_POSTGRES";
 /// PostgreSQL refuses to run as root; then it runs as nobody.
 const NOBODY: u32 = 65_534;
 /// Between two looks at a server that starts.
@@ -177,7 +177,7 @@ impl Postgres {
 
     fn own(&self) -> Result<&Own, EngineError> {
         match self.server.as_ref() {
-            Server::Given { .. } => Err(EngineError::Shared(GIVEN)),
+            Server::Given { .. } => Err(EngineError::Shared(TEST_POSTGRES)),
             Server::Own(own) => Ok(own),
         }
     }
@@ -353,7 +353,7 @@ fn free_port() -> Result<u16, EngineError> {
 
 #[expect(clippy::disallowed_methods, reason = "the task that starts one server for all tests names it to them")]
 fn given() -> Option<String> {
-    std::env::var(GIVEN).ok().filter(|url| !url.is_empty())
+    std::env::var(TEST_POSTGRES).ok().filter(|url| !url.is_empty())
 }
 
 #[expect(clippy::disallowed_methods, reason = "every CI sets this variable; a test has no configuration to read")]

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: the measurements, in a release build. What is measured and how lives in `bench/`.
+//! `cargo xtask bench`: the measurements, in a release build, and `--part records` in one for development. What is measured and how lives in `bench/`.
 
 use std::process::Command;
 
@@ -8,12 +8,36 @@ use crate::{machine, terminal, workspace};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
+    /// Measure this instead, in a build for development: what it measures waits for the disk.
+    #[arg(long)]
+    part: Option<Part>,
     /// Handed on to the benchmark; `-- --help` lists them.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     rest: Vec<String>,
 }
 
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Part {
+    /// Durable records of the audit log, in its file and in PostgreSQL; writes its table into docs/performance.md.
+    Records,
+}
+
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    match arguments.part {
+        Some(Part::Records) => records(arguments),
+        None => calls(arguments),
+    }
+}
+
+fn records(arguments: &Arguments) -> Result<()> {
+    let root = workspace::root();
+    machine::run(machine::cargo().current_dir(&root).args(["build", "--package", "interlock-bench"]))?;
+    let mut bench = Command::new(workspace::metadata()?.target_directory.join("debug").join("interlock-bench"));
+    bench.args(["--part", "records", "--into", "docs/performance.md"]).args(&arguments.rest);
+    machine::run(bench.current_dir(&root))
+}
+
+fn calls(arguments: &Arguments) -> Result<()> {
     terminal::say("building interlock and its benchmark with optimisation (cold: about 15 minutes on two cores)");
     let root = workspace::root();
     // In one build: two would resolve features twice and compile libraries again.

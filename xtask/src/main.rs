@@ -1,4 +1,5 @@
-//! The workspace's own tasks: `cargo xtask lab`, `test`, `conformance`, `tidy`, `docs`, `bench`, `fuzz`, `flood`, `crash`.
+//! The workspace's own tasks: `cargo xtask lab`, `test`, `conformance`, `tidy`, `docs`, `bench`, `fuzz`, `flood`, `crash`,
+//! `engines`.
 //!
 //! Where to go next: [`lab`] for what a newcomer meets first, [`test`] for the parts of the suite, [`tidy`] for the rules
 //! of the house.
@@ -7,6 +8,7 @@ mod bench;
 mod clients;
 mod crash;
 mod docs;
+mod engines;
 mod flood;
 mod fuzz;
 mod lab;
@@ -43,6 +45,8 @@ enum Task {
     Bench(bench::Arguments),
     /// Fuzz every parser at the doors.
     Fuzz(fuzz::Arguments),
+    /// Start the real servers that tests talk to, and run them until Ctrl-C.
+    Engines(engines::Arguments),
     /// Send bad input to every door for a minute, and write down what it answered.
     Flood(flood::Arguments),
     /// Kill the platform under load, and cut its power, again and again; check that nothing acknowledged is lost.
@@ -58,6 +62,7 @@ fn main() -> ExitCode {
         Task::Docs(arguments) => docs::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
+        Task::Engines(arguments) => engines::run(&arguments),
         Task::Flood(arguments) => flood::run(&arguments),
         Task::Crash(arguments) => crash::run(&arguments),
     };

@@ -99,11 +99,12 @@ pub struct AuditLogFile {
     // Empty while and after it is closed: whoever comes then is refused, never put into a queue that nobody reads.
     queue: RwLock<Option<Queue>>,
     writer: Mutex<Option<JoinHandle<()>>>,
-    reader: Arc<Mutex<Connection>>,
+    pub(crate) reader: Arc<Mutex<Connection>>,
     counters: Arc<Counters>,
     service: String,
     public_key: Mutex<PublicKey>,
     delivered: Option<Arc<Delivered>>,
+    registered: bool,
     pub(crate) payloads: Option<Payloads>,
 }
 
@@ -123,6 +124,7 @@ impl AuditLogFile {
     /// `audit_log_elsewhere`, `audit_unavailable`.
     pub fn open(options: AuditOptions, keys: &AuditKeys, clock: SharedClock) -> Result<(Self, Opened), AuditFault> {
         let counters = Arc::new(Counters::default());
+        let registered = options.registry.is_some();
         let setting = Setting {
             folder: options.folder,
             service: options.service,
@@ -160,6 +162,7 @@ impl AuditLogFile {
             service,
             public_key: Mutex::new(public_key),
             delivered: options.delivered,
+            registered,
             payloads: options.payloads,
         };
         Ok((log, opened))
@@ -175,6 +178,14 @@ impl AuditLogFile {
         let mut stats = self.counters.read();
         stats.unpublished = stats.unpublished.max(self.delivered.as_ref().map_or(0, |delivered| delivered.waiting()));
         stats
+    }
+
+    /// Up to which size others vouch for this log: the registry, and every anchor. `None` when there are none.
+    pub(crate) fn vouched(&self) -> Option<u64> {
+        let origin = self.public_key().origin.unwrap_or_default();
+        let anchored = self.delivered.as_ref().and_then(|delivered| delivered.everywhere(&origin));
+        let registered = self.registered.then(|| self.counters.read().countersigned);
+        [anchored, registered].into_iter().flatten().min()
     }
 
     /// Closes this log and goes on with a new one under `keys` (T28): its own origin, and a first record that names this

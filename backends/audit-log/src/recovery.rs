@@ -83,6 +83,12 @@ impl Edge {
         self.chain
     }
 
+    /// Adds a leaf whose record is gone.
+    pub(crate) fn push_leaf(&mut self, leaf: Hash) {
+        self.frontier.push(leaf);
+        self.chain = chain_hash(&self.chain, &leaf);
+    }
+
     pub(crate) fn size(&self) -> u64 {
         self.frontier.size()
     }

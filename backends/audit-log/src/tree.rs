@@ -1,6 +1,8 @@
 //! The hashes of the log: leaf, chain, and the RFC 6962 tree kept as its frontier, with inclusion and consistency proofs
 //! (RFC 6962 section 2.1). Next: [`crate::checkpoint`], where roots are signed.
 
+use std::ops::Range;
+
 use aws_lc_rs::digest::{Context, SHA256};
 
 /// A SHA-256 value.
@@ -162,6 +164,100 @@ fn subproof(leaves: &[Hash], old: usize, whole: bool) -> Vec<Hash> {
         let mut proof = subproof(right, old - left.len(), false);
         proof.push(root_of(left));
         proof
+    }
+}
+
+/// The ranges of leaves whose roots are the audit path of leaf `index` (from 0) in the tree of `size` leaves, lowest sibling
+/// first, as [`inclusion_proof`] has them: so a proof is made from leaves that pass by. `None` when there is no such leaf.
+pub fn inclusion_ranges(index: u64, size: u64) -> Option<Vec<Range<u64>>> {
+    let (mut start, mut end) = (0, size);
+    let mut siblings = Vec::new();
+    if index >= size {
+        return None;
+    }
+    while end - start > 1 {
+        let middle = start + split_of(end - start);
+        if index < middle {
+            siblings.push(middle..end);
+            end = middle;
+        } else {
+            siblings.push(start..middle);
+            start = middle;
+        }
+    }
+    siblings.reverse();
+    Some(siblings)
+}
+
+/// The same of the proof that the tree of `old` leaves is a prefix of the tree of `new`, as [`consistency_proof`] has it.
+pub fn consistency_ranges(old: u64, new: u64) -> Option<Vec<Range<u64>>> {
+    if old == 0 || old > new {
+        return None;
+    }
+    let (mut start, mut end, mut whole) = (0, new, true);
+    let mut ranges = Vec::new();
+    while old != end {
+        let middle = start + split_of(end - start);
+        if old <= middle {
+            ranges.push(middle..end);
+            end = middle;
+        } else {
+            ranges.push(start..middle);
+            start = middle;
+            whole = false;
+        }
+    }
+    if !whole {
+        ranges.push(start..end);
+    }
+    ranges.reverse();
+    Some(ranges)
+}
+
+// The largest power of two smaller than `n`, n > 1.
+fn split_of(n: u64) -> u64 {
+    1 << (u64::BITS - 1 - (n - 1).leading_zeros())
+}
+
+/// Roots over ranges of leaves that pass by in order: O(log n) at a time.
+#[derive(Debug)]
+pub struct RangeRoots {
+    // By start; each with its place in the proof.
+    ranges: Vec<(Range<u64>, usize)>,
+    roots: Vec<Option<Hash>>,
+    at: u64,
+    next: usize,
+    frontier: Frontier,
+}
+
+impl RangeRoots {
+    /// Over ranges that do not overlap, in whatever order.
+    pub fn new(ranges: Vec<Range<u64>>) -> Self {
+        let roots = vec![None; ranges.len()];
+        let mut ranges: Vec<(Range<u64>, usize)> = ranges.into_iter().zip(0..).collect();
+        ranges.sort_by_key(|(range, _)| range.start);
+        Self { ranges, roots, at: 0, next: 0, frontier: Frontier::default() }
+    }
+
+    /// Takes the next leaf.
+    pub fn push(&mut self, leaf: Hash) {
+        if let Some((range, place)) = self.ranges.get(self.next)
+            && range.contains(&self.at)
+        {
+            self.frontier.push(leaf);
+            if self.at + 1 == range.end {
+                if let Some(root) = self.roots.get_mut(*place) {
+                    *root = Some(std::mem::take(&mut self.frontier).root());
+                }
+                self.next += 1;
+            }
+        }
+        self.at += 1;
+    }
+
+    /// The roots in the order of the ranges; `None` when leaves were missing.
+    pub fn finish(self) -> Option<Vec<Hash>> {
+        self.roots.into_iter().collect()
     }
 }
 

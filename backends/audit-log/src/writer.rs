@@ -6,7 +6,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::hmac;
@@ -14,22 +14,21 @@ use aws_lc_rs::signature::Ed25519KeyPair;
 use platform::Json;
 use platform::audit::{AuditEntry, AuditPosition, Outcome};
 use platform::clock::SharedClock;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use crate::checkpoint::Checkpoint;
 use crate::countersign::raise_fork;
 use crate::error::AuditFault;
-use crate::file::{open_for_reading, open_for_writing};
+use crate::file::open_for_writing;
 use crate::keys::{AuditKeys, PublicKey};
-use crate::opening::{self, Setting};
+use crate::opening::Setting;
 use crate::publisher::Publisher;
 use crate::record::PreparedRecord;
 use crate::recovery::Edge;
 use crate::replica::Shipping;
-use crate::rotation::{self, Beginning, Change};
 use crate::spool::Spool;
 use crate::stats::Counters;
+use crate::transaction::{Written, write};
 
 /// Most records in one transaction.
 pub(crate) const MAX_BATCH: usize = 1_024;
@@ -320,7 +319,7 @@ impl Writer {
         }
     }
 
-    fn fail(&mut self, fault: &AuditFault) {
+    pub(crate) fn fail(&mut self, fault: &AuditFault) {
         self.connection = None;
         self.fails(fault);
         // A checkpoint that could not be written is tried again after its whole interval, not at once.
@@ -372,7 +371,7 @@ impl Writer {
 
     // After a failure: opens the file again and goes on from what it holds. A commit that failed may still have reached
     // the disk; its records stand in the log then, and those that were held are not written twice.
-    fn recover(&mut self) -> Result<(), AuditFault> {
+    pub(crate) fn recover(&mut self) -> Result<(), AuditFault> {
         self.check_fork()?;
         if let Some(reason) = &self.stopped {
             return Err(AuditFault::Write(reason.clone()));
@@ -412,7 +411,7 @@ impl Writer {
         }
     }
 
-    fn close(&mut self, successor: Option<&str>) -> Result<(), AuditFault> {
+    pub(crate) fn close(&mut self, successor: Option<&str>) -> Result<(), AuditFault> {
         let mut entry = AuditEntry::event(self.clock.now(), "audit.closed", Outcome::Success);
         if let Some(successor) = successor {
             entry.facts.insert("successor".to_owned(), Json::from(successor));
@@ -434,73 +433,6 @@ impl Writer {
         }
         Ok(())
     }
-
-    // Follows this log by a new one while others append. The connection of the readers moves along.
-    fn rotate(self, keys: &AuditKeys, to: String, reader: &Mutex<Connection>) -> (Self, Result<PublicKey, AuditFault>) {
-        let mut reading = reader.lock().unwrap_or_else(PoisonError::into_inner);
-        // No connection of ours may keep the old file when it moves.
-        match Connection::open_in_memory() {
-            Ok(none) => *reading = none,
-            Err(error) => return (self, Err(error.into())),
-        }
-        let (mut writer, rotated) = match self.follow(keys, to) {
-            Ok(writer) => {
-                let key = writer.public_key();
-                (writer, Ok(key))
-            }
-            Err((writer, fault)) => (*writer, Err(fault)),
-        };
-        match open_for_reading(&writer.path) {
-            Ok(connection) => *reading = connection,
-            Err(error) => writer.fail(&error),
-        }
-        (writer, rotated)
-    }
-
-    /// Closes this log, puts it aside and begins the next. With an error comes the writer as it stands then: of the old log
-    /// while that is not closed, afterwards one that refuses.
-    pub(crate) fn follow(mut self, keys: &AuditKeys, to: String) -> Result<Self, (Box<Self>, AuditFault)> {
-        let reason = rotation::KEYS_ROTATED.to_owned();
-        let change = Change { from: self.origin.clone(), to, reason, forked: None };
-        let beginning = match self.conclude(keys, &change) {
-            Ok(beginning) => beginning,
-            Err(fault) => return Err((Box::new(self), fault)),
-        };
-        let anchors = self.publisher.close(Some(change.to.clone()));
-        self.connection = None;
-        let next = self.lock.try_clone().map_err(|e| AuditFault::io(&self.setting.folder, e)).and_then(|lock| {
-            rotation::archive(&self.setting.folder, &change.from)?;
-            opening::begin(self.setting.clone(), lock, keys, Some(beginning), anchors)
-        });
-        match next {
-            Ok(begun) => Ok(begun.writer),
-            Err(fault) => {
-                self.stopped = Some(format!("the change to the log {} is not finished: {fault}", change.to));
-                self.fail(&fault);
-                Err((Box::new(self), fault))
-            }
-        }
-    }
-
-    // Everything that can fail while the old log still goes on, and its last record.
-    fn conclude(&mut self, keys: &AuditKeys, change: &Change) -> Result<Beginning, AuditFault> {
-        keys.pair()?;
-        if !self.held.is_empty() || self.spool.is_used() {
-            return Err(AuditFault::Write("records wait for the disk".to_owned()));
-        }
-        self.recover()?;
-        self.ship()?;
-        let Some(connection) = &self.connection else { return Err(AuditFault::Closed) };
-        let mut beginning = rotation::carried(connection, change, self.clock.now())?;
-        rotation::announce(&self.setting.folder, change)?;
-        if let Err(fault) = self.close(Some(&change.to)) {
-            rotation::conclude(&self.setting.folder)?;
-            return Err(fault);
-        }
-        let Some(connection) = &self.connection else { return Err(AuditFault::Closed) };
-        beginning.predecessor = Some(rotation::last_tree(connection, &change.from, &change.reason)?);
-        Ok(beginning)
-    }
 }
 
 // Tells those who wait that nothing stands, except those whom `spared` names; they and what nobody waits for come back.
@@ -513,47 +445,4 @@ fn refuse(batch: Vec<Waiting>, fault: &AuditFault, spared: impl Fn(&PreparedReco
         }
     }
     kept
-}
-
-struct Written {
-    edge: Edge,
-    note: Option<String>,
-}
-
-// One synced transaction: the records in order and, where one is due, the checkpoint over all of them.
-fn write(
-    connection: &mut Option<Connection>,
-    edge: &Edge,
-    records: &[&PreparedRecord],
-    checkpoint: Option<(&str, &Ed25519KeyPair)>,
-) -> Result<Written, AuditFault> {
-    let Some(connection) = connection else { return Err(AuditFault::Closed) };
-    let mut edge = edge.clone();
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    {
-        let mut insert = transaction.prepare_cached("INSERT INTO audit(seq, line, hash) VALUES(?, ?, ?)")?;
-        let mut beside = transaction.prepare_cached("INSERT INTO payload(seq, key_id, sealed) VALUES(?, ?, ?)")?;
-        for record in records {
-            let position = edge.size() + 1;
-            let line = record.line(position);
-            let hash = edge.push(&line);
-            insert.execute((position.cast_signed(), line, hash))?;
-            if let Some(sealed) = record.sealed() {
-                beside.execute((position.cast_signed(), &sealed.key, &sealed.bytes))?;
-            }
-        }
-    }
-    let mut note = None;
-    if let Some((origin, pair)) = checkpoint {
-        let text =
-            Checkpoint { origin: origin.to_owned(), size: edge.size(), root: edge.frontier.root(), chain: edge.chain }
-                .sign(pair);
-        transaction.execute(
-            "INSERT INTO checkpoint(size, note, frontier) VALUES(?, ?, ?)",
-            (edge.size().cast_signed(), &text, edge.frontier.to_bytes()),
-        )?;
-        note = Some(text);
-    }
-    transaction.commit()?;
-    Ok(Written { edge, note })
 }

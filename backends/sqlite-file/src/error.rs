@@ -24,6 +24,14 @@ pub enum FileError {
         /// Newest schema number of this binary.
         known: i64,
     },
+    /// A migration that was applied is not the one that this binary knows under its number.
+    #[error("migration {version} of {path} is not the one that was applied")]
+    Changed {
+        /// The file.
+        path: String,
+        /// Number of the migration.
+        version: i64,
+    },
     /// A SQLite file, but of another sort.
     #[error("{path} carries application id {found}, expected {expected}")]
     Foreign {
@@ -90,6 +98,11 @@ impl From<FileError> for Error {
                 ErrorKind::Unavailable,
                 "store_too_new",
                 "A newer version of Interlock has written this state folder; start that version, or restore a backup.",
+            ),
+            FileError::Changed { .. } => Self::new(
+                ErrorKind::Unavailable,
+                "store_migration_changed",
+                "This store was made by another build of Interlock, whose tables differ; start that build, or restore a backup.",
             ),
             FileError::Foreign { .. } => Self::new(
                 ErrorKind::Unavailable,

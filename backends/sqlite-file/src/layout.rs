@@ -6,7 +6,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use platform::canonical::sha256;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
 use crate::error::FileError;
 
@@ -18,7 +19,8 @@ pub(crate) const BUSY: Duration = Duration::from_secs(5);
 pub struct Layout {
     /// Tells this sort of file from others: `PRAGMA application_id`, not zero.
     pub application_id: i32,
-    /// SQL of each migration, in order. Number n brings a file from schema n to n + 1. Only ever append.
+    /// SQL of each migration, in order. Number n brings a file from schema n to n + 1. Only ever append: a
+    /// changed text is refused when the file is opened.
     pub migrations: &'static [&'static str],
     /// Overwrite what is deleted with zeros.
     pub secure_delete: bool,
@@ -71,6 +73,48 @@ fn open(path: &Path) -> Result<Connection, FileError> {
     Ok(connection)
 }
 
+/// What was applied, with the digest of its text.
+const NOTES: &str = "
+CREATE TABLE IF NOT EXISTS interlock_migration (
+    version INTEGER NOT NULL PRIMARY KEY CHECK (version >= 1),
+    digest  TEXT NOT NULL
+) STRICT";
+const NOTE: &str = "INSERT INTO interlock_migration (version, digest) VALUES (?1, ?2)";
+
+/// Whether the tables were made by the migrations that this program knows. A file from before the notes gets them.
+fn check_applied(
+    connection: &mut Connection,
+    path: impl Fn() -> String,
+    layout: Layout,
+    version: i64,
+) -> Result<(), FileError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let noted = "SELECT count(*) FROM sqlite_schema WHERE name = 'interlock_migration'";
+    let noted: i64 = transaction.query_row(noted, [], |row| row.get(0))?;
+    transaction.execute_batch(NOTES)?;
+    // In one transaction: a file with tables and without a mark is somebody else's.
+    transaction.pragma_update(None, "application_id", layout.application_id)?;
+    for (number, sql) in (1..=version).zip(layout.migrations) {
+        let digest = digest_of(sql);
+        if noted == 0 {
+            transaction.execute(NOTE, params![number, digest])?;
+            continue;
+        }
+        let applied: Option<String> = transaction
+            .query_row("SELECT digest FROM interlock_migration WHERE version = ?1", [number], |row| row.get(0))
+            .optional()?;
+        if applied.as_ref() != Some(&digest) {
+            return Err(FileError::Changed { path: path(), version: number });
+        }
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+fn digest_of(sql: &str) -> String {
+    hex::encode(sha256(sql.as_bytes()))
+}
+
 fn migrate(connection: &mut Connection, path: &Path, layout: Layout) -> Result<(), FileError> {
     let path = || path.display().to_string();
     let found: i32 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
@@ -83,10 +127,11 @@ fn migrate(connection: &mut Connection, path: &Path, layout: Layout) -> Result<(
     if version > known {
         return Err(FileError::TooNew { path: path(), found: version, known });
     }
+    check_applied(connection, path, layout, version)?;
     for (number, sql) in (1_i64..).zip(layout.migrations).filter(|(number, _)| *number > version) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute_batch(sql)?;
-        transaction.pragma_update(None, "application_id", layout.application_id)?;
+        transaction.execute(NOTE, params![number, digest_of(sql)])?;
         transaction.pragma_update(None, "user_version", number)?;
         transaction.commit()?;
     }

@@ -41,7 +41,7 @@ impl SqliteFile {
     /// Opens `path`, creates it (mode 0600) where it is missing, and migrates it. Blocks; call it at start.
     ///
     /// Errors: `store_in_use` when another holder is there (T24), `store_too_new` when a newer binary has migrated it,
-    /// `store_foreign` when it is another sort of file, `store_corrupt`, `store_unavailable`.
+    /// `store_migration_changed` when another build has, `store_foreign` when it is another sort of file, `store_corrupt`, `store_unavailable`.
     pub fn open(path: &Path, layout: Layout) -> Result<Self, FileError> {
         Self::open_with(path, layout, |_| Ok::<(), FileError>(())).map(|(file, ())| file)
     }

@@ -5,6 +5,7 @@
 
 mod apply;
 mod calls;
+mod peek;
 mod purge;
 mod records;
 mod reservations;
@@ -21,6 +22,7 @@ use platform::{Clock, SharedClock};
 use sqlite_file::SqliteFile;
 
 use self::apply::{Abort, Moment};
+pub use self::peek::peek;
 
 /// Transactions between two opportunistic purges.
 const PURGE_EVERY: u64 = 256;

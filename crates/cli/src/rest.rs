@@ -61,12 +61,6 @@ pub(crate) struct Reply {
 }
 
 impl Connection {
-    /// As an administrator: by the kept token or the environment's, or as this one of a lab.
-    pub(crate) fn of_administrator(url: Option<Url>, state: Option<PathBuf>, who: String) -> Self {
-        let user = state.is_some().then_some(who);
-        Self { url, mfa: state.is_some(), state, user, token: token_from_environment() }
-    }
-
     /// The platform at `url`, or the last one signed in to; or somebody's call to the lab of a state folder.
     pub(crate) fn to(url: Option<Url>, of_the_lab: Option<(PathBuf, String)>) -> Self {
         let (state, user) = of_the_lab.unzip();

@@ -8,7 +8,8 @@ use std::time::UNIX_EPOCH;
 use artifacts_files::ArtifactFiles;
 use artifacts_postgres::PostgresArtifacts;
 use audit_log::anchor::{self, AnchorSecrets};
-use audit_log::{AuditLogFile, AuditOptions, KeptKeys, Payloads, Registry};
+use audit_log::{AuditLogFile, AuditOptions, KeptKeys, Payloads, Registry, Replica};
+use audit_postgres::PostgresAudit;
 use axum::Router;
 use facade::{Facade, FacadeOptions};
 use gateway::mcp_door::Endpoints;
@@ -31,6 +32,7 @@ use platform::secret::SecretKey;
 use platform::secrets::SecretStore;
 use platform::store::{Op, Store};
 use platform::telemetry::Metrics;
+use platform::telemetry::audit_log::AuditSource;
 use platform::{Error, ErrorKind, Json, Result, SharedClock, private_file};
 use policy_rego::{PassedGate, RegoEngine};
 use postgres_database::Database;
@@ -139,7 +141,7 @@ async fn open_artifacts(config: &Config, database: Option<&Database>) -> Result<
 /// Puts everything together over open stores.
 pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let Given { config, master, clock, address, with_echo, fixtures, documents_from } = given;
-    let Stores { store, secrets, artifacts, keys: store_keys, .. } = stores;
+    let Stores { store, database, secrets, artifacts, keys: store_keys, .. } = stores;
     // Before anything else is kept there: what stands below `platform/keys` tells whether this is a first start.
     let purposes = PurposeKeys::open(Arc::clone(&secrets), master).await?;
     let key = purposes.key(Purpose::Artifacts);
@@ -148,7 +150,9 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let metrics = Metrics::new();
     let observer: Arc<dyn OutboundObserver> = metrics.clone();
 
-    let (audit, registry) = open_audit(config, &store, &secrets, &clock).await?;
+    let (audit, registry) = open_audit(config, &store, database, &secrets, &clock).await?;
+    let source: Arc<dyn AuditSource> = audit.clone();
+    metrics.watch_audit(&source);
     settle_after_start(store.as_ref(), audit.as_ref(), &clock).await?;
     backup::restoration::tell(store.as_ref(), audit.as_ref(), clock.now()).await?;
     let refusals = Arc::new(RefusalCounter::new(audit.clone(), Arc::clone(&clock)));
@@ -161,8 +165,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let policy: Arc<dyn PolicyEngine> = Arc::new(policy);
     let visibility = Arc::new(Visibility::new(Arc::clone(&policy)));
     let rotations =
-        Rotations::new(Arc::clone(&visibility), Arc::clone(&secrets), Arc::clone(&store), Arc::clone(&clock));
-    let rotations = Arc::new(rotations);
+        Arc::new(Rotations::new(Arc::clone(&visibility), Arc::clone(&secrets), Arc::clone(&store), Arc::clone(&clock)));
     let own = OwnTools::new(Arc::clone(&visibility), audit.clone(), Arc::clone(&clock), with_echo)
         .with_secrets(&secrets, Arc::clone(&rotations))
         .with_keys(&managed);
@@ -291,6 +294,7 @@ fn foreign(loopback: &[SocketAddr], observer: &Arc<dyn OutboundObserver>) -> Res
 pub(crate) async fn open_audit(
     config: &Config,
     store: &Arc<dyn Store>,
+    database: Option<Database>,
     secrets: &Arc<dyn SecretStore>,
     clock: &SharedClock,
 ) -> Result<(Arc<AuditLogFile>, Registry)> {
@@ -301,9 +305,14 @@ pub(crate) async fn open_audit(
     let payloads = Payloads::ready(Arc::new(StoredPayloadKeys::new(Arc::clone(secrets))), clock).await?;
     let kept = AnchorSecrets::read(secrets.as_ref()).await?;
     let anchors = anchor::configured(&config.audit.anchors, &folder, &config.platform.state, &kept, clock)?;
+    let replica = match database {
+        Some(database) => Some(Replica::new(Arc::new(PostgresAudit::open(database).await?))),
+        None => None,
+    };
     let options = AuditOptions {
         payloads: Some(payloads),
         registry: Some(registry.clone()),
+        replica,
         retired,
         ..AuditOptions::new(folder)
     }
@@ -315,7 +324,8 @@ pub(crate) async fn open_audit(
         tracing::warn!(interlock.position = intent.position.0, "a write of the last run has no known outcome");
     }
     let audit = Arc::new(audit);
-    audit.keep_payloads_for(config.audit.payload_keep_days, keep_clock);
+    audit.keep_payloads_for(config.audit.payload_keep_days, Arc::clone(&keep_clock));
+    audit.keep_records_for(config.audit.keep_days, keep_clock);
     Ok((audit, registry))
 }
 

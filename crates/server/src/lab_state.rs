@@ -67,6 +67,11 @@ impl LabState {
         self.0.join("people.json")
     }
 
+    /// The store of truth.
+    pub fn store(&self) -> PathBuf {
+        self.0.join("store.db")
+    }
+
     /// The audit log's folder.
     pub fn audit(&self) -> PathBuf {
         self.0.join("audit")

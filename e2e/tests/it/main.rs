@@ -25,6 +25,7 @@ mod lab;
 mod mcp_endpoints;
 mod mutations;
 mod pairs;
+mod postgres;
 mod protocol;
 mod references;
 mod revoked;

@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
     let began = Instant::now();
     let mut rows = Vec::new();
-    let suite = rust::Suite::new()?;
+    let mut suite = rust::Suite::new()?;
     let built = Instant::now();
     terminal::say("== build");
     // The test programs bring the shipped one with them; built by itself it would want the libraries with fewer features,
@@ -66,6 +66,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Vec::new()
     };
     rows.push(Row { name: "build".to_owned(), took: built.elapsed(), tally: Tally::default() });
+    if !tests.is_empty() {
+        suite.start_engines(arguments.ci)?;
+    }
     for name in &names {
         terminal::say(format_args!("\n== {name}"));
         let at = Instant::now();

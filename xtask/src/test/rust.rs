@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use cargo_metadata::{Message, PackageId};
+use engines::{EngineError, Postgres};
 
 use super::tally::{self, Tally};
 use crate::{machine, terminal, workspace};
@@ -21,6 +22,7 @@ const END_TO_END: &str = "interlock-e2e";
 pub(super) struct Suite {
     packages: HashMap<PackageId, (String, PathBuf)>,
     binary: PathBuf,
+    postgres: Option<Postgres>,
 }
 
 /// One test program.
@@ -47,7 +49,23 @@ impl Suite {
             .iter()
             .map(|p| (p.id.clone(), (p.name.to_string(), folder(p).unwrap_or_default())))
             .collect();
-        Ok(Self { packages, binary })
+        Ok(Self { packages, binary, postgres: None })
+    }
+
+    /// Starts the one PostgreSQL that all tests of the run use, and that stops with this value. Without it its tests say
+    /// that they are skipped; with `ci` that is an error.
+    pub(super) fn start_engines(&mut self, ci: bool) -> Result<()> {
+        match Postgres::start(false) {
+            Ok(server) => {
+                terminal::say(format_args!("PostgreSQL {} at {}", server.installation().version, server.url()));
+                self.postgres = Some(server);
+            }
+            Err(error @ EngineError::Missing { .. }) if !ci => {
+                terminal::say(format_args!("tests over PostgreSQL are skipped: {error}"));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
     }
 
     /// The shipped program, which end-to-end tests and clients start.
@@ -93,6 +111,9 @@ impl Suite {
             let mut command = std::process::Command::new(&test.program);
             command.current_dir(&test.folder).env("CARGO_MANIFEST_DIR", &test.folder);
             command.env("CARGO_PKG_NAME", &test.package).env("INTERLOCK_BIN", &self.binary);
+            if let Some(server) = &self.postgres {
+                command.env(engines::TEST_POSTGRES, server.url());
+            }
             let tally = tally::run_and_count(&mut command, Tally::default())?;
             terminal::say(format_args!(
                 "     {} ({}): {}\n",

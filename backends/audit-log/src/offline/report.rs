@@ -20,8 +20,12 @@ pub struct Report {
     pub anchored: bool,
     /// How the log stands.
     pub state: LogState,
-    /// Number of records.
+    /// Number of records, those that retention removed among them.
     pub records: u64,
+    /// How many of them retention removed, from the first on; their hashes stand.
+    pub removed: u64,
+    /// The log that follows it, where its last record names one.
+    pub successor: Option<String>,
     /// Number of checkpoints in the database.
     pub checkpoints: u64,
     /// Records that a checkpoint with a good signature covers.
@@ -44,6 +48,50 @@ pub struct Report {
     pub further_findings: u64,
     /// What an operator should know and what is no proof of tampering.
     pub notes: Vec<String>,
+}
+
+/// The result of a verification of all logs of a folder.
+#[derive(Debug, Clone, Serialize)]
+pub struct Verification {
+    /// Whether nothing was found, in no log and between none.
+    pub ok: bool,
+    /// How the current log stands.
+    pub state: LogState,
+    /// Records of all logs.
+    pub records: u64,
+    /// The logs, oldest first; the last one is the current one.
+    pub logs: Vec<Report>,
+    /// What is wrong between the logs.
+    pub findings: Vec<LogFinding>,
+    /// What an operator should know of all of them.
+    pub notes: Vec<String>,
+}
+
+impl Verification {
+    pub(super) fn new(logs: Vec<Report>, findings: Vec<LogFinding>, mut notes: Vec<String>, unreadable: usize) -> Self {
+        if unreadable > 0 {
+            notes.push(format!("the anchors have {unreadable} blocks that are no checkpoints"));
+        }
+        Self {
+            ok: findings.is_empty() && logs.iter().all(|log| log.ok),
+            state: logs.last().map_or(LogState::Empty, |log| log.state),
+            records: logs.iter().map(|log| log.records).sum(),
+            logs,
+            findings,
+            notes,
+        }
+    }
+}
+
+/// One thing that is wrong with a log as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogFinding {
+    /// What sort.
+    pub kind: FindingKind,
+    /// Which log.
+    pub log: String,
+    /// In a sentence.
+    pub message: String,
 }
 
 /// How a log stands.
@@ -99,6 +147,20 @@ pub enum FindingKind {
     CheckpointMissing,
     /// A sealed payload is not the one that its record was written with.
     PayloadChanged,
+    /// A checkpoint elsewhere lacks the countersignature of the given key.
+    CountersignatureMissing,
+    /// Records are gone, and no record of the log itself says that they were removed.
+    RecordsRemoved,
+    /// Two histories of one log were signed, or two logs follow one, or a log stands there twice.
+    LogForked,
+    /// A log that a key, an anchor, the registry or another log knows is not there.
+    LogMissing,
+    /// A log that was followed or set aside was never closed.
+    LogUnclosed,
+    /// A log stands under another log's name.
+    LogMisplaced,
+    /// Nothing that is relied on speaks of this log.
+    LogUnvouched,
     /// A table can be changed by ordinary statements: a trigger is gone or was altered.
     TableUnprotected,
     /// The database file is damaged.

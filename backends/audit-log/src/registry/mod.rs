@@ -5,6 +5,7 @@
 
 mod record;
 
+use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -293,6 +294,15 @@ impl Registry {
         }
         Ok(entry)
     }
+}
+
+/// Origin and number of records of the log in a folder, as [`record_fork`] wants them; `None` where there is none. Reads only.
+pub fn log_in(folder: &Path) -> Result<Option<(String, u64)>, AuditFault> {
+    let path = folder.join(crate::file::DATABASE);
+    let Some((origin, _)) = crate::file::identity_at(&path)? else { return Ok(None) };
+    let connection = crate::file::open_for_reading(&path)?;
+    let size: i64 = connection.query_row("SELECT coalesce(max(seq), 0) FROM audit", [], |row| row.get(0))?;
+    Ok(Some((origin, size.unsigned_abs())))
 }
 
 /// Leaves a log behind at `at_size` records, because what goes on from here does not continue it: a backup was restored, or

@@ -57,7 +57,8 @@ impl Sealing {
     }
 
     fn report(&self) -> audit_log::offline::Report {
-        let options = VerifyOptions { public_key: Some(self.fixture.keys.public_key().unwrap()), ..Default::default() };
+        let options =
+            VerifyOptions { public_keys: vec![self.fixture.keys.public_key().unwrap()], ..Default::default() };
         verify(self.fixture.path(), &options).unwrap()
     }
 }

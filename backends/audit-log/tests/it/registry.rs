@@ -8,9 +8,9 @@ use async_trait::async_trait;
 use audit_log::checkpoint::{SignatureState, SignedCheckpoint};
 use audit_log::cosign::CosignatureState;
 use audit_log::offline::{VerifyOptions, verify};
-use audit_log::registry::{AUDIT_CHECKPOINTS, LogRecord, RegisteredState, SessionEnd};
+use audit_log::registry::{AUDIT_CHECKPOINTS, LogRecord, RegisteredState, SessionEnd, log_in};
 use audit_log::{
-    AuditFault, AuditKeys, AuditLogFile, AuditOptions, Cosigner, CosignerKey, Opened, PreviousEnd, Registry,
+    AuditFault, AuditKeys, AuditLogFile, AuditOptions, Cosigner, CosignerKey, KeptKeys, Opened, PreviousEnd, Registry,
     record_fork,
 };
 use platform::audit::{AuditFilter, AuditLog};
@@ -18,6 +18,7 @@ use platform::clock::AdjustableClock;
 use platform::error::{Error, ErrorKind};
 use platform::store::{Collection, Conflict, Op, OpResult, Query, Record, Store, TransactError};
 use platform::{Clock, Secret};
+use platform_suites::MemorySecrets;
 use platform_suites::store::MemoryStore;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -353,6 +354,8 @@ async fn t25_after_a_recorded_fork_a_new_log_begins_that_names_the_old_one() {
     log.append(intent("open-in-the-backup")).await.unwrap();
     log.close().await.unwrap();
     let old = deployment.the_log().await;
+    assert_eq!(log_in(deployment.path()).unwrap(), Some((old.origin.clone(), old.size)));
+    assert_eq!(log_in(&deployment.path().join("nowhere")).unwrap(), None);
     let why = "restored from the backup of Sunday";
     record_fork(deployment.store.as_ref(), deployment.clock.now(), &old.origin, old.size, why).await.unwrap();
 
@@ -409,6 +412,22 @@ async fn t28_another_countersigning_key_goes_on_where_the_last_one_stopped() {
     assert_ne!(before.countersigner, after.countersigner);
     assert_eq!(after.countersigner, deployment.cosigner().to_string());
     assert_eq!(after.size, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t28_keys_do_not_rotate_while_the_store_is_down_and_the_log_goes_on() {
+    let deployment = Deployment::new();
+    let (log, _) = deployment.open().await;
+    let before = log.public_key();
+    deployment.store.down.store(true, Ordering::SeqCst);
+    let refused = log.rotate(&AuditKeys::generate().unwrap()).await.unwrap_err();
+    assert_eq!(refused.code(), "store_unavailable");
+    log.append(tool_call("alice", "goes-on")).await.unwrap();
+    assert_eq!(log.public_key(), before);
+    deployment.store.down.store(false, Ordering::SeqCst);
+    log.close().await.unwrap();
+    let report = verify(deployment.path(), &given(&before)).unwrap();
+    assert_eq!((report.findings, report.records), (vec![], 3));
 }
 
 struct Sizes(Arc<Mutex<Vec<u64>>>);
@@ -478,7 +497,7 @@ async fn t28_keys_rotate_while_calls_go_on_and_both_logs_verify() {
 }
 
 fn given(key: &audit_log::PublicKey) -> VerifyOptions {
-    VerifyOptions { public_key: Some(key.clone()), ..VerifyOptions::default() }
+    VerifyOptions { public_keys: vec![key.clone()], ..VerifyOptions::default() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -540,4 +559,36 @@ async fn t28_a_change_of_logs_that_was_cut_short_is_finished_or_taken_back() {
     assert_eq!(closed_and_not_moved, (to, 1, 0));
     let announced_only = case(&|folder| copy_files(before.path(), folder), &deployment.keys);
     assert_eq!(announced_only, (old.clone(), 1, 0), "the old log goes on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t28_keys_are_made_once_and_a_new_version_leaves_the_old_one_to_close_its_log() {
+    let mut deployment = Deployment::new();
+    let secrets = MemorySecrets::new(deployment.clock.clone());
+    let first = KeptKeys::open(&secrets).await.unwrap();
+    let again = KeptKeys::open(&secrets).await.unwrap();
+    assert_eq!(again.current.public_key().unwrap(), first.current.public_key().unwrap());
+    assert_eq!(again.current.hmac.expose(), first.current.hmac.expose());
+    assert!(again.retired.is_empty());
+    deployment.keys = first.current;
+    let (log, _) = deployment.open().await;
+    log.close().await.unwrap();
+
+    // The process that wrote the new version died before it changed the log.
+    let made = KeptKeys::replace(&secrets).await.unwrap();
+    let now = KeptKeys::open(&secrets).await.unwrap();
+    assert_eq!(now.current.public_key().unwrap(), made.public_key().unwrap());
+    deployment.keys = now.current;
+    let retired = now.retired;
+    let (log, _) = deployment.open_with(deployment.path(), |options| options.retired = retired).await.unwrap();
+    assert_eq!(log.public_key().bytes, made.public_key().unwrap().bytes);
+    log.close().await.unwrap();
+    assert_eq!(deployment.logs().await.len(), 2);
+
+    let registry = Registry::kept(deployment.store.clone(), &secrets, deployment.clock.clone()).await.unwrap();
+    let before = registry.cosigner().key().clone();
+    registry.replace_cosigner(&secrets).await.unwrap();
+    assert_ne!(registry.cosigner().key(), &before);
+    let next = Registry::kept(deployment.store.clone(), &secrets, deployment.clock.clone()).await.unwrap();
+    assert_eq!(next.cosigner().key(), registry.cosigner().key());
 }

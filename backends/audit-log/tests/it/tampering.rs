@@ -73,11 +73,11 @@ impl Closed {
     }
 
     fn verify(&self) -> Report {
-        verify(self.path(), &VerifyOptions { public_key: Some(self.key.clone()), anchor: None }).unwrap()
+        verify(self.path(), &VerifyOptions { public_keys: vec![self.key.clone()], ..VerifyOptions::default() }).unwrap()
     }
 
     fn verify_anchored(&self) -> Report {
-        verify(self.path(), &VerifyOptions { public_key: None, anchor: Some(self.anchor()) }).unwrap()
+        verify(self.path(), &VerifyOptions { anchors: vec![self.anchor()], ..VerifyOptions::default() }).unwrap()
     }
 
     /// Writes the hashes of all records anew, as one does who knows the format and has no key.
@@ -281,7 +281,7 @@ async fn t25_dropped_checkpoints_of_a_closed_log_are_named() {
 async fn t25_another_key_is_named() {
     let log = Closed::new().await;
     let other = AuditKeys::generate().unwrap().public_key().unwrap();
-    let report = verify(log.path(), &VerifyOptions { public_key: Some(other), anchor: None }).unwrap();
+    let report = verify(log.path(), &VerifyOptions { public_keys: vec![other], ..VerifyOptions::default() }).unwrap();
     named(&report, FindingKind::KeyMismatch, None);
     assert_eq!(report.signed_records, 0);
 }
@@ -304,10 +304,11 @@ async fn t25_two_logs_under_one_key_cannot_be_swapped() {
     let other = Closed::with_keys(one.fixture.keys.clone()).await;
     std::fs::copy(other.path().join("audit.db"), one.path().join("audit.db")).unwrap();
     let bare = PublicKey { origin: None, ..one.key.clone() };
-    let report = verify(one.path(), &VerifyOptions { public_key: Some(bare.clone()), anchor: None }).unwrap();
+    let report =
+        verify(one.path(), &VerifyOptions { public_keys: vec![bare.clone()], ..VerifyOptions::default() }).unwrap();
     named(&report, FindingKind::OriginMismatch, None);
     std::fs::copy(other.path().join("audit.checkpoints"), one.path().join("audit.checkpoints")).unwrap();
-    assert!(verify(one.path(), &VerifyOptions { public_key: Some(bare), anchor: None }).unwrap().ok);
+    assert!(verify(one.path(), &VerifyOptions { public_keys: vec![bare], ..VerifyOptions::default() }).unwrap().ok);
     named(&one.verify(), FindingKind::OriginMismatch, None);
     named(&one.verify_anchored(), FindingKind::OriginMismatch, None);
 }
@@ -343,8 +344,8 @@ async fn t25_a_running_log_verifies_exports_and_shows_its_end() {
     let (log, _) = fixture.open();
     fill(&log, 2_500).await;
     log.append(intent("under-way")).await.unwrap();
-    let key = Some(log.public_key().clone());
-    let report = verify(fixture.path(), &VerifyOptions { public_key: key, anchor: None }).unwrap();
+    let keys = vec![log.public_key().clone()];
+    let report = verify(fixture.path(), &VerifyOptions { public_keys: keys, ..VerifyOptions::default() }).unwrap();
     assert_eq!(report.findings, []);
     assert_eq!((report.state, report.records), (LogState::Running, 2_502));
     assert_eq!(report.open_intents[0].request_id.as_deref(), Some("under-way"));

@@ -1,10 +1,20 @@
 //! The tree against an implementation of RFC 6962 that is not ours.
 
+use std::ops::Range;
+use std::path::Path;
+
+use audit_log::AuditFault;
 use audit_log::offline;
-use audit_log::tree::{Frontier, Hash, leaf_hash, root_of, verify_consistency, verify_inclusion};
+use audit_log::offline::proof::{self, Proof, Which};
+use audit_log::offline::search::Before;
+use audit_log::tree::{
+    Frontier, Hash, RangeRoots, consistency_ranges, inclusion_ranges, leaf_hash, root_of, verify_consistency,
+    verify_inclusion,
+};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use ct_merkle::mem_backed_tree::MemoryBackedTree;
 use ct_merkle::{ConsistencyProof, InclusionProof};
-use platform::audit::AuditPosition;
 use proptest::prelude::*;
 use sha2::Sha256;
 
@@ -25,6 +35,12 @@ fn ours(lines: &[Vec<u8>]) -> (Frontier, Vec<Hash>) {
     let leaves: Vec<Hash> = lines.iter().map(|line| leaf_hash(line)).collect();
     leaves.iter().for_each(|leaf| frontier.push(*leaf));
     (frontier, leaves)
+}
+
+fn streamed(ranges: Option<Vec<Range<u64>>>, leaves: &[Hash]) -> Vec<Hash> {
+    let mut roots = RangeRoots::new(ranges.unwrap());
+    leaves.iter().for_each(|leaf| roots.push(*leaf));
+    roots.finish().unwrap()
 }
 
 #[test]
@@ -49,6 +65,8 @@ proptest! {
         let (frontier, leaves) = ours(&lines);
         let proof = audit_log::tree::inclusion_proof(&leaves, at).unwrap();
         let root = frontier.root();
+        let streamed = streamed(inclusion_ranges(at as u64, size as u64), &leaves);
+        prop_assert_eq!(&streamed, &proof);
         prop_assert!(verify_inclusion(leaves[at], at as u64, size as u64, &proof, &root));
         prop_assert!(!verify_inclusion(leaf_hash(b"other"), at as u64, size as u64, &proof, &root));
         prop_assert!(!verify_inclusion(leaves[at], at as u64 + 1, size as u64, &proof, &root) || size == 1);
@@ -63,6 +81,7 @@ proptest! {
         let (new_tree, leaves) = ours(&lines);
         let (old_tree, _) = ours(&lines[..old]);
         let proof = audit_log::tree::consistency_proof(&leaves, old).unwrap();
+        prop_assert_eq!(&streamed(consistency_ranges(old as u64, size as u64), &leaves), &proof);
         let verify = |old_root: &Hash| verify_consistency(old as u64, old_root, size as u64, &new_tree.root(), &proof);
         prop_assert!(verify(&old_tree.root()));
         prop_assert!(!verify(&leaf_hash(b"other history")));
@@ -79,12 +98,29 @@ async fn t25_a_log_proves_its_records_against_its_checkpoints() {
     log.close().await.unwrap();
     let report = offline::verify(fixture.path(), &Default::default()).unwrap();
     let root: Hash = hex::decode(&report.root).unwrap().try_into().unwrap();
-    let (leaf, path) = offline::prove_inclusion(fixture.path(), AuditPosition(17), 52).unwrap().unwrap();
+    let (leaf, path) = inclusion(fixture.path(), 17, 52).unwrap();
     assert!(verify_inclusion(leaf, 16, 52, &path, &root));
     // The opening wrote the first checkpoint, over its one record.
-    let proof = offline::prove_consistency(fixture.path(), 1, 52).unwrap().unwrap();
-    let (first, _) = offline::prove_inclusion(fixture.path(), AuditPosition(1), 1).unwrap().unwrap();
+    let proof = consistency(fixture.path(), 1, 52).unwrap();
+    let (first, _) = inclusion(fixture.path(), 1, 1).unwrap();
     assert!(verify_consistency(1, &first, 52, &root, &proof));
-    assert!(offline::prove_inclusion(fixture.path(), AuditPosition(53), 52).unwrap().is_none());
-    assert!(offline::prove_consistency(fixture.path(), 1, 53).unwrap().is_none());
+    assert!(inclusion(fixture.path(), 53, 52).is_err());
+    assert!(consistency(fixture.path(), 1, 53).is_err());
+}
+
+fn hashes(path: &[String]) -> Vec<Hash> {
+    path.iter().map(|hash| STANDARD.decode(hash).unwrap().try_into().unwrap()).collect()
+}
+
+fn inclusion(state: &Path, position: u64, size: u64) -> Result<(Hash, Vec<Hash>), AuditFault> {
+    let which = Which::Position(Before { log: None, position });
+    let document = proof::prove_inclusion(state, &which, Some(size))?;
+    let Proof::Inclusion { leaf, path, .. } = &document.proofs[0] else { panic!("another proof") };
+    Ok((hashes(std::slice::from_ref(leaf))[0], hashes(path)))
+}
+
+fn consistency(state: &Path, from: u64, to: u64) -> Result<Vec<Hash>, AuditFault> {
+    let document = proof::prove_consistency(state, None, from, Some(to))?;
+    let Proof::Consistency { path, .. } = &document.proofs[0] else { panic!("another proof") };
+    Ok(hashes(path))
 }

@@ -46,7 +46,9 @@ async fn t28_every_purposes_key_rotates_with_overlap_and_ends() {
         assert_eq!(opened(&keys, purpose, &old).as_deref(), Some("before"), "{purpose:?}");
         let new = held_before.seal("place", b"after").unwrap();
         assert_eq!(&new[..8], b"ILK1\0\0\0\x02", "a handle from before seals with the new version");
-        assert_eq!(keys.retire(purpose, clock.now(), false).await.unwrap(), Vec::<u32>::new(), "it is too early");
+        if purpose.overlap_s() != Some(0) {
+            assert_eq!(keys.retire(purpose, clock.now(), false).await.unwrap(), Vec::<u32>::new(), "it is too early");
+        }
         drop((keys, secrets, held_before));
 
         let Kept { keys, clock, .. } = open(&path, &master, &clock).await;

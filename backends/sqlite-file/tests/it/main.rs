@@ -65,6 +65,24 @@ async fn migrations_go_forward_and_a_newer_file_is_refused() {
 }
 
 #[test]
+fn t24_a_migration_that_was_changed_after_it_was_applied_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("f.db");
+    SqliteFile::open(&path, ONE).unwrap();
+    const CHANGED: Layout = Layout { migrations: &["CREATE TABLE word (text TEXT) STRICT;"], ..ONE };
+    assert_eq!(code(SqliteFile::open(&path, CHANGED).unwrap_err()), "store_migration_changed");
+    SqliteFile::open(&path, TWO).unwrap();
+    let forget = |sql: &str| Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+    forget("DELETE FROM interlock_migration WHERE version = 1");
+    assert_eq!(code(SqliteFile::open(&path, TWO).unwrap_err()), "store_migration_changed");
+    // A file from before there were such notes gets them, and is checked from then on.
+    forget("DROP TABLE interlock_migration");
+    SqliteFile::open(&path, TWO).unwrap();
+    const BOTH: Layout = Layout { migrations: &[CHANGED.migrations[0], TWO.migrations[1]], ..ONE };
+    assert_eq!(code(SqliteFile::open(&path, BOTH).unwrap_err()), "store_migration_changed");
+}
+
+#[test]
 fn a_migration_that_fails_leaves_the_file_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("f.db");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use interlock_tokens_oidc::{RevocationFloors, Verifier};
+use interlock_tokens_oidc::{RevocationFloors, Verifier, revoke_everything};
 use platform::clock::Clock;
 use platform::revocation::{Revocations, Revoked, RevokedCheck};
 use platform::store::{Collection, Query, Store};
@@ -84,6 +84,22 @@ async fn t3_a_restart_forgets_no_floor() {
         principal.token.id = Some(format!("t{number}"));
         principal.token.issued_at = now;
         assert!(after.is_revoked(&principal), "{number}");
+    }
+}
+
+#[tokio::test]
+async fn t24_after_a_restore_everything_of_every_issuer_is_dead_and_what_is_newer_lives() {
+    let clock: SharedClock = Arc::new(StillClock::default());
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new(clock.clone()));
+    let now = clock.epoch_seconds();
+    revoke_everything(store.as_ref(), now).await.unwrap();
+    let floors = RevocationFloors::open(store, clock).await.unwrap();
+    for issuer in ["https://one.example", "https://other.example"] {
+        let mut principal = Principal { issuer: issuer.into(), ..person("alice", &[]) };
+        for (issued_at, dead) in [(now - 60, true), (now, true), (now + 1, false)] {
+            principal.token.issued_at = issued_at;
+            assert_eq!(floors.is_revoked(&principal), dead, "{issuer} {issued_at}");
+        }
     }
 }
 

@@ -17,8 +17,6 @@ use crate::rest::{Connection, Rest};
 use crate::table::table;
 use crate::terminal::Terminal;
 
-const SERVER: &str = "interlock";
-
 #[derive(Args)]
 pub(crate) struct Keys {
     #[command(subcommand)]
@@ -68,7 +66,7 @@ impl Keys {
                     Some(file) => json!({ "keys": offline::list(&read_config(file)?.config).await? }),
                     None => {
                         let rest = self.place.open(terminal).await?;
-                        rest.call(SERVER, "list_keys", &json!({}), None).await?.body["result"].take()
+                        rest.call_by_person(terminal, "list_keys", &json!({})).await?.body["result"].take()
                     }
                 };
                 terminal.result(&listed(&keys), &keys)
@@ -82,7 +80,7 @@ impl Keys {
                             arguments["new_key_file"] = json!(file);
                         }
                         let rest = self.place.open(terminal).await?;
-                        rest.call(SERVER, "rotate_key", &arguments, None).await?.body["result"].take()
+                        rest.call_by_person(terminal, "rotate_key", &arguments).await?.body["result"].take()
                     }
                 };
                 terminal.result(&in_words(&key, &rotated), &rotated)
@@ -93,7 +91,8 @@ impl Keys {
 
 impl Place {
     async fn open(self, terminal: &Terminal) -> Outcome<Rest> {
-        Connection::of_administrator(self.url, self.state, self.who).open(terminal).await
+        let of_the_lab = self.state.map(|state| (state, self.who));
+        Connection::to(self.url, of_the_lab).open(terminal).await
     }
 }
 

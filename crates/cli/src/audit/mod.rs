@@ -1,10 +1,12 @@
-//! `interlock audit`: reads the log beside the process that writes it, running or stopped; writes nothing. Only `open` asks
+//! `interlock audit`: reads the log beside the process that writes it, running or stopped. Only `retain` writes. Only `open` asks
 //! the platform itself.
 
 mod export;
 mod filters;
 mod open;
+mod prove;
 mod search;
+mod verify;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,10 +15,9 @@ use clap::{Args, Subcommand};
 use platform::Json;
 use platform::audit::{AuditFilter, AuditPosition};
 use server::offline::audit as offline;
-use server::offline::audit::{AuditFault, PublicKey, Report, VerifyOptions};
+use server::offline::audit::AuditFault;
 
-use crate::command::Place;
-use crate::exit::Exit;
+use crate::command::{Place, read_config};
 use crate::failure::{Failure, Outcome};
 use crate::terminal::Terminal;
 
@@ -42,21 +43,23 @@ enum AuditCommand {
         #[arg(long, short)]
         follow: bool,
     },
-    /// Check every record, hash and signed checkpoint.
-    Verify {
-        #[command(flatten)]
-        place: Place,
-        /// The log's public key, kept elsewhere; without it and an anchor the answer is self-attested.
-        #[arg(long, value_name = "KEY")]
-        public_key: Option<String>,
-        /// File of checkpoints kept elsewhere.
-        #[arg(long, value_name = "FILE")]
-        anchor: Option<PathBuf>,
-    },
+    /// Check every record, hash and signed checkpoint of all logs, and how they follow each other.
+    Verify(verify::Verify),
+    /// Prove a record, or that a log was only extended, to somebody who does not have the log.
+    Prove(prove::Prove),
+    /// Check a document of proofs, with nothing but it and a key or an anchor.
+    CheckProof(prove::CheckProof),
     /// Find records, newest first. With --json: the page's records and where the next one begins.
     Search(search::Search),
     /// Write records out, oldest first.
     Export(export::Export),
+    /// Remove records that are older than `audit.keep_days` from the log of a stopped platform; their proofs are kept. A
+    /// running platform does it by itself.
+    Retain {
+        /// Configuration file of the platform.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
     /// Open what is sealed beside a record: the arguments of a call and what its decision was made from. For auditors.
     Open(open::Open),
 }
@@ -68,15 +71,21 @@ impl Audit {
                 let filter = AuditFilter { request_id, ..AuditFilter::default() };
                 tail(terminal, &folder(&place)?, filter, limit, follow).await
             }
-            AuditCommand::Verify { place, public_key, anchor } => {
-                let public_key = public_key.as_deref().map(PublicKey::parse).transpose().map_err(said)?;
-                let options = VerifyOptions { public_key, anchor };
-                let folder = folder(&place)?;
-                let report = off_thread(move || offline::verify(&folder, &options)).await?.map_err(said)?;
-                verified(terminal, &report)
-            }
+            AuditCommand::Verify(verify) => verify.run(terminal).await,
+            AuditCommand::Prove(prove) => prove.run(terminal).await,
+            AuditCommand::CheckProof(check) => check.run(terminal).await,
             AuditCommand::Search(search) => search.run(terminal).await,
             AuditCommand::Export(export) => export.run(terminal),
+            AuditCommand::Retain { config } => {
+                let removed = offline::retain(&read_config(&config)?.config).await?;
+                let text = match removed.records {
+                    0 => "nothing is old enough, or nobody vouches for it so far".to_owned(),
+                    records => {
+                        format!("{records} records removed, up to position {}; their proofs stand", removed.last)
+                    }
+                };
+                terminal.result(&text, &serde_json::to_value(&removed).map_err(|e| Failure::internal(&e))?)
+            }
             AuditCommand::Open(open) => open.run(terminal).await,
         }
     }
@@ -125,37 +134,6 @@ fn in_words(record: &Json) -> String {
     words.extend(text("/event/code"));
     words.extend(text("/http/request/id"));
     words.join("  ")
-}
-
-fn verified(terminal: &Terminal, report: &Report) -> Outcome {
-    let value = serde_json::to_value(report).map_err(|e| Failure::internal(&e))?;
-    let state = value["state"].as_str().unwrap_or_default();
-    let mut lines = vec![
-        format!("{}: {}", report.origin, if report.ok { "verified" } else { "NOT as it was written" }),
-        format!(
-            "  {} records, {} under a signed checkpoint, {} checkpoints, {state}",
-            report.records, report.signed_records, report.checkpoints
-        ),
-    ];
-    if !report.open_intents.is_empty() {
-        lines.push(format!("  {} writes without an outcome", report.open_intents.len()));
-    }
-    let payloads = &report.payloads;
-    if payloads.present + payloads.destroyed + payloads.changed > 0 {
-        lines.push(format!("  {} sealed payloads, {} destroyed", payloads.present, payloads.destroyed));
-    }
-    for finding in &report.findings {
-        let at = finding.position.map(|p| format!(" at {p}")).unwrap_or_default();
-        let kind = serde_json::to_value(finding.kind).map_err(|e| Failure::internal(&e))?;
-        lines.push(format!("  FOUND{at}: {} [{}]", finding.message, kind.as_str().unwrap_or_default()));
-    }
-    if report.further_findings > 0 {
-        lines.push(format!("  and {} more", report.further_findings));
-    }
-    lines.extend(report.notes.iter().map(|note| format!("  note: {note}")));
-    lines.push(format!("  key: {}", report.verifier_key));
-    terminal.result(&lines.join("\n"), &value)?;
-    if report.ok { Ok(()) } else { Err(Failure::Shown(Exit::Failed)) }
 }
 
 #[cfg(test)]

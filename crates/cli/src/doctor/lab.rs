@@ -36,7 +36,7 @@ pub(super) async fn examine(state: &Path, findings: &mut Findings) {
             Err(error) => findings.wrong(&check, format!("{}: {error}", simulator.url), restart.clone()),
         }
     }
-    let verified = audit::folder_in(state).and_then(|f| Ok(audit::verify(&f, &audit::VerifyOptions::default())?));
+    let verified = audit::folder_in(state).and_then(|f| Ok(audit::verify_all(&f, &audit::VerifyOptions::default())?));
     match verified {
         Ok(report) if report.ok => findings.ok("audit", format!("{} records verify", report.records)),
         Ok(_) => findings.wrong(

@@ -150,20 +150,3 @@ fn t5_an_administrator_creates_disables_and_lists_people_while_the_lab_runs() {
         json(&lab.run(&["client", "create", "robot", "--grant", "client-credentials", "--confidential", "--json"]));
     assert!(secret["client_secret"].as_str().unwrap().len() >= 24);
 }
-
-#[test]
-fn t28_an_administrator_lists_keys_and_is_asked_for_a_fresh_factor_before_one_is_rotated() {
-    let lab = lab();
-    let listed = json(&lab.run(&["keys", "list", "--json"]));
-    let names: Vec<&str> = listed["keys"].as_array().unwrap().iter().map(|k| k["name"].as_str().unwrap()).collect();
-    for name in ["master", "data", "issuer", "results", "request-state", "facade", "issuer-sealing", "artifacts"] {
-        assert!(names.contains(&name), "{name}: {names:?}");
-    }
-    let table = out(&lab.run(&["keys", "list"]));
-    assert!(table.contains("platform/keys/results") && table.contains("current"), "{table}");
-    let refused = lab.run(&["keys", "rotate", "results", "--json"]);
-    assert_eq!(refused.status.code(), Some(4), "{}", out(&refused));
-    assert_eq!(json(&refused)["error"]["code"], "step_up_required");
-    let other = lab.run(&["keys", "list", "--as", "sam", "--json"]);
-    assert_eq!(json(&other)["error"]["code"], "tool_unknown", "nobody else knows of it: {}", out(&other));
-}

@@ -9,6 +9,7 @@ mod backups;
 mod bridge;
 mod connect;
 mod contract;
+mod keys;
 mod production;
 mod secrets;
 mod without_a_lab;

@@ -27,7 +27,7 @@ fn typed(lab: &ALab, arguments: &[&str], input: &str) -> Output {
 }
 
 /// Moves the lab's clock on by one step of its authenticators: a code is good once, and nobody waits for the next.
-fn next_code(lab: &ALab) {
+pub(crate) fn next_code(lab: &ALab) {
     let (url, token) =
         (lab.ready["lab_admin"]["url"].as_str().unwrap(), lab.ready["lab_admin"]["token"].as_str().unwrap());
     let mut door = TcpStream::connect(url.trim_start_matches("http://")).unwrap();

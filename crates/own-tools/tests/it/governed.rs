@@ -278,7 +278,8 @@ impl Governed {
             Arc::new(Rotations::new(Arc::clone(&visibility), Arc::clone(&secrets), store, Arc::clone(&clock)));
         let tools = OwnTools::new(Arc::clone(&visibility), Arc::clone(&audit) as _, Arc::clone(&clock), false)
             .with_secrets(&secrets, Arc::clone(&rotations));
-        let read = ["list_secrets", "get_secret_metadata", "read_artifact"].map(|tool| ("interlock", tool, Risk::Read));
+        let read = ["list_secrets", "get_secret_metadata", "get_artifact", "read_artifact"]
+            .map(|tool| ("interlock", tool, Risk::Read));
         let control = [
             "put_secret",
             "delete_secret_version",
@@ -336,17 +337,27 @@ impl Governed {
 
     /// A call of the platform's own tool; the second factor is passed where it is asked for.
     pub(crate) async fn call(&self, tool: &str, arguments: Json) -> Result<Json, Error> {
-        let refused = match self.once("interlock", tool, arguments.clone()).await {
-            Err(refused) if refused.code() == "step_up_required" => refused,
+        match self.once("interlock", tool, arguments.clone()).await {
+            Err(refused) if refused.code() == "step_up_required" => self.pass(&refused).await,
             other => return other,
-        };
+        }
+        self.once("interlock", tool, arguments).await
+    }
+
+    /// Has the second factor passed for a call that is not made; whether it was asked for.
+    pub(crate) async fn elevated(&self, tool: &str, arguments: Json) -> bool {
+        let refused = self.once("interlock", tool, arguments).await.unwrap_err();
+        self.pass(&refused).await;
+        refused.code() == "step_up_required"
+    }
+
+    async fn pass(&self, refused: &Error) {
         let id = refused.refusal().url.as_deref().and_then(|url| url.rsplit_once('/')).unwrap().1.to_owned();
         let elevations = self.road.elevations();
         let request = elevations.find(&id).await.unwrap();
         let (ada, now) = (ada(), self.kept.clock.epoch_seconds());
         let factor = SecondFactor { issuer: &ada.issuer, subject: &ada.subject, mfa: true, auth_time: Some(now) };
         elevations.grant(&request, factor).await.unwrap();
-        self.once("interlock", tool, arguments).await
     }
 
     pub(crate) async fn read_thing(&self) -> Result<u64, Error> {

@@ -127,3 +127,17 @@ async fn t27_a_value_is_in_no_record_no_reply_no_failure_and_the_path_is_the_rec
         .find(|r| r.outcome == Outcome::Success && r.tool.as_ref().is_some_and(|t| t.tool == "put_secret"));
     assert_eq!(written.unwrap().tool.as_ref().unwrap().targets, ["api/a"]);
 }
+
+#[tokio::test]
+async fn t24_an_elevation_from_before_a_restore_opens_nothing() {
+    let platform = Governed::new().await;
+    let put = json!({"path": "api/a", "fields": {"password": CANARY}, "cas": 0});
+    let granted = platform.elevated("put_secret", put.clone()).await;
+    let unanswered = json!({"path": "api/b", "fields": {"password": CANARY}});
+    let refused = platform.once("interlock", "put_secret", unanswered).await.unwrap_err();
+    let voided = tool_runtime::elevation::void_after_restore(platform.kept.store.as_ref()).await.unwrap();
+    assert_eq!((voided, granted), (2, true));
+    let link = refused.refusal().url.as_deref().and_then(|url| url.rsplit_once('/')).unwrap().1.to_owned();
+    assert_eq!(platform.road.elevations().find(&link).await.unwrap_err().code(), "elevation_request_unknown");
+    assert_eq!(platform.once("interlock", "put_secret", put).await.unwrap_err().code(), "step_up_required");
+}

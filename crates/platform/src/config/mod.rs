@@ -175,7 +175,7 @@ pub struct AuditConfig {
     /// `objects:<folder>` (one object per checkpoint, never overwritten).
     #[serde(default)]
     pub anchors: Vec<String>,
-    /// Days that records are kept; their proofs are kept for ever.
+    /// Days that records are kept, 0 for ever; their proofs are kept for ever.
     pub keep_days: u32,
     /// Days that sealed payloads are kept; then the month's key is destroyed (T26).
     pub payload_keep_days: u32,

@@ -4,10 +4,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use audit_log::offline::{VerifyOptions, verify};
 use audit_log::record_fork;
 use gateway::BrowserSessions;
 use platform::clock::{SharedFileClock, SystemClock};
 use platform::config::{Config, load};
+use platform::keys::master::MasterKeySource;
 use platform::secret::SecretKey;
 use platform::store::Store;
 use platform::{Error, ErrorKind, Json, Result, SharedClock};
@@ -17,7 +19,7 @@ use store_sqlite::SqliteStore;
 
 pub use backup::{LogEnd, Manifest, Member};
 
-use super::{audit, local_file, secrets};
+use super::{audit, local_file};
 use crate::lab_state::LabState;
 
 const STORE: &str = "store.db";
@@ -48,7 +50,7 @@ pub struct Restored {
 impl Installation {
     /// The one that a configuration names. Errors: those of the master key; `backup_store_elsewhere` for PostgreSQL.
     pub fn of(config: &Config) -> Result<Self> {
-        Self::with(config, secrets::master_key(&config.secrets.master_key_file)?, Arc::new(SystemClock))
+        Self::with(config, config.secrets.master_key.read()?.key, Arc::new(SystemClock))
     }
 
     /// A lab's.
@@ -57,7 +59,7 @@ impl Installation {
         let mut config = load(None, [])?.config;
         config.platform.state = state.to_owned();
         let clock = SharedFileClock::open(&lab.clock()).map_err(Error::internal)?;
-        Self::with(&config, secrets::master_key(&lab.master_key())?, Arc::new(clock))
+        Self::with(&config, MasterKeySource::File(lab.master_key()).read()?.key, Arc::new(clock))
     }
 
     fn with(config: &Config, master: SecretKey, clock: SharedClock) -> Result<Self> {
@@ -156,7 +158,7 @@ fn log_end(folder: &Path) -> Result<Option<LogEnd>> {
     if !folder.join("audit.db").is_file() {
         return Ok(None);
     }
-    let report = audit::verify(folder, &audit::VerifyOptions::default()).map_err(Error::from)?;
+    let report = verify(folder, &VerifyOptions::default()).map_err(Error::from)?;
     if !report.ok {
         let first = report.findings.first().map(|finding| finding.message.clone()).unwrap_or_default();
         return Err(Error::new(

@@ -41,7 +41,7 @@ pub async fn rotate(config: &Config, name: &str, rotation: &Rotation) -> Result<
         documents_from,
     };
     let stores = open_stores(&given).await?;
-    let (audit, _) = open_audit(config, &stores.store, &stores.secrets, &clock).await?;
+    let (audit, _) = open_audit(config, &stores.store, stores.database, &stores.secrets, &clock).await?;
     let keys = KeyRegistry::new(audit.clone(), clock);
     keys.add(stores.keys);
     let rotated = keys.rotate(name, rotation, None).await;

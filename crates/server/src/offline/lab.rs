@@ -72,7 +72,7 @@ impl Ledger for LabLedger {
     }
 
     fn verify(&self) -> Result<(bool, u64)> {
-        let report = audit::verify(&self.0, &audit::VerifyOptions::default())?;
+        let report = audit::verify_all(&self.0, &audit::VerifyOptions::default())?;
         Ok((report.ok, report.records))
     }
 }

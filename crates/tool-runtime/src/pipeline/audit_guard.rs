@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::authorise::{Authorised, STEP_UP};
 use super::validate::Validated;
-use super::{Answer, CallRequest, Pipeline};
+use super::{Answer, CallRequest, Pipeline, replay};
 use crate::artifacts::CallArtifacts;
 use crate::catalogue::RegisteredTool;
 
@@ -133,13 +133,15 @@ impl AuditGuard {
         Ok(())
     }
 
-    /// Makes the record durable, and only then hands the result on. A record that cannot be written refuses the reply.
+    /// Makes the record durable, and only then hands the result on. A record that cannot be written refuses the reply. The
+    /// outcome of a write is kept for when there is room, and its caller is not told that nothing happened.
     pub(super) async fn close(mut self, result: Result<Answer, Error>) -> Result<Answer, Error> {
         let took = self.started.elapsed();
         self.describe(&result, took);
         self.open = false;
         let started = Instant::now();
         let entry = self.take();
+        let outcome = (entry.phase == Phase::Outcome).then(|| entry.clone());
         let appended = self.log.append(entry).await;
         self.metrics.stage("audit_close", started.elapsed());
         if let Err(error) = &result
@@ -152,9 +154,14 @@ impl AuditGuard {
                 "tool call failed"
             );
         }
-        match appended {
-            Ok(_) => result,
-            Err(error) => Err(error),
+        let Err(error) = appended else { return result };
+        let Some(outcome) = outcome else { return Err(error) };
+        let call_id = outcome.request_id.clone().unwrap_or_default();
+        self.log.append_detached(outcome);
+        match result {
+            Ok(_) => Err(replay::outcome_unknown(&call_id).with_detail(error.code())),
+            Err(unknown) if unknown.code() == "outcome_unknown" => Err(unknown),
+            Err(_) => Err(error),
         }
     }
 

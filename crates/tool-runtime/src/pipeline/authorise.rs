@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use platform::audit_payload::DecisionRecord;
 use platform::policy::{Decision, DecisionInput, Effect, ElevationFacts, PrincipalFacts, TargetFacts, ToolFacts};
-use platform::{CallContext, Error, ErrorKind, Json, canonical};
+use platform::{CallContext, Error, ErrorKind, canonical};
 
 use super::Pipeline;
 use super::validate::Validated;
@@ -114,7 +114,7 @@ pub(super) async fn authorise(
         protocol: cx.protocol.as_str().to_owned(),
         request_id: cx.request_id.to_string(),
     };
-    let mut answer = decide(road, &input).await;
+    let mut answer = decide(road, &mut input).await;
     let mut elevation = elevation;
     let wants_step_up = |d: &Decision| d.obligations.get(STEP_UP).is_some_and(|o| !o.met);
     if elevation.is_none()
@@ -123,7 +123,7 @@ pub(super) async fn authorise(
     {
         input.elevation = Some(found.facts.clone());
         elevation = Some(found);
-        answer = decide(road, &input).await;
+        answer = decide(road, &mut input).await;
     }
     let (decided_at, known) = match &answer {
         Ok((decision, at)) => (*at, Some(decision.as_ref().clone())),
@@ -146,7 +146,7 @@ async fn missing(road: &Pipeline, cx: &CallContext, wanted: &Wanted<'_>) -> Resu
 }
 
 /// The decision, and when it was made.
-async fn decide(road: &Pipeline, input: &DecisionInput) -> Result<(Arc<Decision>, i64), Error> {
+async fn decide(road: &Pipeline, input: &mut DecisionInput) -> Result<(Arc<Decision>, i64), Error> {
     if input.tool.risk.is_write() {
         return road.parts.policy.decide(input).await.map(|decision| (Arc::new(decision), input.now));
     }
@@ -165,15 +165,12 @@ async fn decide(road: &Pipeline, input: &DecisionInput) -> Result<(Arc<Decision>
 }
 
 /// Everything the decision may depend on, but the clock and the request id (T9).
-fn cache_key(revision: &str, input: &DecisionInput) -> Result<[u8; 32], Error> {
-    let mut identity = serde_json::to_value(input).map_err(Error::internal)?;
-    if let Some(members) = identity.as_object_mut() {
-        members.remove("now");
-        members.remove("request_id");
-        members.insert("revision".into(), Json::from(revision));
-    }
-    // Members of `serde_json`'s map are sorted, so the bytes are canonical enough for a key of our own.
-    Ok(canonical::sha256(&serde_json::to_vec(&identity).map_err(Error::internal)?))
+fn cache_key(revision: &str, input: &mut DecisionInput) -> Result<[u8; 32], Error> {
+    let (now, request_id) = (std::mem::take(&mut input.now), std::mem::take(&mut input.request_id));
+    // Fields have their order, and members of `serde_json`'s map are sorted: canonical enough for a key of our own.
+    let identity = serde_json::to_vec(&(revision, &*input));
+    (input.now, input.request_id) = (now, request_id);
+    Ok(canonical::sha256(&identity.map_err(Error::internal)?))
 }
 
 fn denied(decision: &Decision) -> Error {

@@ -4,14 +4,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use platform::store::{Op, Store};
+use platform::store::{Op, Store, TransactError};
 use platform::{CallContext, Error, ErrorKind, Json};
 use serde_json::json;
 
 use super::audit_guard::AuditGuard;
 use super::reserve::Reserved;
 use super::validate::Validated;
-use super::{Answer, Pipeline, replay, reserve};
+use super::{Answer, Pipeline, later, replay, reserve};
 use crate::tool::SideEffect;
 
 /// A write's open intent; nothing for reads.
@@ -101,7 +101,8 @@ pub(super) async fn open(
     let open = Op::OpenIntent { call_id: call_id.clone(), body };
     road.parts.store.transact(vec![open]).await.map_err(crate::elevation::store_failed)?;
     if let Err(error) = guard.intent().await {
-        close(road, &call_id, "not_started", None).await;
+        // Stored later where it cannot be now; what the caller hears is the audit's refusal.
+        drop(close(road, &call_id, "not_started", None).await);
         return Err(error);
     }
     Ok(Intended { call_id: Some(call_id), progress: Progress::default() })
@@ -110,7 +111,7 @@ pub(super) async fn open(
 /// The credential could not be leased: nothing happened, and the key is free again.
 pub(super) async fn not_started(road: &Pipeline, intended: Intended, reserved: Reserved, error: Error) -> Error {
     if let Some(call_id) = &intended.call_id {
-        close(road, call_id, "not_started", None).await;
+        drop(close(road, call_id, "not_started", None).await);
     }
     reserve::release(road, reserved, error).await
 }
@@ -135,9 +136,13 @@ pub(super) async fn settle(
         Ok(_) if call.tool.tool.spec().confidential => reserved.complete(road, &Err(replay::not_kept()))?,
         result => reserved.complete(road, result)?,
     };
+    let promised = complete.is_some();
     let outcome = if result.is_ok() { "success" } else { "failure" };
-    close(road, &call_id, outcome, complete).await;
-    result
+    match close(road, &call_id, outcome, complete).await {
+        // The key promises this very result to a repeat, and a crash could still break that promise.
+        Err(failed) if promised && result.is_ok() => Err(replay::outcome_unknown(&call_id).with_detail(failed)),
+        _ => result,
+    }
 }
 
 /// Whether a failed write may have taken effect: it was sent, and no readable answer came back.
@@ -160,13 +165,10 @@ fn may_have_happened(error: &Error, progress: u8) -> bool {
 const NOT_SENT: [&str; 4] =
     ["target_circuit_open", "target_unreachable", "target_rejected_credential", "credential_incomplete"];
 
-async fn close(road: &Pipeline, call_id: &str, outcome: &str, complete: Option<Op>) {
+/// Closes the intent, now or as soon as the store can. Until then its key answers that the outcome cannot be told.
+async fn close(road: &Pipeline, call_id: &str, outcome: &str, complete: Option<Op>) -> Result<(), TransactError> {
     let close = Op::CloseIntent { call_id: call_id.to_owned(), outcome: outcome.to_owned() };
-    let ops = complete.into_iter().chain([close]).collect();
-    if let Err(failed) = road.parts.store.transact(ops).await {
-        // The effect stands and the audit's outcome record follows; the open intent is closed as unknown at the next start.
-        tracing::error!(interlock.call_id = call_id, error.message = %failed, "an intent could not be closed");
-    }
+    later::write(road, "the end of an intent", complete.into_iter().chain([close]).collect()).await
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod authorise;
 mod cache;
 mod execute;
 mod intent;
+mod later;
 mod lease;
 mod limit;
 mod live;

@@ -6,7 +6,7 @@ use platform::{CallContext, Error, ErrorKind};
 
 use super::authorise::Authorised;
 use super::validate::Validated;
-use super::{Answer, Pipeline, replay};
+use super::{Answer, Pipeline, later, replay};
 use crate::elevation::SingleUse;
 
 /// Proof of the reservation; nothing is reserved for reads.
@@ -113,9 +113,8 @@ pub(super) async fn release(road: &Pipeline, reserved: Reserved, error: Error) -
         }
     };
     for part in parts {
-        if let Err(failed) = road.parts.store.transact(vec![part]).await {
-            tracing::error!(error.message = %failed, "a reservation could not be released; the next start releases it");
-        }
+        // What cannot be given back now is given back when the store can be written, or by the next start.
+        drop(later::write(road, "the release of a reservation", vec![part]).await);
     }
     error
 }

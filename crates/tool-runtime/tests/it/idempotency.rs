@@ -84,6 +84,44 @@ async fn t7_a_replay_needs_the_role_grant_but_not_the_obligations() {
     assert_eq!(code(lab.keyed("k-1", "reload_device", one).await), "denied");
 }
 
+/// Waits until the store has what was left for later.
+async fn until(lab: &Lab, name: &str, times: usize) {
+    for _ in 0..600 {
+        if lab.recorded.count(name) >= times {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{name}: {:?}", lab.recorded.all());
+}
+
+#[tokio::test]
+async fn t7_a_result_that_cannot_be_stored_is_not_promised_and_is_there_when_it_can() {
+    let lab = Lab::new().await;
+    lab.store.fail(&["store:complete_key"]);
+    assert_eq!(code(lab.keyed("k-1", "add_note", json!({})).await), "outcome_unknown");
+    assert_eq!(code(lab.keyed("k-1", "add_note", json!({})).await), "outcome_unknown");
+    assert_eq!(lab.runs(), 1, "it is not done again");
+    lab.store.fail(&[]);
+    until(&lab, "store:complete_key", 2).await;
+    let repeat = lab.keyed("k-1", "add_note", json!({})).await.unwrap();
+    assert!(repeat.replayed);
+    assert!(lab.store.open_intents().await.unwrap().is_empty());
+    assert_eq!(lab.runs(), 1);
+}
+
+#[tokio::test]
+async fn t7_a_reservation_that_cannot_be_given_back_is_given_back_later() {
+    let lab = Lab::new().await;
+    lab.store.fail(&["store:open_intent", "store:release_key"]);
+    assert_eq!(code(lab.keyed("k-1", "add_note", json!({})).await), "store_unavailable");
+    assert_eq!(code(lab.keyed("k-1", "add_note", json!({})).await), "idempotency_in_progress");
+    lab.store.fail(&[]);
+    until(&lab, "store:release_key", 2).await;
+    assert!(!lab.keyed("k-1", "add_note", json!({})).await.unwrap().replayed);
+    assert_eq!(lab.runs(), 1);
+}
+
 #[tokio::test]
 async fn t7_a_failure_is_kept_under_its_key_too() {
     let lab = Lab::new().await;

@@ -2,6 +2,7 @@
 //! log means (T25).
 
 use platform::audit::{Outcome, Phase};
+use platform::{Error, ErrorKind};
 use serde_json::json;
 use tool_runtime::pipeline::STAGES;
 
@@ -83,7 +84,12 @@ async fn t25_when_the_intent_cannot_be_written_nothing_is_leased_and_nothing_run
 async fn t25_when_the_outcome_cannot_be_written_the_caller_is_not_told_success() {
     let lab = Lab::new().await;
     lab.audit.fail(Some(Phase::Outcome));
+    // Nor that nothing happened: it did. Its record is kept for when there is room.
+    assert_eq!(lab.refused("add_note", json!({})).await, "outcome_unknown");
+    assert_eq!((lab.runs(), lab.recorded.count("audit:outcome:detached")), (1, 1));
+    lab.target.fails("add_note", || Error::new(ErrorKind::Conflict, "target_refused", "The target says no."));
     assert_eq!(lab.refused("add_note", json!({})).await, "audit_unavailable");
+    assert_eq!(lab.recorded.count("audit:outcome:detached"), 2);
     lab.audit.fail(Some(Phase::Call));
     assert_eq!(lab.refused("read_thing", json!({})).await, "audit_unavailable");
     // A refusal that is not on record is not told either.

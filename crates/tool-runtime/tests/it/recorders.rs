@@ -44,13 +44,26 @@ pub(crate) struct RecordingStore {
     inner: MemoryStore,
     recorded: Recorded,
     written: Mutex<Vec<Op>>,
+    /// A transaction that the recorder notes under one of these names fails, as on a full disk.
+    failing: Mutex<&'static [&'static str]>,
     /// A transaction that reserves a key waits here once, when set.
     pub(crate) before_settling: Mutex<Option<Arc<Notify>>>,
 }
 
 impl RecordingStore {
     pub(crate) fn new(inner: MemoryStore, recorded: &Recorded) -> Self {
-        Self { inner, recorded: recorded.clone(), written: Mutex::default(), before_settling: Mutex::default() }
+        Self {
+            inner,
+            recorded: recorded.clone(),
+            written: Mutex::default(),
+            failing: Mutex::default(),
+            before_settling: Mutex::default(),
+        }
+    }
+
+    /// From now on transactions with an operation of these names fail.
+    pub(crate) fn fail(&self, names: &'static [&'static str]) {
+        *self.failing.lock().unwrap() = names;
     }
 
     pub(crate) fn written(&self) -> Vec<Op> {
@@ -61,8 +74,10 @@ impl RecordingStore {
 #[async_trait]
 impl Store for RecordingStore {
     async fn transact(&self, ops: Vec<Op>) -> Result<Vec<OpResult>, TransactError> {
+        let failing = *self.failing.lock().unwrap();
+        let mut fails = false;
         for op in &ops {
-            self.recorded.note(match op {
+            let name = match op {
                 Op::ReserveKey { .. } => "store:reserve_key".to_owned(),
                 Op::ConsumeOnce { .. } => "store:consume".to_owned(),
                 Op::ReleaseKey { .. } => "store:release_key".to_owned(),
@@ -73,7 +88,12 @@ impl Store for RecordingStore {
                 Op::Put { collection, .. } => format!("store:put:{}", collection.name),
                 Op::Delete { collection, .. } => format!("store:delete:{}", collection.name),
                 _ => "store:other".to_owned(),
-            });
+            };
+            fails |= failing.contains(&name.as_str());
+            self.recorded.note(name);
+        }
+        if fails {
+            return Err(TransactError::Store(Error::new(ErrorKind::Unavailable, "store_unavailable", "No room.")));
         }
         self.written.lock().unwrap().extend(ops.iter().cloned());
         self.inner.transact(ops).await

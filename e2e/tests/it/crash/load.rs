@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use platform::Json;
@@ -21,8 +21,10 @@ const READERS: usize = 6;
 const WRITERS: usize = 6;
 /// One read of so many is a refusal: refusals are records too.
 const INVALID_EVERY: usize = 5;
+/// Between a refusal and the next attempt.
+const PAUSE: Duration = Duration::from_millis(20);
 /// A load that nothing ends is a failed run.
-const LONGEST: Duration = Duration::from_secs(30);
+const LONGEST: Duration = Duration::from_secs(180);
 
 /// An answer that a client has.
 #[derive(Debug, Clone)]
@@ -56,6 +58,8 @@ pub(crate) struct Journal {
     pub(crate) tokens: Vec<String>,
     /// Answers that no healthy platform gives under this load.
     pub(crate) wrong: Vec<String>,
+    /// Refusals that this load expects, by code.
+    pub(crate) refused: BTreeMap<String, usize>,
 }
 
 impl Journal {
@@ -130,17 +134,24 @@ pub(crate) struct Load {
     ground: Arc<Ground>,
     journal: Arc<Mutex<Journal>>,
     answers: Arc<AtomicUsize>,
+    refusals: Arc<AtomicUsize>,
+    stop: Arc<AtomicBool>,
+    tolerated: &'static [&'static str],
     clients: tokio::task::JoinSet<()>,
 }
 
 impl Load {
-    /// Starts every client.
-    pub(crate) fn start(caller: &Arc<Caller>, ground: &Arc<Ground>) -> Self {
+    /// Starts every client. Refusals with one of these codes belong to what the platform is going through: the client
+    /// waits a moment and sends the same again.
+    pub(crate) fn start(caller: &Arc<Caller>, ground: &Arc<Ground>, tolerated: &'static [&'static str]) -> Self {
         let mut load = Self {
             caller: Arc::clone(caller),
             ground: Arc::clone(ground),
             journal: Arc::default(),
             answers: Arc::default(),
+            refusals: Arc::default(),
+            stop: Arc::default(),
+            tolerated,
             clients: tokio::task::JoinSet::new(),
         };
         for n in 0..READERS {
@@ -159,6 +170,9 @@ impl Load {
             ground: Arc::clone(&self.ground),
             journal: Arc::clone(&self.journal),
             answers: Arc::clone(&self.answers),
+            refusals: Arc::clone(&self.refusals),
+            stop: Arc::clone(&self.stop),
+            tolerated: self.tolerated,
             until: Instant::now() + LONGEST,
         }));
     }
@@ -166,6 +180,17 @@ impl Load {
     /// Answers so far.
     pub(crate) fn answers(&self) -> usize {
         self.answers.load(Ordering::Relaxed)
+    }
+
+    /// Tolerated refusals so far.
+    pub(crate) fn refusals(&self) -> usize {
+        self.refusals.load(Ordering::Relaxed)
+    }
+
+    /// Ends it while the platform lives, and gives back what the clients know.
+    pub(crate) async fn stop(self) -> Journal {
+        self.stop.store(true, Ordering::Relaxed);
+        self.ended().await
     }
 
     /// Waits until every client has noticed the death, and gives back what they know.
@@ -183,12 +208,24 @@ struct Client {
     ground: Arc<Ground>,
     journal: Arc<Mutex<Journal>>,
     answers: Arc<AtomicUsize>,
+    refusals: Arc<AtomicUsize>,
+    stop: Arc<AtomicBool>,
+    tolerated: &'static [&'static str],
     until: Instant,
 }
 
 impl Client {
     fn goes_on(&self) -> bool {
-        Instant::now() < self.until
+        !self.stop.load(Ordering::Relaxed) && Instant::now() < self.until
+    }
+
+    /// Whether an answer is a refusal that this load expects; then it is counted, and a moment passes.
+    async fn tolerates(&self, answer: &Answer) -> bool {
+        let Some(code) = answer.code().filter(|code| self.tolerated.contains(code)) else { return false };
+        *self.journal.lock().await.refused.entry(code.to_owned()).or_default() += 1;
+        self.refusals.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(PAUSE).await;
+        true
     }
 
     /// Writes an answer down. `wanted` are the codes of refusals that belong to this call.
@@ -228,14 +265,17 @@ impl Client {
                 }
             };
             let Ok(answer) = Answer::received(request).await else { return };
-            self.acknowledge(&answer, tool, false, wanted).await;
+            if !self.tolerates(&answer).await {
+                self.acknowledge(&answer, tool, false, wanted).await;
+            }
         }
     }
 
     /// Writes until the platform is gone, each write under a key of its own.
     async fn write(self, client: usize) {
+        let mut refused = None;
         while self.goes_on() {
-            let write = self.ground.write();
+            let write = refused.take().unwrap_or_else(|| self.ground.write());
             // Before it is sent: whatever happens next, somebody knows that it may have happened.
             self.journal.lock().await.writes.insert(write.key.clone(), write.clone());
             let request = match client % 2 {
@@ -249,6 +289,10 @@ impl Client {
                 }
             };
             let Ok(answer) = Answer::received(request).await else { return };
+            if self.tolerates(&answer).await {
+                refused = (answer.code() != Some("outcome_unknown")).then_some(write);
+                continue;
+            }
             self.acknowledge(&answer, "deploy_template", true, &[]).await;
             if answer.code().is_none() {
                 let known = (answer.status, answer.result().clone());

@@ -2,8 +2,10 @@
 //! reached a device has its intent, and the platform comes back by itself.
 //!
 //! `shim` and `undo` are the storage shim (`e2e/crash`) and the disk it imitates; `load` is what the clients do meanwhile;
-//! `verdict` judges; `runs` puts them together, a few times in every run of the suite and as often as `cargo xtask crash` says.
+//! `verdict` judges; `runs` puts them together, a few times in every run of the suite and as often as `cargo xtask crash` says;
+//! `full_disk` is the disk that has no room for a while.
 
+mod full_disk;
 mod load;
 mod runs;
 pub(crate) mod shim;

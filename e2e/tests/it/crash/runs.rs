@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(6);
 
 /// What kills it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
+pub(crate) enum Mode {
     /// The process alone: the system keeps what was written.
     Kill,
     /// The machine: what was not synced may be gone.
@@ -80,9 +80,8 @@ struct Sum {
 }
 
 /// An empty folder and how a lab is started over it.
-fn prepare(mode: Mode) -> (TempDir, Launch) {
-    let folder = TempDir::new().unwrap();
-    std::fs::create_dir(folder.path().join("state")).unwrap();
+pub(crate) fn prepare(mode: Mode, folder: TempDir) -> (TempDir, Launch) {
+    std::fs::create_dir_all(folder.path().join("state")).unwrap();
     let mut launch = Launch::under("lab-open");
     // The same address at every start, so that tokens stay what they are.
     launch.listen = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
@@ -105,7 +104,7 @@ fn lose(shim: &Shim, random: &mut ChaCha8Rng) -> Lost {
 
 impl Victim {
     async fn new(mode: Mode) -> Self {
-        let (folder, launch) = prepare(mode);
+        let (folder, launch) = prepare(mode, TempDir::new().unwrap());
         let (outside, shim) = (folder.path().to_owned(), launch.shim.clone());
         let lab = Lab::start_as(folder, launch);
         let anchor = Anchor::beside(&lab, &outside);
@@ -119,7 +118,7 @@ impl Victim {
     async fn run(&mut self, random: &mut ChaCha8Rng, sum: &mut Sum) -> Result<(), String> {
         let moment = Moment::of(self.mode, random);
         let caller = Arc::new(Caller::new(Arc::new(self.lab.take().unwrap())));
-        let load = Load::start(&caller, &self.ground);
+        let load = Load::start(&caller, &self.ground, &[]);
         let journal = self.dies(&caller, load, moment).await;
         let mut caller = Arc::into_inner(caller).unwrap();
         let mut lab = Arc::into_inner(caller.lab).unwrap();
@@ -207,7 +206,7 @@ impl Victim {
 async fn die_at_birth(seed: u64, run: u64) -> Result<bool, String> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     random.set_stream(run);
-    let (folder, launch) = prepare(Mode::Power);
+    let (folder, launch) = prepare(Mode::Power, TempDir::new().unwrap());
     let shim = launch.shim.clone().unwrap();
     let (n, place) = (below(&mut random, 100), below(&mut random, 3));
     match below(&mut random, 2) {

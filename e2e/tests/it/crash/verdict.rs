@@ -46,6 +46,16 @@ fn recorded(lab: &Lab) -> BTreeMap<String, BTreeSet<String>> {
     found
 }
 
+/// Whether a repeat got the first result. MCP says in the result what REST says by `Location`.
+fn same_result(one: &Json, other: &Json) -> bool {
+    let without_next = |result: &Json| {
+        let mut result = result.clone();
+        result.as_object_mut().and_then(|fields| fields.remove("next"));
+        result
+    };
+    without_next(one) == without_next(other)
+}
+
 /// A copy of the published checkpoints outside the platform's folder, as an anchor on another machine is.
 pub(crate) struct Anchor {
     copy: PathBuf,
@@ -120,11 +130,15 @@ impl Known {
 
     /// The dead platform's folder.
     pub(crate) async fn dead(&mut self, caller: &Caller, anchor: &Anchor, journal: &Journal) -> Findings {
-        let mut findings = Findings::default();
-        self.acknowledged.extend(journal.acknowledged.iter().cloned());
-        findings.0.extend(journal.wrong.iter().map(|wrong| format!("under load: {wrong}")));
+        let mut findings = self.heard(journal);
         self.records(caller, anchor, false, &mut findings).await;
         findings
+    }
+
+    /// What clients know of a platform that did not die.
+    pub(crate) fn heard(&mut self, journal: &Journal) -> Findings {
+        self.acknowledged.extend(journal.acknowledged.iter().cloned());
+        Findings(journal.wrong.iter().map(|wrong| format!("under load: {wrong}")).collect())
     }
 
     /// The platform that came back.
@@ -172,7 +186,7 @@ impl Known {
             answer = Answer::of(write.request(caller, ground)).await;
         }
         let same = match (&write.answer, answer.code()) {
-            (Some((_, result)), None) => answer.result() == result,
+            (Some((_, result)), None) => same_result(answer.result(), result),
             (Some(_), Some(_)) => false,
             // Nobody was told what happened: done, done now, or somebody has to look.
             (None, None) => matches!(answer.status, 200 | 202),
