@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::signature::Ed25519KeyPair;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use platform::private_file::keep_name;
 
 use crate::keys::PublicKey;
 use crate::tree::Hash;
@@ -218,6 +219,8 @@ impl CheckpointFile {
             Some(file) => file,
             slot => {
                 let file = OpenOptions::new().append(true).create(true).open(&self.path)?;
+                // A note is published when it would be found after a power loss, and so must its file be.
+                keep_name(&self.path)?;
                 self.keys = BufReader::new(File::open(&self.path)?)
                     .lines()
                     .filter(|line| line.as_ref().map_or(true, |line| line.contains('+')))

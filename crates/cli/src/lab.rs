@@ -44,6 +44,9 @@ pub(crate) struct Lab {
     /// Loopback address of a web server whose client ID metadata documents are believed too; may be given several times.
     #[arg(long = "client-documents", value_name = "ADDR")]
     documents_from: Vec<SocketAddr>,
+    /// Where the truth is kept: `postgres://user@host/database`; a file in the state folder when left out.
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
     /// Offer at `/mcp/conformance` what the official MCP conformance suite asks for.
     #[arg(long)]
     conformance: bool,
@@ -93,11 +96,11 @@ impl Lab {
     pub(crate) async fn run(self, terminal: &Terminal) -> Outcome {
         match self.command {
             None => {
-                let Self { state, listen, devices, profile, documents_from, conformance, .. } = self;
+                let Self { state, listen, devices, profile, documents_from, store, conformance, .. } = self;
                 platform::process::forbid_core_dumps()?;
                 log_by_the_labs_clock(&state)?;
                 let json = terminal.json;
-                let options = LabOptions { state, listen, devices, profile, documents_from, conformance, json };
+                let options = LabOptions { state, listen, devices, profile, documents_from, store, conformance, json };
                 let run = server::lab::run(options);
                 match Box::pin(run).await {
                     Ok(()) => Ok(()),

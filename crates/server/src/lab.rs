@@ -44,6 +44,8 @@ pub struct LabOptions {
     pub profile: Profile,
     /// Loopback addresses from which documents of clients (CIMD) may come.
     pub documents_from: Vec<SocketAddr>,
+    /// `[store] url`; a file in the state folder when nothing is said.
+    pub store: Option<String>,
     /// Offer what the official MCP conformance suite asks for, at `/mcp/conformance`.
     pub conformance: bool,
     /// Print the ready line on standard output and nothing else there; otherwise say it in words.
@@ -78,6 +80,9 @@ pub async fn run(options: LabOptions) -> Result<()> {
     let simulated = tokio::spawn(LabWorld::start(state.root().to_owned(), options.devices));
 
     let mut config = configuration(&state, address, options.profile)?;
+    if let Some(store) = &options.store {
+        config.store.url.clone_from(store);
+    }
     let given = from_outside(&config, &master, &clock, address);
     let stores = open_stores(&given).await?;
     let secret = BTreeMap::from([("client_secret".to_owned(), people.pages_secret().clone())]);

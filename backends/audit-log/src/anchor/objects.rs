@@ -11,6 +11,7 @@ use std::time::Instant;
 use http::header::{HeaderValue, IF_NONE_MATCH};
 use http::{Method, StatusCode};
 use platform::http::Request;
+use platform::private_file::keep_name;
 use url::Url;
 
 use super::webhook::{Channel, described, refused};
@@ -72,7 +73,8 @@ impl Folder {
             }
         }
         std::fs::remove_file(&part)?;
-        File::open(&folder)?.sync_all()
+        keep_name(&path)?;
+        keep_name(&folder)
     }
 }
 

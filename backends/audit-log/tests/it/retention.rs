@@ -57,6 +57,10 @@ async fn old_log() -> (Fixture, Arc<AuditLogFile>) {
         entry.at = at("2026-01-01T00:00:01Z");
         log.append_detached(entry);
     }
+    // Waited for, so that a checkpoint stands between the old ones and the new ones.
+    let mut entry = tool_call("alice", "old-last");
+    entry.at = at("2026-01-01T00:00:01Z");
+    log.append(entry).await.unwrap();
     for i in 0..10 {
         let mut entry = tool_call("alice", &format!("new-{i}"));
         entry.at = at("2026-05-30T00:00:00Z");
@@ -91,12 +95,12 @@ async fn t25_old_records_go_up_to_a_checkpoint_and_every_proof_stays() {
     let whole = verify_all(fixture.path(), &options).unwrap();
     assert!(whole.ok);
     let covered: Vec<u64> = checkpoints(&fixture);
-    let boundary = *covered.iter().filter(|size| **size <= 1_241).max().unwrap();
-    assert!(boundary > 1_000);
+    let boundary = *covered.iter().filter(|size| **size <= 1_242).max().unwrap();
+    assert_eq!(boundary, 1_242);
 
     let removed = log.remove_records(30, at(NOW)).await.unwrap();
     assert_eq!(removed, Removed { records: boundary, last: boundary });
-    assert_eq!(rows(&fixture), (boundary.cast_signed() + 1, 1_252 - boundary.cast_signed()));
+    assert_eq!(rows(&fixture), (boundary.cast_signed() + 1, 1_253 - boundary.cast_signed()));
     let declared = log.recent(AuditFilter::default(), 1).await.unwrap().remove(0);
     assert_eq!(declared["event"]["action"], "audit.retained");
     assert_eq!(declared["interlock"]["removed_last"], boundary);
@@ -236,7 +240,7 @@ async fn t25_a_removal_that_was_interrupted_is_finished_and_verifies_in_between(
     assert!(whole.ok, "{whole:#?}");
     let mut declared = platform::audit::AuditEntry::event(at(NOW), "audit.retained", platform::audit::Outcome::Success);
     let origin = log.public_key().origin.clone().unwrap();
-    let last = *checkpoints(&again).iter().filter(|size| **size <= 1_241).max().unwrap();
+    let last = *checkpoints(&again).iter().filter(|size| **size <= 1_242).max().unwrap();
     let note: String = Connection::open(again.path().join("audit.db"))
         .unwrap()
         .query_row("SELECT note FROM checkpoint WHERE size = ?", [last.cast_signed()], |row| row.get(0))

@@ -92,7 +92,7 @@ impl Drop for Mounted {
 }
 
 /// Waits until `done`.
-async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
     let began = Instant::now();
     while !done().await {
         assert!(began.elapsed() < PATIENCE, "{what}");

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use platform::Json;
@@ -56,6 +56,9 @@ pub(crate) struct Journal {
     pub(crate) writes: BTreeMap<String, Write>,
     /// Access tokens that people got while the load ran.
     pub(crate) tokens: Vec<String>,
+    /// Versions of the administered secret: how many were sent, and the last that was answered.
+    pub(crate) secrets_sent: u64,
+    pub(crate) secret: Option<u64>,
     /// Answers that no healthy platform gives under this load.
     pub(crate) wrong: Vec<String>,
     /// Refusals that this load expects, by code.
@@ -85,8 +88,17 @@ pub(crate) struct Ground {
     pub(crate) sites: Vec<Site>,
     /// Who signs in again and again.
     person: Person,
+    /// Token of the person who administers a secret.
+    pub(crate) admin: String,
+    /// Its current version, as far as anybody was told.
+    pub(crate) secret: AtomicU64,
     next_write: AtomicUsize,
 }
+
+/// The secret that is administered under load.
+pub(crate) const SECRET: &str = "crash/kept";
+/// An authenticator shows the next code after this many seconds.
+const NEXT_CODE: i64 = 31;
 
 impl Site {
     async fn lay(caller: &Caller, server: &'static str, user: &'static str) -> Self {
@@ -109,7 +121,9 @@ impl Ground {
     /// Signs people in, finds devices and a template, and passes the second factor.
     pub(crate) async fn lay(caller: &Caller) -> Self {
         let sites = vec![Site::lay(caller, CENTER, "alice").await, Site::lay(caller, EMEA, "bob").await];
-        Self { sites, person: caller.lab.person("sam"), next_write: AtomicUsize::new(0) }
+        let admin = caller.lab.token("ada").await;
+        let (secret, next_write) = (AtomicU64::new(0), AtomicUsize::new(0));
+        Self { sites, person: caller.lab.person("sam"), admin, secret, next_write }
     }
 
     fn site(&self, n: usize) -> &Site {
@@ -161,6 +175,7 @@ impl Load {
             load.client(move |client| async move { client.write(n).await });
         }
         load.client(|client| async move { client.sign_in().await });
+        load.client(|client| async move { client.administer().await });
         load
     }
 
@@ -317,6 +332,36 @@ impl Client {
             };
             self.answers.fetch_add(1, Ordering::Relaxed);
             self.journal.lock().await.tokens.push(signed_in.token.expose().to_owned());
+        }
+    }
+}
+
+impl Client {
+    /// Writes one new version of a secret, with the second factor that this one call needs.
+    async fn administer(self) {
+        let (caller, token) = (&self.caller, &self.ground.admin);
+        let cas = self.ground.secret.load(Ordering::Relaxed);
+        let arguments = json!({"path": SECRET, "fields": {"value": format!("value {cas}")}, "cas": cas});
+        let request = || caller.rest_request(token, OWN, "put_secret", &arguments);
+        // Any attempt may be the one that nobody hears of: an elevation that was passed before a death is still good.
+        self.journal.lock().await.secrets_sent += 1;
+        let Ok(mut answer) = Answer::received(request()).await else { return };
+        if answer.code() == Some("step_up_required") {
+            self.acknowledge(&answer, "put_secret", false, &["step_up_required"]).await;
+            // The last code was used: the lab's clock goes on to the next one.
+            caller.lab.advance(&caller.http, NEXT_CODE).await;
+            if caller.lab.pass_second_factor(answer.link(), "ada").await.is_err() {
+                return;
+            }
+            let Ok(again) = Answer::received(request()).await else { return };
+            answer = again;
+        }
+        if self.tolerates(&answer).await {
+            return;
+        }
+        self.acknowledge(&answer, "put_secret", true, &[]).await;
+        if answer.code().is_none() {
+            self.journal.lock().await.secret = answer.result()["version"].as_u64();
         }
     }
 }

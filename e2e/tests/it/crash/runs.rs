@@ -76,6 +76,7 @@ struct Sum {
     writes: usize,
     answered: usize,
     sign_ins: usize,
+    secrets: usize,
     lost: Lost,
 }
 
@@ -139,6 +140,7 @@ impl Victim {
         sum.writes += journal.writes.len();
         sum.answered += journal.answered();
         sum.sign_ins += journal.tokens.len();
+        sum.secrets += usize::from(journal.secret.is_some());
         sum.lost.add(&lost);
         let mut lab = Arc::into_inner(caller.lab).unwrap();
         let verdict = if findings.is_empty() {
@@ -265,7 +267,7 @@ async fn die(mode: Mode, deaths: u64, seed: u64) {
     }
     assert!(sum.acknowledged > 0 && sum.answered > 0, "a load that does nothing proves nothing: {sum:?}");
     println!(
-        "crash: {mode:?}: {} deaths ({} more in a start) in {} s; {} answers, {} writes sent, {} answered, {} sign-ins; {:?}",
+        "crash: {mode:?}: {} deaths ({} more in a start) in {} s; {} answers, {} writes sent, {} answered, {} sign-ins, {} secrets; {:?}",
         sum.deaths,
         sum.in_a_start,
         began.elapsed().as_secs(),
@@ -273,6 +275,7 @@ async fn die(mode: Mode, deaths: u64, seed: u64) {
         sum.writes,
         sum.answered,
         sum.sign_ins,
+        sum.secrets,
         sum.lost
     );
 }

@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use platform::Json;
 use serde_json::json;
 
-use super::load::{Acknowledged, Ground, Journal, Write};
+use super::load::{Acknowledged, Ground, Journal, SECRET, Write};
 use crate::caller::{Answer, Caller, OWN};
 use crate::lab::Lab;
 
@@ -157,6 +158,7 @@ impl Known {
             let read = caller.rest(&site.token, site.server, "get_device", &device).await;
             findings.unless(read.status == 200, || format!("a call that needs a credential: {read:?}"));
         }
+        self.secret(caller, ground, journal, &mut findings).await;
         for token in &journal.tokens {
             let who = caller.rest(token, OWN, "whoami", &json!({})).await;
             findings.unless(who.status == 200, || format!("a token that was issued before: {who:?}"));
@@ -175,6 +177,24 @@ impl Known {
                 .unless(times == 1, || format!("{} was acknowledged and reached a device {times} times", write.key));
         }
         findings
+    }
+
+    /// The administered secret has the version that was answered, or the one after it when nobody was told.
+    async fn secret(&mut self, caller: &Caller, ground: &Ground, journal: &Journal, findings: &mut Findings) {
+        let told = journal.secret.unwrap_or_else(|| ground.secret.load(Ordering::Relaxed));
+        let untold = if journal.secret.is_none() { journal.secrets_sent } else { 0 };
+        if told + untold == 0 {
+            return;
+        }
+        let shown = caller.rest(&ground.admin, OWN, "get_secret_metadata", &json!({"path": SECRET})).await;
+        let version = match (shown.status, shown.code()) {
+            (200, None) => shown.result()["current_version"].as_u64(),
+            (_, Some("secret_not_found")) => Some(0),
+            _ => None,
+        };
+        let well = version.is_some_and(|version| (told..=told + untold).contains(&version));
+        findings.unless(well, || format!("the secret was at {told} and {untold} more were sent: {shown:?}"));
+        ground.secret.store(version.unwrap_or(told), Ordering::Relaxed);
     }
 
     /// Sends a write again under its key, as its client would.
