@@ -135,6 +135,7 @@ struct Inner {
 #[derive(Default)]
 struct Noted {
     ids: Vec<String>,
+    made: Vec<Json>,
     read: bool,
 }
 
@@ -248,7 +249,10 @@ impl CallArtifacts {
         };
         let (id, facts) = self.all()?.put(new).await?;
         self.note(&id, false);
-        Ok(ArtifactReference::of(&id, &facts))
+        let reference = ArtifactReference::of(&id, &facts);
+        let made = serde_json::to_value(&reference).map_err(Error::internal)?;
+        self.0.noted.lock().unwrap_or_else(PoisonError::into_inner).made.push(made);
+        Ok(reference)
     }
 
     fn all(&self) -> Result<&Artifacts, Error> {
@@ -266,6 +270,11 @@ impl CallArtifacts {
     /// The ids that the call put, read, or asked for.
     pub(crate) fn noted(&self) -> Vec<String> {
         self.0.noted.lock().unwrap_or_else(PoisonError::into_inner).ids.clone()
+    }
+
+    /// The references that the call made, as they stand in its result: words of ours, in which nothing has to be masked.
+    pub(crate) fn made(&self) -> Vec<Json> {
+        self.0.noted.lock().unwrap_or_else(PoisonError::into_inner).made.clone()
     }
 
     /// Whether the call read one: then its result is a part of an artifact, and becomes none itself.

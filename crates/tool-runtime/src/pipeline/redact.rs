@@ -13,12 +13,13 @@ const MASK: &str = "***";
 /// Shorter values are not searched for: they would mask half the result and are no secrets worth the name.
 const SHORTEST: usize = 6;
 
-pub(super) fn redact(output: ToolOutput, secrets: &[&str]) -> Answer {
+/// `made` are the references to artifacts that the call made. They stay as they are: a credential may be a word in them.
+pub(super) fn redact(output: ToolOutput, secrets: &[&str], made: &[Json]) -> Answer {
     let ToolOutput { mut structured, mut follow_up } = output;
     if !secrets.is_empty() {
-        mask(&mut structured, secrets);
+        mask(&mut structured, secrets, made);
         if let Some(next) = &mut follow_up {
-            mask(&mut next.arguments, secrets);
+            mask(&mut next.arguments, secrets, made);
         }
     }
     Answer { structured, follow_up, replayed: false }
@@ -29,7 +30,7 @@ pub(super) fn failure(error: Error, secrets: &[&str]) -> Error {
     let in_clear = |text: &str| secrets.iter().any(|s| text.contains(s));
     let Ok(mut refusal) = serde_json::to_value(error.refusal()) else { return error };
     let before = refusal.clone();
-    mask(&mut refusal, secrets);
+    mask(&mut refusal, secrets, &[]);
     if refusal == before && !error.detail().is_some_and(in_clear) {
         return error;
     }
@@ -47,7 +48,10 @@ pub(super) fn secrets<'a>(call: &'a Validated, leased: &'a Leased) -> Vec<&'a st
     all.map(|s| s.expose()).filter(|s| s.len() >= SHORTEST).collect()
 }
 
-fn mask(value: &mut Json, secrets: &[&str]) {
+fn mask(value: &mut Json, secrets: &[&str], made: &[Json]) {
+    if made.contains(value) {
+        return;
+    }
     match value {
         Json::String(text) => {
             for secret in secrets {
@@ -56,13 +60,13 @@ fn mask(value: &mut Json, secrets: &[&str]) {
                 }
             }
         }
-        Json::Array(items) => items.iter_mut().for_each(|item| mask(item, secrets)),
+        Json::Array(items) => items.iter_mut().for_each(|item| mask(item, secrets, made)),
         Json::Object(members) => {
             if members.keys().any(|name| secrets.iter().any(|s| name.contains(s))) {
                 let renamed = |name: String| secrets.iter().fold(name, |n, s| n.replace(s, MASK));
                 *members = std::mem::take(members).into_iter().map(|(n, v)| (renamed(n), v)).collect();
             }
-            members.values_mut().for_each(|member| mask(member, secrets));
+            members.values_mut().for_each(|member| mask(member, secrets, made));
         }
         Json::Null | Json::Bool(_) | Json::Number(_) => {}
     }

@@ -51,6 +51,22 @@ async fn t27_a_large_result_is_kept_as_it_would_have_been_shown() {
 }
 
 #[tokio::test]
+async fn t27_a_reference_stays_as_it_is_where_a_credential_is_a_word_in_it() {
+    use platform::secrets::SecretStore as _;
+    let lab = Lab::new().await;
+    let fields = [("username".to_owned(), "interlock".into()), ("password".to_owned(), PASSWORD.into())].into();
+    lab.secrets.put(&format!("api/{SERVER}"), fields, None).await.unwrap();
+    lab.target.script("read_thing", |cx, _| async move {
+        let kept = cx.artifacts.put(ArtifactKind::Configuration, "text/plain", b"a text").await?;
+        ToolOutput::of(&json!({"said": {"artifact": kept, "forged": {"uri": kept.uri}, "by": "interlock"}}))
+    });
+    let said = lab.call("read_thing", json!({})).await.unwrap().structured["said"].clone();
+    let id = said["artifact"]["id"].as_str().unwrap();
+    assert_eq!(said["artifact"]["uri"], format!("interlock://interlock/artifacts/{id}"));
+    assert_eq!((&said["by"], &said["forged"]["uri"]), (&json!("***"), &json!(format!("***://***/artifacts/{id}"))));
+}
+
+#[tokio::test]
 async fn t27_what_was_not_masked_is_opened_by_a_port_of_its_server_and_by_nobody_else() {
     let lab = Lab::new().await;
     lab.target.script("read_thing", |cx, _| async move {
