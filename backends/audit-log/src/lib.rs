@@ -11,6 +11,7 @@
 pub mod anchor;
 mod bridge;
 pub mod checkpoint;
+mod configured;
 pub mod cosign;
 mod countersign;
 mod error;
@@ -41,6 +42,7 @@ pub mod tree;
 mod writer;
 
 pub use checkpoint::{CheckpointFile, CheckpointSink};
+pub use configured::open_configured;
 pub use cosign::{Cosigner, CosignerKey};
 pub use error::AuditFault;
 pub use kept_keys::KeptKeys;

@@ -9,6 +9,7 @@
 mod activation;
 mod answer;
 mod bundle;
+mod configured;
 mod engine;
 mod explain;
 mod machine;

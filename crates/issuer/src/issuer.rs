@@ -138,6 +138,23 @@ impl Issuer {
         crate::router::router(self.clone())
     }
 
+    /// The same below `/issuer`, as a platform serves it, with its metadata where RFC 8414 and RFC 9728 insert the
+    /// well-known part.
+    pub fn mounted(&self) -> axum::Router {
+        let document = |json: Json| {
+            axum::routing::get(move || {
+                let json = json.clone();
+                async move { axum::Json(json) }
+            })
+        };
+        let metadata = document(self.metadata_json());
+        axum::Router::new()
+            .nest("/issuer", self.router())
+            .route("/.well-known/oauth-authorization-server/issuer", metadata.clone())
+            .route("/.well-known/openid-configuration/issuer", metadata)
+            .route("/.well-known/oauth-protected-resource/issuer/admin", document(self.administration_json()))
+    }
+
     /// The discovery document (OpenID Connect Discovery 1.0, RFC 8414). The server also serves it at
     /// `/.well-known/oauth-authorization-server/issuer` and `/.well-known/openid-configuration/issuer`, where RFC 8414
     /// inserts the well-known part before an issuer's path.

@@ -1,40 +1,35 @@
 //! How the parts meet: one function from a configuration and a bound address to everything that answers.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
 
 use artifacts_files::ArtifactFiles;
 use artifacts_postgres::PostgresArtifacts;
-use audit_log::anchor::{self, AnchorSecrets};
-use audit_log::{AuditLogFile, AuditOptions, KeptKeys, Payloads, Registry, Replica};
+use audit_log::{AuditLogFile, Registry, Replica};
 use audit_postgres::PostgresAudit;
 use axum::Router;
 use facade::{Facade, FacadeOptions};
 use gateway::mcp_door::Endpoints;
 use gateway::{BrowserSessions, Options, Revoking, Serving};
-use issuer::{Issuer, IssuerOptions};
+use issuer::{Issuer, IssuerOptions, KeyRing};
 use own_tools::OwnTools;
 use own_tools::rotation::Rotations;
 use platform::artifacts::{ArtifactStore, Artifacts};
-use platform::audit::{AuditEntry, AuditLog, Outcome};
-use platform::audit_payload::StoredPayloadKeys;
 use platform::audit_refusals::RefusalCounter;
 use platform::config::{Config, ServerConfig};
 use platform::http::{AddressRule, ForeignClient, ForeignOptions, OutboundObserver};
 use platform::keyed_hash::KeyedHash;
 use platform::keys::{KeyRegistry, ManagedKey, Purpose, PurposeKeys, Reseal};
-use platform::policy::{PolicyEngine, Profile};
+use platform::policy::PolicyEngine;
 use platform::resource::BaseUrl;
 use platform::revocation::Revocations;
 use platform::secret::SecretKey;
 use platform::secrets::SecretStore;
-use platform::store::{Op, Store};
+use platform::store::Store;
 use platform::telemetry::Metrics;
 use platform::telemetry::audit_log::AuditSource;
-use platform::{Error, ErrorKind, Json, Result, SharedClock, private_file};
-use policy_rego::{PassedGate, RegoEngine};
+use platform::{Error, ErrorKind, Result, SharedClock};
+use policy_rego::RegoEngine;
 use postgres_database::Database;
 use secrets_local::LocalSecrets;
 use shared_local::LocalShared;
@@ -44,8 +39,8 @@ use tokens_oidc::{BackChannelLogout, IssuerEntry, OidcProvider, OidcSignIn, Revo
 use tool_runtime::pipeline::{Limits, Parts};
 use tool_runtime::{Catalogue, Instance, Pipeline, Visibility};
 
+use crate::connectors;
 use crate::offline::local_file;
-use crate::{connectors, keys};
 
 /// What is given from outside.
 pub struct Given<'a> {
@@ -103,22 +98,21 @@ pub struct Stores {
     pub keys: Vec<Arc<dyn ManagedKey>>,
 }
 
-/// Opens the store of truth and the secret store.
-pub async fn open_stores(given: &Given<'_>) -> Result<Stores> {
-    let (config, state) = (given.config, &given.config.platform.state);
+/// Opens the store of truth, the secret store and the artifacts.
+pub async fn open_stores(config: &Config, master: &SecretKey, clock: &SharedClock) -> Result<Stores> {
+    let state = &config.platform.state;
     backup::place::refuse_unfinished(state)?;
-    let secrets =
-        LocalSecrets::open(&local_file(&config.secrets.url, "local", state)?, given.master, Arc::clone(&given.clock))?;
+    let secrets = LocalSecrets::open(&local_file(&config.secrets.url, "local", state)?, master, Arc::clone(clock))?;
     // The secrets come first: the password of the store is one of them.
     let database = Database::configured(config, &secrets).await?;
     let store: Arc<dyn Store> = match &database {
         Some(database) => {
             let sharing = Sharing::among(config.cluster.replicas);
-            Arc::new(PostgresStore::open(database.clone(), sharing, Arc::clone(&given.clock)).await?)
+            Arc::new(PostgresStore::open(database.clone(), sharing, Arc::clone(clock)).await?)
         }
         None => {
             let file = local_file(&config.store.url, "sqlite", state)?;
-            Arc::new(SqliteStore::open(&file, Arc::clone(&given.clock))?)
+            Arc::new(SqliteStore::open(&file, Arc::clone(clock))?)
         }
     };
     let artifacts = open_artifacts(config, database.as_ref()).await?;
@@ -153,14 +147,14 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let (audit, registry) = open_audit(config, &store, database, &secrets, &clock).await?;
     let source: Arc<dyn AuditSource> = audit.clone();
     metrics.watch_audit(&source);
-    settle_after_start(store.as_ref(), audit.as_ref(), &clock).await?;
+    tool_runtime::pipeline::settle_after_crash(store.as_ref(), audit.as_ref(), clock.now()).await?;
     backup::restoration::tell(store.as_ref(), audit.as_ref(), clock.now()).await?;
     let refusals = Arc::new(RefusalCounter::new(audit.clone(), Arc::clone(&clock)));
     let managed = KeyRegistry::new(audit.clone(), Arc::clone(&clock));
     managed.add(store_keys);
     managed.add(audit_log::managed(&audit, &registry, &secrets));
 
-    let policy = open_policy(config)?;
+    let policy = RegoEngine::configured(config)?;
     let risks = policy.risk_table().map_err(Error::from)?;
     let policy: Arc<dyn PolicyEngine> = Arc::new(policy);
     let visibility = Arc::new(Visibility::new(Arc::clone(&policy)));
@@ -207,7 +201,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
                 store: Arc::clone(&store),
                 audit: audit.clone(),
                 refusals: Arc::clone(&refusals),
-                keys: keys::issuer(&secrets, clock.epoch_seconds()).await?,
+                keys: KeyRing::open(Arc::clone(&secrets), "platform/keys/issuer", clock.epoch_seconds()).await?,
                 sealing_key: purposes.key(Purpose::IssuerSealing),
                 revocations: Arc::clone(&revocations),
                 foreign: foreign(&documents_from, &observer)?,
@@ -216,7 +210,10 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
             })?;
             let named = config.pages.issuer.trim_end_matches('/');
             let pages = match Some(&config.pages).filter(|_| named == builtin.url.as_str().trim_end_matches('/')) {
-                Some(p) => Some((p.client_id.as_str(), keys::pages_client(secrets.as_ref(), &p.secret).await?)),
+                Some(p) => Some((
+                    p.client_id.as_str(),
+                    platform::keys::generated(secrets.as_ref(), &p.secret, "client_secret").await?,
+                )),
                 None => None,
             };
             issuer.register_own_clients(pages).await?;
@@ -277,7 +274,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         fixtures,
         options,
     };
-    let more = builtin.as_ref().map(issuer_routes).unwrap_or_default().merge(facades);
+    let more = builtin.as_ref().map(Issuer::mounted).unwrap_or_default().merge(facades);
     let (router, endpoints) = gateway::router(parts, more);
     Ok(Composed { router, endpoints, pipeline, audit, artifacts, secrets, refusals, serving, issuer: builtin, clock })
 }
@@ -291,6 +288,7 @@ fn foreign(loopback: &[SocketAddr], observer: &Arc<dyn OutboundObserver>) -> Res
     ForeignClient::new(options)
 }
 
+/// The audit log, its records also in the PostgreSQL of `[store]` where there is one (T25).
 pub(crate) async fn open_audit(
     config: &Config,
     store: &Arc<dyn Store>,
@@ -299,89 +297,11 @@ pub(crate) async fn open_audit(
     clock: &SharedClock,
 ) -> Result<(Arc<AuditLogFile>, Registry)> {
     let folder = local_file(&config.audit.url, "local", &config.platform.state)?;
-    private_file::make(&folder).map_err(Error::internal)?;
-    let KeptKeys { current: keys, retired } = KeptKeys::open(secrets.as_ref()).await?;
-    let registry = Registry::kept(Arc::clone(store), secrets.as_ref(), Arc::clone(clock)).await?;
-    let payloads = Payloads::ready(Arc::new(StoredPayloadKeys::new(Arc::clone(secrets))), clock).await?;
-    let kept = AnchorSecrets::read(secrets.as_ref()).await?;
-    let anchors = anchor::configured(&config.audit.anchors, &folder, &config.platform.state, &kept, clock)?;
     let replica = match database {
         Some(database) => Some(Replica::new(Arc::new(PostgresAudit::open(database).await?))),
         None => None,
     };
-    let options = AuditOptions {
-        payloads: Some(payloads),
-        registry: Some(registry.clone()),
-        replica,
-        retired,
-        ..AuditOptions::new(folder)
-    }
-    .anchored(anchors);
-    let (clock, keep_clock) = (Arc::clone(clock), Arc::clone(clock));
-    let opened = tokio::task::spawn_blocking(move || AuditLogFile::open(options, &keys, clock)).await;
-    let (audit, opened) = opened.map_err(Error::internal)??;
-    for intent in opened.unknown_outcomes() {
-        tracing::warn!(interlock.position = intent.position.0, "a write of the last run has no known outcome");
-    }
-    let audit = Arc::new(audit);
-    audit.keep_payloads_for(config.audit.payload_keep_days, Arc::clone(&keep_clock));
-    audit.keep_records_for(config.audit.keep_days, keep_clock);
-    Ok((audit, registry))
-}
-
-/// After a crash (T7, T25): intents without an outcome are settled as unknown, keys that were only reserved are released.
-async fn settle_after_start(store: &dyn Store, audit: &AuditLogFile, clock: &SharedClock) -> Result<()> {
-    let released = store.release_abandoned().await?;
-    let open = store.open_intents().await?;
-    for intent in &open {
-        let close = Op::CloseIntent { call_id: intent.call_id.clone(), outcome: "unknown".to_owned() };
-        store.transact(vec![close]).await.map_err(Error::internal)?;
-    }
-    if released > 0 || !open.is_empty() {
-        let mut entry = AuditEntry::event(clock.now(), "platform.settled_after_crash", Outcome::Success);
-        entry.facts.insert("released_keys".into(), released.into());
-        entry.facts.insert("unknown_outcomes".into(), open.iter().map(|i| i.call_id.clone()).collect());
-        audit.append(entry).await?;
-    }
-    Ok(())
-}
-
-/// The policy engine that the configuration names.
-pub(crate) fn open_policy(config: &Config) -> Result<RegoEngine> {
-    let profile: Profile = config
-        .policy
-        .profile
-        .parse()
-        .map_err(|e| Error::new(ErrorKind::InvalidInput, "policy_profile_unknown", format!("{e}.")))?;
-    let engine = match config.policy.url.split_once(':') {
-        Some(("rego", "embedded")) => match this_program() {
-            Some(program) => {
-                let record = config.platform.state.join(format!("policy-gate-{}", profile.as_str()));
-                RegoEngine::embedded_unless_passed(profile, &PassedGate::new(record, program))
-            }
-            None => RegoEngine::embedded(profile),
-        },
-        Some(("rego", folder)) if !folder.is_empty() => RegoEngine::from_dir(Path::new(folder), profile),
-        _ => {
-            return Err(Error::new(
-                ErrorKind::InvalidInput,
-                "backend_unknown",
-                format!(
-                    "`{}` names no policy engine of this build; there is `rego:embedded` and `rego:<folder>`.",
-                    config.policy.url
-                ),
-            ));
-        }
-    };
-    Ok(engine?)
-}
-
-/// Names the exact program that runs: a rebuilt or replaced one has another size or time.
-fn this_program() -> Option<String> {
-    let path = std::env::current_exe().ok()?;
-    let metadata = path.metadata().ok()?;
-    let modified = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-    Some(format!("{} {} {}", path.display(), metadata.len(), modified.as_nanos()))
+    audit_log::open_configured(config, folder, store, replica, secrets, clock).await
 }
 
 fn instances(
@@ -398,20 +318,4 @@ fn instances(
         instances.push(Instance { name: name.clone(), environment: environment.clone(), connector });
     }
     Ok(instances)
-}
-
-/// Below `/issuer`, and its metadata where RFC 8414 inserts the well-known part.
-fn issuer_routes(issuer: &Issuer) -> Router {
-    let document = |json: Json| {
-        axum::routing::get(move || {
-            let json = json.clone();
-            async move { axum::Json(json) }
-        })
-    };
-    let metadata = document(issuer.metadata_json());
-    Router::new()
-        .nest("/issuer", issuer.router())
-        .route("/.well-known/oauth-authorization-server/issuer", metadata.clone())
-        .route("/.well-known/openid-configuration/issuer", metadata)
-        .route("/.well-known/oauth-protected-resource/issuer/admin", document(issuer.administration_json()))
 }

@@ -20,7 +20,6 @@ use platform::config::{Config, IssuerConfig, ServerConfig, load};
 use platform::keys::master::{self, MasterKeySource};
 use platform::policy::Profile;
 use platform::resource::BaseUrl;
-use platform::secret::SecretKey;
 use platform::secrets::SecretStore;
 use platform::{Error, ErrorKind, Result, Secret, SharedClock, private_file};
 use story::{LabUser, People, Ready, ReadyAdmin, ReadyClient, ReadySimulator, ReadyUser};
@@ -83,8 +82,7 @@ pub async fn run(options: LabOptions) -> Result<()> {
     if let Some(store) = &options.store {
         config.store.url.clone_from(store);
     }
-    let given = from_outside(&config, &master, &clock, address);
-    let stores = open_stores(&given).await?;
+    let stores = open_stores(&config, &master, &clock).await?;
     let secret = BTreeMap::from([("client_secret".to_owned(), people.pages_secret().clone())]);
     put_if_changed(stores.secrets.as_ref(), &config.pages.secret, secret).await?;
     let simulated = simulated.await.map_err(Error::internal)??;
@@ -96,12 +94,13 @@ pub async fn run(options: LabOptions) -> Result<()> {
         put_once(stores.secrets.as_ref(), &format!("api/{name}"), credential).await?;
         config.server.push(server(name, &system.url)?);
     }
-    let mut given = from_outside(&config, &master, &clock, address);
-    given.documents_from = options.documents_from.clone();
+    let mut fixtures: Vec<(String, Arc<dyn mcp::CallHandler>)> = Vec::new();
     if options.conformance {
         let fixture = Fixture::new(crate::VERSION, Arc::clone(&clock))?;
-        given.fixtures.push((conformance_fixture::NAME.to_owned(), Arc::new(fixture)));
+        fixtures.push((conformance_fixture::NAME.to_owned(), Arc::new(fixture)));
     }
+    let documents_from = options.documents_from.clone();
+    let given = Given { config: &config, master: &master, clock, address, with_echo: true, fixtures, documents_from };
     let composed = compose(given, stores).await?;
     if let Some(issuer) = &composed.issuer {
         seed(issuer, &people, &config).await?;
@@ -111,11 +110,6 @@ pub async fn run(options: LabOptions) -> Result<()> {
     let result = running::run(composed, listener, drain, async |_: &Composed| announce(&options, &state, &ready)).await;
     simulated.stop().await;
     result
-}
-
-fn from_outside<'a>(config: &'a Config, master: &'a SecretKey, clock: &SharedClock, address: SocketAddr) -> Given<'a> {
-    let (fixtures, documents_from) = (Vec::new(), Vec::new());
-    Given { config, master, clock: Arc::clone(clock), address, with_echo: true, fixtures, documents_from }
 }
 
 /// The lab's configuration: production's defaults, and the built-in issuer.

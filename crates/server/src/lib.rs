@@ -6,7 +6,6 @@
 
 pub mod compose;
 mod connectors;
-mod keys;
 #[cfg(feature = "lab")]
 pub mod lab;
 pub mod lab_state;

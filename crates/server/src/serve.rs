@@ -28,9 +28,9 @@ pub async fn serve(config: Config, show: Option<&(dyn Fn(&str) + Sync)>) -> Resu
     let address = listener.local_addr().map_err(Error::internal)?;
     let clock: SharedClock = Arc::new(SystemClock);
     let master = production::master_key(&config)?;
+    let stores = open_stores(&config, &master, &clock).await?;
     let (fixtures, documents_from) = (Vec::new(), Vec::new());
     let given = Given { config: &config, master: &master, clock, address, with_echo: false, fixtures, documents_from };
-    let stores = open_stores(&given).await?;
     let composed = compose(given, stores).await?;
     if let Some(issuer) = &composed.issuer {
         production::no_lab_people(issuer).await?;

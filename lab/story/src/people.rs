@@ -225,7 +225,7 @@ mod tests {
             .unwrap();
         let people = People::open(&file).unwrap();
         assert_eq!(people.users()[0].password.expose(), "kept-kept");
-        assert_eq!(people.users().len(), 6);
+        assert_eq!(people.users().len(), 7);
         let base = BaseUrl::new(&Url::parse("http://127.0.0.1:1/").unwrap());
         let pages = people.clients(&base).into_iter().find(|c| c.client_id == super::PAGES_CLIENT).unwrap();
         assert_eq!(pages.redirect_uris, ["http://127.0.0.1:1/signin/callback"]);

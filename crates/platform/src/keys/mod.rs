@@ -7,12 +7,14 @@
 //! that needs a second start of the process.
 
 pub mod environment;
+mod generated;
 mod kept;
 mod managed;
 pub mod master;
 mod purpose;
 mod versions;
 
+pub use generated::generated;
 pub use kept::{KeptVersion, PurposeKeys};
 pub use managed::{
     KeyRegistry, KeyReport, KeyState, KeyVersion, ManagedKey, ManagedPurpose, Reseal, Rotated, Rotation,

@@ -1,6 +1,5 @@
 //! The audit log of a running or stopped platform, read only (T25).
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,7 +16,7 @@ use audit_log::registry::{AUDIT_LOGS, LogRecord};
 pub use audit_log::{AuditFault, Removed};
 
 use super::local_file;
-use crate::compose::{Given, Stores, open_audit, open_stores};
+use crate::compose::{Stores, open_audit, open_stores};
 use crate::lab_state::LabState;
 
 /// The folder of the log that a configuration names.
@@ -48,17 +47,9 @@ fn registry(store: &Path) -> Result<Option<Vec<LogRecord>>> {
 /// Removes the records of a stopped platform that are older than `audit.keep_days`, as it does by itself while it runs.
 /// Errors: those of opening its stores and its log, `store_in_use` while it runs among them.
 pub async fn retain(config: &Config) -> Result<Removed> {
-    let (master, clock): (_, SharedClock) = (config.secrets.master_key.read()?.key, Arc::new(SystemClock));
-    let given = Given {
-        config,
-        master: &master,
-        clock: Arc::clone(&clock),
-        address: SocketAddr::from(([127, 0, 0, 1], 0)),
-        with_echo: false,
-        fixtures: Vec::new(),
-        documents_from: Vec::new(),
-    };
-    let Stores { store, database, secrets, .. } = open_stores(&given).await?;
+    let clock: SharedClock = Arc::new(SystemClock);
+    let master = config.secrets.master_key.read()?.key;
+    let Stores { store, database, secrets, .. } = open_stores(config, &master, &clock).await?;
     let (audit, _) = open_audit(config, &store, database, &secrets, &clock).await?;
     let removed = audit.remove_records(config.audit.keep_days, clock.now()).await;
     audit.close().await?;

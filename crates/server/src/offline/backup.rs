@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use audit_log::offline::{VerifyOptions, verify};
 use audit_log::record_fork;
@@ -122,6 +123,11 @@ impl Installation {
             }
         };
         let aside = place.exchange(&held, &staging, now)?;
+        // What is issued in the very second of the floors would be as dead as what was issued before.
+        let floors = self.clock.epoch_seconds();
+        while self.clock.epoch_seconds() <= floors {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         Ok(Restored { manifest, aside, voided })
     }
 

@@ -10,7 +10,7 @@ use platform::{Result, SharedClock};
 use secrets_local::LocalSecrets;
 
 use super::local_file;
-use crate::compose::{Given, open_audit, open_stores};
+use crate::compose::{open_audit, open_stores};
 
 fn open(config: &Config) -> Result<LocalSecrets> {
     let file = local_file(&config.secrets.url, "local", &config.platform.state)?;
@@ -29,18 +29,8 @@ pub async fn list(config: &Config) -> Result<Vec<KeyReport>> {
 /// Rotates `master` or `data`. Errors: those of [`list`], of the rotation, of the audit log.
 pub async fn rotate(config: &Config, name: &str, rotation: &Rotation) -> Result<Rotated> {
     let clock: SharedClock = Arc::new(SystemClock);
-    let (master, address) = (config.secrets.master_key.read()?.key, config.platform.listen);
-    let (fixtures, documents_from) = (Vec::new(), Vec::new());
-    let given = Given {
-        config,
-        master: &master,
-        clock: Arc::clone(&clock),
-        address,
-        with_echo: false,
-        fixtures,
-        documents_from,
-    };
-    let stores = open_stores(&given).await?;
+    let master = config.secrets.master_key.read()?.key;
+    let stores = open_stores(config, &master, &clock).await?;
     let (audit, _) = open_audit(config, &stores.store, stores.database, &stores.secrets, &clock).await?;
     let keys = KeyRegistry::new(audit.clone(), clock);
     keys.add(stores.keys);

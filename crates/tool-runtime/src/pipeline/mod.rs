@@ -23,6 +23,7 @@ mod redact;
 mod replay;
 mod reserve;
 mod resolve;
+mod settle;
 mod step_up;
 mod targets;
 mod tasks;
@@ -49,6 +50,7 @@ use tokio_util::task::TaskTracker;
 pub(crate) use self::artifacts::may_read;
 pub use self::intent::IntentJournal;
 pub use self::resolve::tool_unknown;
+pub use self::settle::settle_after_crash;
 pub use self::tasks::{LongTask, TASK_S};
 
 use self::audit_guard::AuditGuard;
