@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -286,9 +287,16 @@ fn an_event_stream_becomes_lines_and_requests_run_side_by_side() {
     let answer = bridge.line();
     assert_eq!((answer["id"].as_u64(), text(&answer)), (Some(2), "slow"));
 
+    // A request that is cancelled before it arrived leaves nobody to hang up on.
+    let arrived = || platform.sent().iter().any(|sent| sent.body["id"] == 1);
+    let until = Instant::now() + Duration::from_secs(30);
+    while !arrived() {
+        assert!(Instant::now() < until, "the first request never arrived");
+        std::thread::sleep(Duration::from_millis(5));
+    }
     bridge.send(r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#);
-    let hung_up = platform.hung_up.lock().unwrap_or_else(PoisonError::into_inner).recv().unwrap();
-    assert_eq!(hung_up, "never");
+    let hung_up = platform.hung_up.lock().unwrap_or_else(PoisonError::into_inner);
+    assert_eq!(hung_up.recv_timeout(Duration::from_secs(30)).unwrap(), "never");
     let (code, rest) = bridge.close();
     assert_eq!((code, rest.len()), (Some(0), 0), "a cancelled request has no answer: {rest:?}");
     let told = platform.sent().iter().any(|sent| sent.body["method"] == "notifications/cancelled");
