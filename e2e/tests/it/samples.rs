@@ -70,8 +70,10 @@ async fn the_example_of_every_tool_works_when_it_is_pasted() {
             "{method}: {answer}"
         );
     }
+    let (_, configuration) = run(sample("get_device_config", "post"), &ids, &alice);
+    let artifact = configuration["result"]["artifact"]["id"].as_str().unwrap();
     for ((tool, method), command) in samples(&caller, &alice, OWN).await {
-        let (code, answer) = run(&command, &[], &alice);
+        let (code, answer) = run(&command, &[("artifact_id", artifact)], &alice);
         assert_eq!((code, &answer["tool"]), (0, &tool.as_str().into()), "{method}: {answer}");
     }
     // The same command from the command line's own help.

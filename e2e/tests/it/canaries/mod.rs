@@ -100,8 +100,10 @@ fn made_by_the_lab(lab: &Lab, planted: &mut Planted) {
         planted.known(&format!("credential of {name}"), &simulator.password, WORLD);
     }
     planted.known("token of the lab's admin door", &lab.ready.lab_admin.token, WORLD);
-    let master = std::fs::read_to_string(lab.state().join("keys/lab-master.key")).unwrap();
-    planted.known("master key", master.trim(), &["keys/lab-master.key"]);
+    let file = std::fs::read_to_string(lab.state().join("keys/lab-master.key")).unwrap();
+    // A mark that it is a lab's stands before the digits.
+    let master = &file.trim()[file.trim().len() - 64..];
+    planted.known("master key", master, &["keys/lab-master.key"]);
     let raw: Vec<u8> = (0..32).map(|i| u8::from_str_radix(&master[2 * i..2 * i + 2], 16).unwrap()).collect();
     planted.bytes("bytes of the master key", &raw, &["keys/lab-master.key"]);
 }
