@@ -30,6 +30,7 @@ mod protocol;
 mod references;
 mod revoked;
 mod roles;
+mod rotation;
 mod samples;
 mod served;
 mod step_up;
