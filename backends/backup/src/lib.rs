@@ -39,3 +39,15 @@ fn unusable(what: &std::path::Path) -> impl Fn(std::io::Error) -> Error {
         Error::new(ErrorKind::Unavailable, "backup_unusable", message)
     }
 }
+
+/// A database that a newer version migrated, found in an archive; any other error as it is.
+pub fn newer(error: Error) -> Error {
+    if error.code() != "store_too_new" {
+        return error;
+    }
+    Error::new(
+        ErrorKind::Conflict,
+        "backup_too_new",
+        "A newer version of Interlock wrote this archive. Restore it with that version.",
+    )
+}

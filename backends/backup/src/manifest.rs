@@ -3,8 +3,9 @@
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use platform::keyed_hash::KeyedHash;
 use platform::secret::SecretKey;
-use platform::{Error, ErrorKind};
+use platform::{Error, ErrorKind, Json};
 use serde::{Deserialize, Serialize};
+use serde_json::Map;
 
 use crate::damaged;
 
@@ -99,6 +100,15 @@ impl Manifest {
     /// SHA-256 of the manifest, lower-case hexadecimal: names the archive in the audit log.
     pub fn digest(&self) -> Result<String, Error> {
         platform::canonical::digest_hex(self)
+    }
+
+    /// What the audit log is told of a restore of it.
+    pub fn told(&self) -> Result<Map<String, Json>, Error> {
+        Ok(Map::from_iter([
+            ("backup".to_owned(), self.digest()?.into()),
+            ("backup_of".to_owned(), self.created_at.clone().into()),
+            ("logs".to_owned(), serde_json::to_value(&self.logs).map_err(Error::internal)?),
+        ]))
     }
 }
 

@@ -4,18 +4,21 @@
 use platform::audit::{AuditEntry, AuditLog, Outcome};
 use platform::store::{Collection, Expect, Op, Query, Store};
 use platform::{Error, Json};
-use serde_json::{Map, json};
-
-use crate::manifest::Manifest;
+use serde_json::Map;
 
 const RESTORATIONS: Collection = Collection { name: "restorations", indexes: &[] };
 
-/// Notes a restore. `voided` counts what was given up.
-pub async fn note(store: &dyn Store, manifest: &Manifest, at: &str, voided: Map<String, Json>) -> Result<(), Error> {
-    let body = json!({
-        "backup": manifest.digest()?, "backup_of": manifest.created_at, "restored_at": at, "logs": manifest.logs,
-        "voided": voided,
-    });
+/// Notes a restore. `told` says what was restored ([`Manifest::told`](crate::Manifest::told) of an archive), `voided` counts
+/// what was given up.
+pub async fn note(
+    store: &dyn Store,
+    mut told: Map<String, Json>,
+    at: &str,
+    voided: Map<String, Json>,
+) -> Result<(), Error> {
+    told.insert("restored_at".to_owned(), at.into());
+    told.insert("voided".to_owned(), voided.into());
+    let body = Json::from(told);
     let put = Op::Put { collection: RESTORATIONS, id: at.to_owned(), expect: Expect::Any, body, expires_at: None };
     store.transact(vec![put]).await.map(drop).map_err(Error::internal)
 }

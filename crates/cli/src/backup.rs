@@ -4,11 +4,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
-use server::offline::backup::Installation;
+use server::offline::backup::{self, Installation};
 
 use crate::command::Place;
 use crate::failure::{Failure, Outcome};
 use crate::terminal::Terminal;
+
+/// What a restore means for people.
+const STALE: &str = "Everybody signs in again. What was under way at the backup has an unknown outcome.";
 
 #[derive(Args)]
 pub(crate) struct Backup {
@@ -24,10 +27,14 @@ pub(crate) struct Restore {
     #[command(flatten)]
     place: Place,
     /// Archive to restore.
-    file: PathBuf,
+    #[arg(required_unless_present = "in_place")]
+    file: Option<PathBuf>,
     /// Move what stands there aside; nothing is deleted.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "in_place")]
     replace: bool,
+    /// The database's own tools have put the PostgreSQL store back: give up what may have gone on since.
+    #[arg(long, requires = "config", conflicts_with = "file")]
+    in_place: bool,
 }
 
 fn installation(place: &Place) -> Outcome<Installation> {
@@ -60,10 +67,16 @@ impl Backup {
 
 impl Restore {
     pub(crate) async fn run(self, terminal: &Terminal) -> Outcome {
-        let done = installation(&self.place)?.restore(&self.file, self.replace).await?;
+        let Some(file) = self.file.filter(|_| !self.in_place) else {
+            let config = self.place.configuration()?.ok_or_else(|| Failure::internal(&"no configuration"))?;
+            let voided = backup::restored_in_place(&config).await?;
+            let words = format!("{STALE}\nThe next start begins a new audit log.");
+            return terminal.result(&words, &json!({ "voided": voided }));
+        };
+        let done = installation(&self.place)?.restore(&file, self.replace).await?;
         let aside = done.aside.map(|path| path.display().to_string());
         let mut words = format!("Restored the backup of {}.", done.manifest.created_at);
-        words.push_str("\nEverybody signs in again. What was under way at the backup has an unknown outcome.");
+        words.push_str(&format!("\n{STALE}"));
         if let Some(aside) = &aside {
             words.push_str(&format!("\nWhat stood there before is in {aside}"));
         }

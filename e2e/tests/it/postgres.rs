@@ -79,3 +79,29 @@ async fn t24_a_second_platform_on_the_same_database_is_refused() {
     assert!(said.contains("store.url") && said.contains("answers"), "{said}");
     assert_eq!(first.whoami(&token(&first, "s")).await.status, 200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t24_a_database_that_its_own_tools_put_back_gives_up_what_went_on_since() {
+    let settings = Settings { fsync: true, password: Some(PASSWORD.to_owned()), ..Settings::default() };
+    let Some(server) = Postgres::own_for_tests(settings) else { return };
+    let database = server.database().unwrap();
+    let mut platform = served(&database).await;
+    let before = token(&platform, "before");
+    assert_eq!(platform.whoami(&before).await.status, 200);
+    let in_place = ["restore", "--in-place", "--json"];
+    let (done, said) = platform.command(&in_place);
+    assert!(!done && said.contains("store_in_use"), "a platform that runs is left alone: {said}");
+
+    platform.kill();
+    let (done, said) = platform.command(&in_place);
+    assert!(done && said.contains("\"voided\""), "{said}");
+    platform.start_again().await;
+    assert_eq!(platform.whoami(&before).await.status, 401, "issued before the restore");
+    let now = json!({"sid": "after", "jti": "after", "iat": SystemClock.epoch_seconds()});
+    let after = platform.key.access_token(&platform.claims(&platform.rest_resource(), &now));
+    assert_eq!(platform.whoami(&after).await.status, 200);
+    let (done, said) = platform.command(&["audit", "search", "--limit", "100", "--json"]);
+    assert!(done && said.contains("platform.restored") && said.contains("put back by the database"), "{said}");
+    let (done, said) = platform.command(&["audit", "verify", "--json"]);
+    assert!(done, "{said}");
+}

@@ -51,9 +51,28 @@ impl Served {
 
     /// Kill -9, and the same platform again over the same state.
     pub(crate) async fn kill_and_start_again(&mut self) {
+        self.kill();
+        self.start_again().await;
+    }
+
+    /// Kill -9.
+    pub(crate) fn kill(&mut self) {
         kill_process(pid(&self.child), Signal::KILL).unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// The killed platform again, over the same state.
+    pub(crate) async fn start_again(&mut self) {
         self.child = launch(self.folder.path(), &self.url, &self.http).await;
+    }
+
+    /// Runs a command of the program on its configuration: whether it succeeded, and what it said.
+    pub(crate) fn command(&self, arguments: &[&str]) -> (bool, String) {
+        let mut program = Command::new(binary());
+        program.args(arguments).arg("--config").arg(self.folder.path().join("interlock.toml")).stdin(Stdio::null());
+        let done = program.output().unwrap();
+        let said = [done.stdout, done.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+        (done.status.success(), said)
     }
 
     /// The folder of configuration, key, log and `state`.

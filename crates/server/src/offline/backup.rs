@@ -21,6 +21,7 @@ use store_sqlite::SqliteStore;
 pub use backup::{LogEnd, Manifest, Member};
 
 use super::{audit, local_file};
+use crate::compose::{Stores, open_stores};
 use crate::lab_state::LabState;
 
 const STORE: &str = "store.db";
@@ -119,44 +120,71 @@ impl Installation {
             Ok(prepared) => prepared,
             Err(error) => {
                 drop(std::fs::remove_dir_all(&staging));
-                return Err(newer(error));
+                return Err(backup::newer(error));
             }
         };
         let aside = place.exchange(&held, &staging, now)?;
-        // What is issued in the very second of the floors would be as dead as what was issued before.
-        let floors = self.clock.epoch_seconds();
-        while self.clock.epoch_seconds() <= floors {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
         Ok(Restored { manifest, aside, voided })
     }
 
     /// Unpacks, opens everything once, and voids; all of it beside the state that still stands.
     async fn prepared(&self, file: &Path, staging: &Path) -> Result<(Manifest, Map<String, Json>)> {
         let manifest = backup::Archive::at(file, &self.master)?.unpack(staging)?;
-        let now = self.clock.now();
         drop(LocalSecrets::open(&staging.join(SECRETS), &self.master, Arc::clone(&self.clock))?);
         let log = log_end(&staging.join(AUDIT))?;
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&staging.join(STORE), Arc::clone(&self.clock))?);
-        let at = now.as_second();
-        let counts = store.void_after_restore().await?;
-        tokens_oidc::revoke_everything(store.as_ref(), at).await?;
-        let tokens = issuer::void_after_restore(store.as_ref(), at).await?;
-        let elevations = tool_runtime::elevation::void_after_restore(store.as_ref()).await?;
-        let sessions = BrowserSessions::new(Arc::clone(&store), Arc::clone(&self.clock)).end_all().await?;
-        if let Some(LogEnd { origin, records, .. }) = &log {
-            let why = format!("restored from the backup of {}", manifest.created_at);
-            record_fork(store.as_ref(), now, origin, *records, &why).await.map_err(Error::from)?;
-        }
-        let voided = json!({
-            "keys": counts.keys, "intents": counts.intents, "locks": counts.locks, "refresh_tokens_and_links": tokens,
-            "elevations": elevations, "sessions": sessions,
-        });
-        let voided = voided.as_object().cloned().unwrap_or_default();
-        backup::restoration::note(store.as_ref(), &manifest, &now.to_string(), voided.clone()).await?;
-        drop(store);
+        let why = format!("restored from the backup of {}", manifest.created_at);
+        let voided = give_up(&store, &self.clock, log, &why, manifest.told()?).await?;
         Ok((manifest, voided))
     }
+}
+
+/// After the database's own tools have put PostgreSQL back: gives up whatever may have gone on since. The platform must not
+/// run. Errors: `restore_not_of_a_database`, those of opening the stores, `store_in_use` among them.
+pub async fn restored_in_place(config: &Config) -> Result<Map<String, Json>> {
+    let (master, clock): (_, SharedClock) = (config.secrets.master_key.read()?.key, Arc::new(SystemClock));
+    let Stores { store, database, .. } = open_stores(config, &master, &clock).await?;
+    if database.is_none() {
+        let message = "Only a PostgreSQL store is put back by its own tools; name the archive to restore.";
+        return Err(Error::new(ErrorKind::InvalidInput, "restore_not_of_a_database", message));
+    }
+    let log = log_end(&audit::folder_of(config)?)?;
+    let told = Map::from_iter([("logs".to_owned(), json!(log.iter().collect::<Vec<_>>()))]);
+    give_up(&store, &clock, log, "the store was put back by the database's own tools", told).await
+}
+
+/// Voids what may have gone on since the backup that `store` was restored from, and notes it for the audit. What was voided,
+/// by name.
+async fn give_up(
+    store: &Arc<dyn Store>,
+    clock: &SharedClock,
+    log: Option<LogEnd>,
+    why: &str,
+    told: Map<String, Json>,
+) -> Result<Map<String, Json>> {
+    let now = clock.now();
+    let counts = store.void_after_restore().await?;
+    tokens_oidc::revoke_everything(store.as_ref(), now.as_second()).await?;
+    let tokens = issuer::void_after_restore(store.as_ref(), now.as_second()).await?;
+    let elevations = tool_runtime::elevation::void_after_restore(store.as_ref()).await?;
+    let sessions = BrowserSessions::new(Arc::clone(store), Arc::clone(clock)).end_all().await?;
+    if let Some(LogEnd { origin, records, .. }) = &log {
+        record_fork(store.as_ref(), now, origin, *records, why).await.map_err(Error::from)?;
+    }
+    let voided = Map::from_iter([
+        ("keys".to_owned(), json!(counts.keys)),
+        ("intents".to_owned(), json!(counts.intents)),
+        ("locks".to_owned(), json!(counts.locks)),
+        ("refresh_tokens_and_links".to_owned(), json!(tokens)),
+        ("elevations".to_owned(), json!(elevations)),
+        ("sessions".to_owned(), json!(sessions)),
+    ]);
+    backup::restoration::note(store.as_ref(), told, &now.to_string(), voided.clone()).await?;
+    // What is issued in the very second of the floors would be as dead as what was issued before.
+    while clock.epoch_seconds() <= now.as_second() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(voided)
 }
 
 /// The end of the log in a folder, which is held against its own chain and checkpoints.
@@ -175,16 +203,4 @@ fn log_end(folder: &Path) -> Result<Option<LogEnd>> {
         .with_detail(first));
     }
     Ok(Some(LogEnd { origin: report.origin, records: report.records, root: report.root }))
-}
-
-/// A database that a newer version migrated, found in an archive.
-fn newer(error: Error) -> Error {
-    if error.code() != "store_too_new" {
-        return error;
-    }
-    Error::new(
-        ErrorKind::Conflict,
-        "backup_too_new",
-        "A newer version of Interlock wrote this archive. Restore it with that version.",
-    )
 }
