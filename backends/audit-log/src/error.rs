@@ -89,6 +89,9 @@ pub enum AuditFault {
     /// A writer that failed before, said to those who waited with the one that failed.
     #[error("the audit log could not write: {0}")]
     Write(String),
+    /// The record stands here, and not yet where the replicas share theirs.
+    #[error("the record stands on this machine only: {0}")]
+    HereOnly(String),
 }
 
 impl AuditFault {
@@ -105,6 +108,14 @@ impl AuditFault {
         match self {
             Self::Forked { origin, reason } => Self::forked(origin, reason.clone()),
             other => Self::Write(other.to_string()),
+        }
+    }
+
+    /// The same for those whose records stand here all the same.
+    pub(crate) fn here_only(&self) -> Self {
+        match self {
+            Self::Forked { origin, reason } => Self::forked(origin, reason.clone()),
+            other => Self::HereOnly(other.to_string()),
         }
     }
 
@@ -172,12 +183,18 @@ impl From<AuditFault> for Error {
                 return Self::new(ErrorKind::InvalidInput, "audit_proof_impossible", format!("{reason}."));
             }
             AuditFault::Record(_) | AuditFault::Store(_) => return Self::internal(fault),
-            AuditFault::Database(_) | AuditFault::Io { .. } | AuditFault::Closed | AuditFault::Write(_) => (
+            AuditFault::Database(_)
+            | AuditFault::Io { .. }
+            | AuditFault::Closed
+            | AuditFault::Write(_)
+            | AuditFault::HereOnly(_) => (
                 ErrorKind::Unavailable,
                 "audit_unavailable",
                 "The audit log cannot be written, so nothing is done; try again once the operator has made room for it.",
             ),
         };
-        Self::new(kind, code, message).with_detail(fault)
+        let error = Self::new(kind, code, message);
+        let error = if matches!(fault, AuditFault::HereOnly(_)) { platform::audit::recorded(error) } else { error };
+        error.with_detail(fault)
     }
 }

@@ -240,7 +240,7 @@ impl Writer {
                     position += 1;
                     let Some(ack) = ack else { continue };
                     let said = match &stands {
-                        Err(fault) if !record.undoes() => Err(fault.repeated()),
+                        Err(fault) if !record.undoes() => Err(fault.here_only()),
                         _ => Ok(AuditPosition(position)),
                     };
                     if ack.send(said).is_err() {

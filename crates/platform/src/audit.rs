@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::Json;
 use crate::context::CallContext;
@@ -243,6 +244,20 @@ pub fn payload_absent() -> Error {
          a call that was refused before policy was asked.",
     )
 }
+
+/// Marks a refusal of [`AuditLog::append`] whose record stands in the log nevertheless: on this machine, and not yet where
+/// replicas share theirs.
+#[must_use]
+pub fn recorded(refusal: Error) -> Error {
+    refusal.with_details(json!({ RECORDED: true }))
+}
+
+/// Whether the record of a refused append stands nevertheless: an intent that does needs its outcome (T25).
+pub fn is_recorded(refusal: &Error) -> bool {
+    refusal.refusal().details.as_ref().is_some_and(|details| details[RECORDED] == true)
+}
+
+const RECORDED: &str = "recorded";
 
 /// Which records to show; what is absent admits every record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

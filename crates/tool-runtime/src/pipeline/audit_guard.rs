@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use platform::audit::{AuditEntry, AuditLog, AuditedDecision, Outcome, Phase};
+use platform::audit::{AuditEntry, AuditLog, AuditedDecision, Outcome, Phase, is_recorded};
 use platform::audit_payload::DecisionRecord;
 use platform::policy::{Decision, TargetFacts};
 use platform::telemetry::Metrics;
@@ -128,9 +128,12 @@ impl AuditGuard {
         let mut intent = self.take();
         intent.phase = Phase::Intent;
         intent.outcome = Outcome::Pending;
-        self.log.append(intent).await?;
-        self.entry.phase = Phase::Outcome;
-        Ok(())
+        let appended = self.log.append(intent).await;
+        // An intent that stands needs its outcome, also where the call is refused because it stands here alone.
+        if appended.as_ref().err().is_none_or(is_recorded) {
+            self.entry.phase = Phase::Outcome;
+        }
+        appended.map(drop)
     }
 
     /// Makes the record durable, and only then hands the result on. A record that cannot be written refuses the reply. The
@@ -157,7 +160,9 @@ impl AuditGuard {
         let Err(error) = appended else { return result };
         let Some(outcome) = outcome else { return Err(error) };
         let call_id = outcome.request_id.clone().unwrap_or_default();
-        self.log.append_detached(outcome);
+        if !is_recorded(&error) {
+            self.log.append_detached(outcome);
+        }
         match result {
             Ok(_) => Err(replay::outcome_unknown(&call_id).with_detail(error.code())),
             Err(unknown) if unknown.code() == "outcome_unknown" => Err(unknown),

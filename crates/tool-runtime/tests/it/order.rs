@@ -81,6 +81,20 @@ async fn t25_when_the_intent_cannot_be_written_nothing_is_leased_and_nothing_run
 }
 
 #[tokio::test]
+async fn t25_an_intent_that_stands_on_this_machine_alone_is_refused_and_has_its_outcome() {
+    let lab = Lab::new().await;
+    lab.audit.stand_here_only(Some(Phase::Intent));
+    assert_eq!(lab.refused("add_note", json!({})).await, "audit_unavailable");
+    assert_eq!((lab.runs(), lab.recorded.count("lease")), (0, 0));
+    let phases = |lab: &Lab| lab.audit.entries().iter().map(|entry| entry.phase).collect::<Vec<_>>();
+    assert_eq!(phases(&lab), [Phase::Intent, Phase::Outcome]);
+    // An outcome that stands so is not written a second time.
+    lab.audit.stand_here_only(Some(Phase::Outcome));
+    assert_eq!(lab.refused("add_note", json!({})).await, "outcome_unknown");
+    assert_eq!(phases(&lab), [Phase::Intent, Phase::Outcome, Phase::Intent, Phase::Outcome]);
+}
+
+#[tokio::test]
 async fn t25_when_the_outcome_cannot_be_written_the_caller_is_not_told_success() {
     let lab = Lab::new().await;
     lab.audit.fail(Some(Phase::Outcome));

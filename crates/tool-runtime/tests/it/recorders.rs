@@ -132,11 +132,12 @@ pub(crate) struct RecordingAudit {
     inner: MemoryAudit,
     recorded: Recorded,
     failing: Mutex<Option<Phase>>,
+    recorded_here: Mutex<Option<Phase>>,
 }
 
 impl RecordingAudit {
     pub(crate) fn new(inner: MemoryAudit, recorded: &Recorded) -> Self {
-        Self { inner, recorded: recorded.clone(), failing: Mutex::default() }
+        Self { inner, recorded: recorded.clone(), failing: Mutex::default(), recorded_here: Mutex::default() }
     }
 
     pub(crate) fn entries(&self) -> Vec<AuditEntry> {
@@ -146,6 +147,11 @@ impl RecordingAudit {
     /// From now on appends of this phase fail.
     pub(crate) fn fail(&self, phase: Option<Phase>) {
         *self.failing.lock().unwrap() = phase;
+    }
+
+    /// From now on appends of this phase are refused, and stand on this machine all the same.
+    pub(crate) fn stand_here_only(&self, phase: Option<Phase>) {
+        *self.recorded_here.lock().unwrap() = phase;
     }
 }
 
@@ -160,6 +166,11 @@ impl AuditLog for RecordingAudit {
         self.inner.fail_appends(fails);
         if !fails {
             self.recorded.note(phase_name(entry.phase));
+        }
+        if *self.recorded_here.lock().unwrap() == Some(entry.phase) {
+            self.inner.append(entry).await?;
+            let refused = Error::new(ErrorKind::Unavailable, "audit_unavailable", "The replica does not answer.");
+            return Err(platform::audit::recorded(refused));
         }
         self.inner.append(entry).await
     }
