@@ -93,12 +93,15 @@ pub(crate) fn identity(connection: &Connection) -> Result<(String, String), Audi
     Ok(connection.query_row("SELECT origin, public_key FROM log", [], |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 
-/// The same of the database at `path`, where there is one with a log in it.
+/// The same of the database at `path`, where there is one with a log in it. For whoever may write there: a file that was
+/// being made when the power failed is first taken back to what it was, which a reader cannot do.
 pub(crate) fn identity_at(path: &Path) -> Result<Option<(String, String)>, AuditFault> {
     if !path.exists() {
         return Ok(None);
     }
-    let connection = open_for_reading(path)?;
+    let connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
     let made: bool =
         connection.query_row("SELECT count(*) > 0 FROM sqlite_schema WHERE name = 'log'", [], |row| row.get(0))?;
     if made { Ok(Some(identity(&connection)?)) } else { Ok(None) }

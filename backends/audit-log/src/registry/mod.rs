@@ -296,7 +296,8 @@ impl Registry {
     }
 }
 
-/// Origin and number of records of the log in a folder, as [`record_fork`] wants them; `None` where there is none. Reads only.
+/// Origin and number of records of the log in a folder, as [`record_fork`] wants them; `None` where there is none. Nobody may have it
+/// open for writing.
 pub fn log_in(folder: &Path) -> Result<Option<(String, u64)>, AuditFault> {
     let path = folder.join(crate::file::DATABASE);
     let Some((origin, _)) = crate::file::identity_at(&path)? else { return Ok(None) };

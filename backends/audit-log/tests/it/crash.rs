@@ -34,6 +34,31 @@ pub(crate) fn started() -> Option<(std::path::PathBuf, AuditKeys)> {
     Some((std::env::var_os(FOLDER)?.into(), keys))
 }
 
+/// The power fails while the database is being made: part of a transaction stands in it, and the journal to take it back.
+#[tokio::test]
+async fn t24_a_log_that_was_being_made_when_the_power_failed_is_made_again() {
+    let (fixture, elsewhere) = (Fixture::new(), tempfile::tempdir().unwrap());
+    let half = elsewhere.path().join("audit.db");
+    let connection = rusqlite::Connection::open(&half).unwrap();
+    connection
+        .execute_batch(
+            "PRAGMA cache_size=1; BEGIN; CREATE TABLE made(x);
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)
+             INSERT INTO made SELECT randomblob(1000) FROM n;",
+        )
+        .unwrap();
+    for name in ["audit.db", "audit.db-journal"] {
+        std::fs::copy(elsewhere.path().join(name), fixture.path().join(name)).unwrap();
+    }
+    assert!(std::fs::metadata(fixture.path().join("audit.db")).unwrap().len() > 0, "nothing stood in the file");
+    let (log, opened) = fixture.open();
+    assert_eq!(opened.previous(), PreviousEnd::None);
+    log.append(intent("first")).await.unwrap();
+    log.close().await.unwrap();
+    let report = verify(fixture.path(), &VerifyOptions::default()).unwrap();
+    assert!(report.ok, "{report:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "the process that the kill test starts"]
 async fn writes_until_it_is_killed() {

@@ -56,7 +56,8 @@ async fn two_transactions_that_block_each_other_both_stand_in_the_end() {
         one.await.unwrap().unwrap();
     }
     assert_eq!(fresh.psql("SELECT string_agg(n::text, ',') FROM pair").unwrap(), "2,2");
-    assert_eq!(tried.load(Ordering::SeqCst), 3, "one of the two was taken back once");
+    let tried = tried.load(Ordering::SeqCst);
+    assert!(tried >= 3, "one of the two was taken back, and repeated: {tried}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
