@@ -7,7 +7,10 @@ use platform::config::{Config, Loaded, environment, load};
 
 use crate::failure::Outcome;
 use crate::terminal::Terminal;
-use crate::{admin, audit, backup, bridge, check, connect, doctor, exit, login, logout, policy, secret, serve, tools};
+use crate::{
+    admin, audit, backup, bridge, check, connect, device_config, doctor, exit, login, logout, policy, secret, serve,
+    tools,
+};
 
 /// MCP servers for the network, behind sign-in, policy, just-in-time credentials and a tamper-evident audit log.
 #[derive(Parser)]
@@ -43,6 +46,8 @@ pub(crate) enum Command {
     Tools(tools::Tools),
     /// Test a policy bundle, or ask it.
     Policy(policy::Policy),
+    /// Understand device configurations, offline.
+    DeviceConfig(device_config::DeviceConfig),
     /// Write secrets, and read what may be shown about them.
     Secret(secret::SecretCommand),
     /// Read, verify and export the audit log.
@@ -75,6 +80,7 @@ impl Command {
             Self::Mcp(mcp) => mcp.run(terminal).await,
             Self::Tools(tools) => tools.run(terminal).await,
             Self::Policy(policy) => policy.run(terminal),
+            Self::DeviceConfig(device_config) => device_config.run(terminal),
             Self::Secret(secret) => secret.run(terminal).await,
             Self::Audit(audit) => audit.run(terminal).await,
             Self::Backup(backup) => backup.run(terminal).await,
@@ -128,8 +134,23 @@ mod tests {
         let mut command = Cli::command().term_width(100);
         text.push_str(&command.render_help().to_string());
         for name in [
-            "lab", "doctor", "login", "logout", "connect", "mcp", "tools", "policy", "secret", "audit", "backup",
-            "restore", "user", "group", "client", "keys",
+            "lab",
+            "doctor",
+            "login",
+            "logout",
+            "connect",
+            "mcp",
+            "tools",
+            "policy",
+            "device-config",
+            "secret",
+            "audit",
+            "backup",
+            "restore",
+            "user",
+            "group",
+            "client",
+            "keys",
         ] {
             let sub = command.find_subcommand_mut(name).unwrap();
             text.push_str(&format!("\n=== {name}\n{}", sub.render_help()));
@@ -148,6 +169,7 @@ mod tests {
             "interlock lab story --state d",
             "interlock lab otp --state d --user alice",
             "interlock lab token --state d --user alice --mfa --audience http://127.0.0.1:1/mcp/interlock",
+            "interlock device-config mask --platform ios-xe running.cfg",
             "interlock audit verify --state d --json",
             "interlock audit export --state d",
             "interlock user create dave --group operators --state d",

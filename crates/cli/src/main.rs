@@ -14,6 +14,7 @@ mod bridge;
 mod check;
 mod command;
 mod connect;
+mod device_config;
 mod doctor;
 mod exit;
 mod failure;

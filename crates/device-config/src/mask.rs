@@ -21,7 +21,8 @@ pub struct Masked {
 /// Hides the secrets of a running configuration.
 pub fn mask(platform: Platform, configuration: &str) -> Masked {
     match platform {
-        Platform::IosXe => ios_xe(configuration),
+        // The rules look for keywords that these platforms share.
+        Platform::IosXe | Platform::NxOs | Platform::IosXr | Platform::Asa => ios_xe(configuration),
     }
 }
 

@@ -215,7 +215,7 @@ fn register(instance: Instance, risks: &RiskTable) -> Result<Server, Error> {
         ServerFacts { name: instance.name, connector: connector.name().to_owned(), environment: instance.environment };
     let mut seen = BTreeSet::new();
     let mut tools = Vec::new();
-    for tool in connector.tools() {
+    for tool in connector.tools().into_iter().chain(connector.ports().tools()) {
         let registered = register_tool(&facts, &connector, tool, risks)?;
         if !seen.insert(registered.name()) {
             return Err(defect(registered.name(), "two tools have this name"));

@@ -8,6 +8,7 @@ use platform::policy::TargetFacts;
 use platform::{Error, ErrorKind, Secret};
 
 use crate::offers::{CompletionSpec, PromptSpec, ResourceSpec, Toolset};
+use crate::ports::Ports;
 use crate::tool::{Tool, ToolCx};
 
 /// What sort of credential a connector uses, and so what a lease promises (T29).
@@ -87,6 +88,11 @@ pub trait Connector: Send + Sync + 'static {
 
     /// Its tools, in a fixed order.
     fn tools(&self) -> Vec<Arc<dyn Tool>>;
+
+    /// What change control may ask of it.
+    fn ports(&self) -> Ports {
+        Ports::default()
+    }
 
     /// Named sets of its tools.
     fn toolsets(&self) -> &'static [Toolset] {

@@ -3,7 +3,7 @@
 //!
 //! The runtime never knows which connectors exist; `server` hands them in. Where to go next: [`tool`] and [`connector`]
 //! to write a connector, [`combinators`] for lists, single objects and vendor tasks, [`offers`] for what goes with tools,
-//! `pipeline/mod.rs` to read the road.
+//! [`ports`] for what change control asks of a connector, `pipeline/mod.rs` to read the road.
 
 pub mod artifacts;
 pub mod catalogue;
@@ -12,6 +12,7 @@ pub mod connector;
 pub mod elevation;
 pub mod offers;
 pub mod pipeline;
+pub mod ports;
 mod reach;
 pub mod secret_arguments;
 mod targets;
@@ -23,6 +24,7 @@ pub use catalogue::{Catalogue, Instance};
 pub use connector::{Connector, Lease};
 pub use offers::{CompletionSpec, PromptArgument, PromptSpec, ResourceSpec, Toolset};
 pub use pipeline::{Answer, CallRequest, IntentJournal, Pipeline};
+pub use ports::Ports;
 pub use reach::reaches;
 pub use secret_arguments::SecretArgument;
 pub use tool::{FollowUp, SideEffect, TargetArgument, Tool, ToolCx, ToolOutput, ToolSpec};

@@ -1,5 +1,5 @@
 //! What the command line does without a running server: the audit log beside the process that writes it, policy bundles,
-//! the secret store of a stopped platform, and the lab's one-time codes, tokens and tale. Thin on purpose: each module
+//! the secret store of a stopped platform, device configurations, and the lab's one-time codes, tokens and tale. Thin on purpose: each module
 //! opens the backend that the configuration names and hands it on, so that `cli` names no backend itself.
 
 pub mod audit;
@@ -10,6 +10,8 @@ pub mod lab;
 pub mod policy;
 pub mod secrets;
 pub mod store;
+
+pub use device_config;
 
 use std::path::{Path, PathBuf};
 
