@@ -7,6 +7,8 @@ use std::net::Ipv4Addr;
 
 use uuid::Uuid;
 
+use crate::os::Os;
+
 /// The vendor's product families, in the vendor's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Family {
@@ -18,6 +20,8 @@ pub enum Family {
     WirelessController,
     /// Access points.
     AccessPoint,
+    /// Firewalls.
+    Firewall,
 }
 
 impl Family {
@@ -28,6 +32,7 @@ impl Family {
             Self::Router => "Routers",
             Self::WirelessController => "Wireless Controller",
             Self::AccessPoint => "Unified AP",
+            Self::Firewall => "Security and VPN",
         }
     }
 }
@@ -79,8 +84,8 @@ impl Reachability {
     }
 }
 
-/// A group of equal ports: `count` ports named `<kind><member>/<slot>/<first…>` (routers without the member number count
-/// from 0).
+/// A group of equal ports: `count` ports whose names are made of the kind, the slot and the number in the way of the
+/// operating system ([`crate::interfaces::physical_ports`]).
 #[derive(Debug)]
 pub struct PortGroup {
     /// `GigabitEthernet`, `TenGigabitEthernet`, ….
@@ -106,9 +111,11 @@ pub struct Platform {
     pub series: &'static str,
     /// Family.
     pub family: Family,
+    /// What it runs.
+    pub os: Os,
     /// Ports per member.
     pub ports: &'static [PortGroup],
-    /// Ports that face the access side; the rest are uplinks.
+    /// Name of its software, as the controller and `show version` tell it.
     pub image: &'static str,
 }
 
@@ -122,7 +129,7 @@ const fn switch(
     series: &'static str,
     ports: &'static [PortGroup],
 ) -> Platform {
-    Platform { id, type_name, series, family: Family::Switch, ports, image: "CAT9K_IOSXE" }
+    Platform { id, type_name, series, family: Family::Switch, os: Os::IosXe, ports, image: "CAT9K_IOSXE" }
 }
 
 const ACCESS_48: &[PortGroup] =
@@ -164,6 +171,7 @@ pub(crate) static ROUTER_PLATFORM: Platform = Platform {
     type_name: "Cisco Catalyst 8300-2N2S-6T Router",
     series: "Cisco Catalyst 8300 Series Edge Platforms",
     family: Family::Router,
+    os: Os::IosXe,
     ports: &[ports("GigabitEthernet", 0, 0, 6, 1_000_000)],
     image: "C8000BE",
 };
@@ -172,6 +180,7 @@ pub(crate) static CONTROLLER_PLATFORM: Platform = Platform {
     type_name: C9800.0,
     series: C9800.1,
     family: Family::WirelessController,
+    os: Os::IosXe,
     ports: &[ports("TenGigabitEthernet", 0, 0, 4, 10_000_000)],
     image: "C9800-SW-iosxe-wlc",
 };
@@ -183,9 +192,110 @@ const fn point(id: &'static str, names: (&'static str, &'static str)) -> Platfor
         type_name: names.0,
         series: names.1,
         family: Family::AccessPoint,
+        os: Os::IosXe,
         ports: POINT_PORTS,
         image: "ap1g7",
     }
+}
+
+const NEXUS: (&str, &str) = ("Cisco Nexus 9000 Series Switch", "Cisco Nexus 9000 Series Switches");
+const MANAGEMENT: PortGroup = ports("mgmt", 0, 0, 1, 1_000_000);
+
+const fn other(
+    id: &'static str,
+    (type_name, series): (&'static str, &'static str),
+    (family, os, image): (Family, Os, &'static str),
+    ports: &'static [PortGroup],
+) -> Platform {
+    Platform { id, type_name, series, family, os, ports, image }
+}
+
+pub(crate) static LEAF_PLATFORM: Platform = other(
+    "N9K-C93180YC-FX3",
+    NEXUS,
+    (Family::Switch, Os::NxOs, "nxos64-cs"),
+    &[ports("Ethernet", 0, 1, 48, 25_000_000), ports("Ethernet", 0, 49, 6, 100_000_000), MANAGEMENT],
+);
+pub(crate) static SPINE_PLATFORM: Platform = other(
+    "N9K-C9364C",
+    NEXUS,
+    (Family::Switch, Os::NxOs, "nxos64-cs"),
+    &[ports("Ethernet", 0, 1, 64, 100_000_000), MANAGEMENT],
+);
+/// Routers of the wide-area core: those of every second data centre are of the other kind.
+pub(crate) static WAN_PLATFORMS: &[Platform] = &[
+    other(
+        "NCS-5501",
+        ("Cisco Network Convergence System 5501", "Cisco Network Convergence System 5500 Series"),
+        (Family::Router, Os::IosXr, "ncs5500"),
+        &[
+            ports("TenGigE", 0, 0, 48, 10_000_000),
+            ports("HundredGigE", 1, 0, 6, 100_000_000),
+            ports("MgmtEth", 0, 0, 1, 1_000_000),
+        ],
+    ),
+    other(
+        "ASR-9901",
+        ("Cisco ASR 9901 Router", "Cisco ASR 9000 Series Aggregation Services Routers"),
+        (Family::Router, Os::IosXr, "asr9k-x64"),
+        &[
+            ports("TenGigE", 0, 0, 40, 10_000_000),
+            ports("HundredGigE", 1, 0, 4, 100_000_000),
+            ports("MgmtEth", 0, 0, 1, 1_000_000),
+        ],
+    ),
+];
+pub(crate) static CAMPUS_FIREWALL_PLATFORM: Platform = other(
+    "ASA5516",
+    ("Cisco ASA 5516-X Adaptive Security Appliance", "Cisco ASA 5500-X Series Firewalls"),
+    (Family::Firewall, Os::Asa, "asa9-16-4-lfbff-k8"),
+    &[ports("GigabitEthernet", 0, 1, 8, 1_000_000), ports("Management", 0, 1, 1, 1_000_000)],
+);
+pub(crate) static FIREWALL_PLATFORM: Platform = other(
+    "FPR1140-ASA",
+    ("Cisco Firepower 1140 Security Appliance", "Cisco Firepower 1000 Series"),
+    (Family::Firewall, Os::Asa, "cisco-asa-fp1k.9.16.4"),
+    &[ports("Ethernet", 0, 1, 12, 1_000_000), ports("Management", 0, 1, 1, 1_000_000)],
+);
+
+/// Why devices stand in for each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RedundancyKind {
+    /// Two cores that share all paths.
+    CorePair,
+    /// A shared first hop.
+    Hsrp,
+    /// Two border routers with the same neighbours.
+    BorderPair,
+    /// Stateful switchover of wireless controllers.
+    WirelessHa,
+    /// Two switches that look like one to what is plugged into both.
+    Vpc,
+    /// Spines that carry the same fabric.
+    SpinePair,
+    /// Two routers of the wide-area core.
+    WanPair,
+    /// An active firewall and its standby.
+    Failover,
+}
+
+impl RedundancyKind {
+    /// Whether the members hold one configuration, which the active one gives to the other.
+    pub fn replicates(self) -> bool {
+        self == Self::Failover
+    }
+}
+
+/// Devices that stand in for each other. The first is the one that works in quiet times, where only one does.
+#[derive(Debug, Clone)]
+pub struct RedundancyGroup {
+    /// `sjc01-b1-ds`.
+    pub name: String,
+    /// Why.
+    pub kind: RedundancyKind,
+    /// Indexes in [`crate::World::devices`].
+    pub members: Vec<usize>,
 }
 
 /// One chassis of a device; a stack has several.
@@ -226,6 +336,8 @@ pub struct Device {
     pub up_before_birth_s: i64,
     /// Index of its wireless controller, for access points.
     pub controller: Option<usize>,
+    /// Its redundancy group, by number; a stack is one device and needs none.
+    pub(crate) group: Option<usize>,
 }
 
 impl Device {
@@ -244,7 +356,17 @@ impl Device {
         self.members.iter().map(|_| self.platform.id).collect::<Vec<_>>().join(", ")
     }
 
-    /// Whether it runs IOS-XE with a configuration of its own (access points take theirs from the controller).
+    /// What it runs.
+    pub fn os(&self) -> Os {
+        self.platform.os
+    }
+
+    /// Whether the region's controller manages it: firewalls have a manager of their own.
+    pub fn managed_by_controller(&self) -> bool {
+        self.platform.family != Family::Firewall
+    }
+
+    /// Whether it has a configuration of its own (access points take theirs from the controller).
     pub fn has_configuration(&self) -> bool {
         self.platform.family != Family::AccessPoint
     }
