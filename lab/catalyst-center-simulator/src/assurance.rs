@@ -23,7 +23,7 @@ pub(crate) fn routes() -> Router<Shared> {
 
 /// The device that an issue is about, with the id of its site.
 fn subject<'a>(world: &'a World, issue: &Issue) -> Option<(&'a Device, String)> {
-    let device = world.devices().get(issue.device)?;
+    let device = world.devices().get(issue.device).filter(|device| device.managed_by_controller())?;
     Some((device, world.site_of(device).map(|site| site.id.to_string()).unwrap_or_default()))
 }
 
@@ -139,7 +139,7 @@ fn category(device: &Device) -> &'static str {
 
 async fn network_health(State(simulator): State<Shared>) -> Answer {
     let world = &simulator.world;
-    let (good, fair, bad) = tally(world, world.devices().iter());
+    let (good, fair, bad) = tally(world, world.managed());
     let total = good + fair + bad;
     let now = simulator.now_ms() / 300_000 * 300_000;
     let time =
@@ -147,7 +147,7 @@ async fn network_health(State(simulator): State<Shared>) -> Answer {
     let distribution: Vec<Value> = ["Access", "Distribution", "Core", "Router", "WLC", "AP"]
         .iter()
         .map(|name| {
-            let (good, fair, bad) = tally(world, world.devices().iter().filter(|device| category(device) == *name));
+            let (good, fair, bad) = tally(world, world.managed().filter(|device| category(device) == *name));
             let total = good + fair + bad;
             json!({
                 "category": name, "totalCount": total, "healthScore": percent(good, total), "goodPercentage": percent(good, total),
@@ -173,8 +173,7 @@ async fn device_health(State(simulator): State<Shared>, params: Params) -> Answe
     let world = &simulator.world;
     let page = params.page(50, 500)?;
     let found: Vec<&Device> = world
-        .devices()
-        .iter()
+        .managed()
         .filter(|device| {
             params.passes("deviceRole", device.role.name()) && params.passes("health", world.health(device).word())
         })
@@ -211,7 +210,7 @@ async fn device_detail(State(simulator): State<Shared>, params: Params) -> Answe
     let (Some(identifier), Some(wanted)) = (params.get("identifier"), params.get("searchBy")) else {
         return Err(Fail::bad("Parameters identifier and searchBy are required"));
     };
-    let found = world.devices().iter().find(|device| match identifier {
+    let found = world.managed().find(|device| match identifier {
         "uuid" => device.id.to_string() == wanted,
         "macAddress" => device.mac_text().eq_ignore_ascii_case(wanted),
         "nwDeviceName" => world.hostname(device) == wanted,
@@ -225,7 +224,7 @@ async fn device_detail(State(simulator): State<Shared>, params: Params) -> Answe
         "nwDeviceId": device.id, "nwDeviceName": world.hostname(device), "managementIpAddr": device.management_ip.to_string(),
         "macAddress": device.mac_text().to_uppercase(), "nwDeviceFamily": device.platform.family.name(), "nwDeviceRole": device.role.name(),
         "nwDeviceType": device.platform.type_name, "platformId": device.platform_text(), "softwareVersion": device.software_version,
-        "osType": "IOS-XE", "serialNumber": device.serial_text(), "deviceSeries": device.platform.series,
+        "osType": device.os().name(), "serialNumber": device.serial_text(), "deviceSeries": device.platform.series,
         "overallHealth": health.overall, "cpu": format!("{}.0", health.cpu_percent), "memory": format!("{}.0", health.memory_percent),
         "cpuScore": if health.cpu_percent > 80 { 5 } else { 10 }, "memoryScore": 10, "haStatus": if device.members.len() > 1 { "SSO" } else { "Non-redundant" },
         "communicationState": if world.reachability(device) == Reachability::Unreachable { "UNREACHABLE" } else { "REACHABLE" },

@@ -27,7 +27,7 @@ pub(crate) fn routes() -> Router<Shared> {
 }
 
 fn managed(world: &World) -> impl Iterator<Item = &Device> {
-    world.devices().iter().filter(|device| device.has_configuration())
+    world.managed().filter(|device| device.has_configuration())
 }
 
 fn status(world: &World, device: &Device) -> &'static str {
@@ -108,8 +108,8 @@ fn differences(world: &World, device: &Device) -> Vec<Value> {
     added.chain(removed).collect()
 }
 
-fn paths(config: &world::ios_xe::Config) -> Vec<String> {
-    fn walk(nodes: &[world::ios_xe::Node], above: &str, out: &mut Vec<String>) {
+fn paths(config: &world::Config) -> Vec<String> {
+    fn walk(nodes: &[world::Node], above: &str, out: &mut Vec<String>) {
         for node in nodes {
             let path = if above.is_empty() { node.line.clone() } else { format!("{above} / {}", node.line) };
             walk(&node.children, &path, out);

@@ -164,8 +164,7 @@ fn read(simulator: &Simulator, body: &Bytes) -> Result<Order, Fail> {
 
 fn device_of<'a>(simulator: &'a Simulator, kind: &str, id: &str, hostname: &str) -> Result<&'a Device, Fail> {
     let world = &simulator.world;
-    let by =
-        |wanted: &str| world.devices().iter().find(|device| names(world, device).iter().any(|name| name == wanted));
+    let by = |wanted: &str| world.managed().find(|device| names(world, device).iter().any(|name| name == wanted));
     match kind {
         "MANAGED_DEVICE_UUID" | "DEFAULT" | "" => crate::devices::find(world, id),
         "MANAGED_DEVICE_IP" | "MANAGED_DEVICE_HOSTNAME" => {

@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::routing::{get, put};
 use serde_json::{Value, json};
 use uuid::Uuid;
-use world::{Device, Family, Reachability, World};
+use world::{Device, Family, Os, Reachability, World};
 
 use crate::query::Params;
 use crate::reply::{Answer, Fail, accepted, enveloped};
@@ -33,6 +33,7 @@ pub(crate) fn find<'a>(world: &'a World, id: &str) -> Result<&'a Device, Fail> {
     Uuid::parse_str(id)
         .ok()
         .and_then(|id| world.device(id))
+        .filter(|device| device.managed_by_controller())
         .ok_or_else(|| Fail::missing(format!("No resource found with id: {id}")))
 }
 
@@ -82,6 +83,19 @@ fn error_of(reach: Reachability, point: bool) -> (Value, Value, &'static str) {
     }
 }
 
+/// What the device says of itself over SNMP.
+fn description(device: &Device) -> String {
+    let (image, version) = (device.platform.image, device.software_version);
+    match device.os() {
+        Os::IosXe => {
+            format!("Cisco IOS Software [Cupertino], {image} Software, Version {version}, RELEASE SOFTWARE (fc3)")
+        }
+        Os::NxOs => format!("Cisco NX-OS(tm) {image}, Software (nxos64-cs), Version {version}, RELEASE SOFTWARE"),
+        Os::IosXr => format!("Cisco IOS XR Software ({image}), Version {version}"),
+        Os::Asa => format!("Cisco Adaptive Security Appliance Version {version}"),
+    }
+}
+
 /// The row of the inventory.
 pub(crate) fn row(world: &World, device: &Device) -> Value {
     let reach = world.reachability(device);
@@ -101,7 +115,7 @@ pub(crate) fn row(world: &World, device: &Device) -> Value {
         "macAddress": device.mac_text(), "serialNumber": device.serial_text(), "platformId": device.platform_text(),
         "type": device.platform.type_name, "series": device.platform.series, "family": device.platform.family.name(),
         "role": device.role.name(), "roleSource": "AUTO",
-        "softwareType": if point { Value::Null } else { json!("IOS-XE") },
+        "softwareType": if point { Value::Null } else { json!(device.os().name()) },
         "softwareVersion": device.software_version,
         "reachabilityStatus": reach.name(), "collectionStatus": collection,
         "reachabilityFailureReason": if down { "SNMP Connectivity Failed" } else { "" },
@@ -119,7 +133,7 @@ pub(crate) fn row(world: &World, device: &Device) -> Value {
         "associatedWlcIp": wlc.unwrap_or_default(), "apManagerInterfaceIp": "", "apEthernetMacAddress": if point { json!(device.mac_text()) } else { Value::Null },
         "snmpContact": "", "snmpLocation": "", "location": Value::Null, "locationName": Value::Null,
         "memorySize": if point { "NA" } else { "1889584" }, "waasDeviceMode": Value::Null, "vendor": "Cisco",
-        "description": if point { Value::Null } else { json!(format!("Cisco IOS Software [Cupertino], {} Software, Version {}, RELEASE SOFTWARE (fc3)", device.platform.image, device.software_version)) },
+        "description": if point { Value::Null } else { json!(description(device)) },
         "lastDeviceResyncStartTime": time_text(collected - 20_000), "lastManagedResyncReasons": "Periodic",
         "managedAtleastOnce": true, "syncRequestedByApp": "", "reasonsForDeviceResync": "Periodic", "reasonsForPendingSyncRequests": "",
         "pendingSyncRequestsCount": "0",
@@ -134,8 +148,7 @@ pub(crate) fn row(world: &World, device: &Device) -> Value {
 fn matching<'a>(world: &'a World, params: &Params) -> Vec<&'a Device> {
     let ids = params.all("id");
     world
-        .devices()
-        .iter()
+        .managed()
         .filter(|device| {
             let reach = world.reachability(device);
             let point = device.platform.family == Family::AccessPoint;
@@ -153,7 +166,7 @@ fn matching<'a>(world: &'a World, params: &Params) -> Vec<&'a Device> {
                 && params.passes("series", device.platform.series)
                 && params.passes("role", device.role.name())
                 && params.passes("platformId", &device.platform_text())
-                && params.passes("softwareType", if point { "" } else { "IOS-XE" })
+                && params.passes("softwareType", if point { "" } else { device.os().name() })
                 && params.passes("softwareVersion", device.software_version)
                 && params.passes("reachabilityStatus", reach.name())
                 && params.passes("collectionStatus", collection)
@@ -187,7 +200,7 @@ async fn range(State(simulator): State<Shared>, Path((start, count)): Path<(Stri
     if start < 1 || !(1..=500).contains(&count) {
         return Err(Fail::bad("Start index begins at 1, and at most 500 records are returned"));
     }
-    let rows = simulator.world.devices().iter().skip(start - 1).take(count);
+    let rows = simulator.world.managed().skip(start - 1).take(count);
     enveloped(rows.map(|device| row(&simulator.world, device)).collect::<Vec<_>>())
 }
 
@@ -196,16 +209,16 @@ async fn one(State(simulator): State<Shared>, Path(id): Path<String>) -> Answer 
 }
 
 async fn by_address(State(simulator): State<Shared>, Path(address): Path<String>) -> Answer {
-    let found = simulator.world.devices().iter().find(|device| device.management_ip.to_string() == address);
+    let found = simulator.world.managed().find(|device| device.management_ip.to_string() == address);
     let device = found.ok_or_else(|| Fail::missing(format!("No resource found with ip address: {address}")))?;
     enveloped(row(&simulator.world, device))
 }
 
 async fn by_serial(State(simulator): State<Shared>, Path(serial): Path<String>) -> Answer {
-    let found =
-        simulator.world.devices().iter().find(|device| {
-            device.serial_text() == serial || device.members.iter().any(|member| member.serial == serial)
-        });
+    let found = simulator
+        .world
+        .managed()
+        .find(|device| device.serial_text() == serial || device.members.iter().any(|member| member.serial == serial));
     let device = found.ok_or_else(|| Fail::missing(format!("No resource found with serial number: {serial}")))?;
     enveloped(row(&simulator.world, device))
 }
@@ -255,7 +268,7 @@ fn modern(world: &World, device: &Device) -> Value {
         "serialNumbers": device.members.iter().map(|member| member.serial.clone()).collect::<Vec<_>>(),
         "type": device.platform.type_name, "family": device.platform.family.name(), "series": device.platform.series,
         "status": "MANAGED", "platformIds": device.members.iter().map(|_| device.platform.id).collect::<Vec<_>>(),
-        "softwareType": "IOS-XE", "softwareVersion": device.software_version, "vendor": "Cisco",
+        "softwareType": device.os().name(), "softwareVersion": device.software_version, "vendor": "Cisco",
         "stackDevice": device.members.len() > 1, "bootTime": world.now().as_millisecond() - world.uptime_s(device) * 1000,
         "role": device.role.name().replace(' ', "_"), "roleSource": "AUTO",
         "reachabilityStatus": reach, "managementState": "MANAGED",
@@ -265,8 +278,7 @@ fn modern(world: &World, device: &Device) -> Value {
 fn modern_matching<'a>(world: &'a World, params: &Params) -> Vec<&'a Device> {
     let ids = params.all("id");
     world
-        .devices()
-        .iter()
+        .managed()
         .filter(|device| {
             (ids.is_empty() || ids.iter().any(|id| device.id.to_string() == *id))
                 && params.passes("managementAddress", &device.management_ip.to_string())

@@ -80,18 +80,18 @@ async fn by_name(State(simulator): State<Shared>, Path(id): Path<String>, params
 async fn all(State(simulator): State<Shared>, params: Params) -> Answer {
     let page = params.page(500, 500)?;
     let world = &simulator.world;
-    enveloped(page.of(world.devices().iter().flat_map(|device| rows(world, device))))
+    enveloped(page.of(world.managed().flat_map(|device| rows(world, device))))
 }
 
 async fn count_all(State(simulator): State<Shared>) -> Answer {
     let world = &simulator.world;
-    let devices = world.devices().iter().filter(|device| device.has_configuration());
+    let devices = world.managed().filter(|device| device.has_configuration());
     enveloped(devices.map(|device| world.interfaces(device).len()).sum::<usize>())
 }
 
 async fn one(State(simulator): State<Shared>, Path(id): Path<String>) -> Answer {
     let world = &simulator.world;
-    for device in world.devices().iter().filter(|device| device.has_configuration()) {
+    for device in world.managed().filter(|device| device.has_configuration()) {
         if let Some(port) = world.interfaces(device).iter().find(|port| port.id.to_string() == id) {
             return enveloped(row(world, device, port));
         }

@@ -123,7 +123,7 @@ fn site<'a>(world: &'a World, id: &str) -> Result<&'a Site, Fail> {
 
 /// Devices of a site and of everything below it.
 fn below<'a>(world: &'a World, site: &'a Site) -> impl Iterator<Item = (&'a Device, &'a Site)> {
-    world.devices().iter().filter_map(move |device| {
+    world.managed().filter_map(move |device| {
         let own = world.site_of(device)?;
         own.id_hierarchy.starts_with(&site.id_hierarchy).then_some((device, own))
     })

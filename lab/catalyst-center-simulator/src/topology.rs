@@ -18,8 +18,7 @@ pub(crate) fn routes() -> Router<Shared> {
 async fn physical(State(simulator): State<Shared>) -> Answer {
     let world = &simulator.world;
     let nodes: Vec<Value> = world
-        .devices()
-        .iter()
+        .managed()
         .map(|device| {
             json!({
                 "id": device.id, "label": world.hostname(device), "ip": device.management_ip.to_string(), "deviceType": device.platform.type_name,
@@ -41,7 +40,8 @@ async fn physical(State(simulator): State<Shared>) -> Answer {
         .iter()
         .filter_map(|link| {
             let [(one, one_port), (other, other_port)] = &link.ends;
-            let (source, target) = (world.devices().get(*one)?, world.devices().get(*other)?);
+            let known = |at: usize| world.devices().get(at).filter(|device| device.managed_by_controller());
+            let (source, target) = (known(*one)?, known(*other)?);
             let find = |at: usize, name: &str| ports.get(at)?.iter().find(|port| port.name == name);
             let (a, b) = (find(*one, one_port), find(*other, other_port));
             let up = [a, b].iter().flatten().all(|port| port.oper_up);
