@@ -3,20 +3,28 @@
 //! platform's connector.
 //!
 //! Where to go next: [`simulator`] for starting one, [`reply`] for envelopes and errors, [`deploy`] for the work that
-//! changes devices, [`process`] for the lab's world process with several instances,
+//! changes devices, [`effects`] for what faults do to it, [`process`] for the lab's world process with several instances,
 //! [`lab_world`] for how a lab starts it and finds it again.
 
+mod advisories;
 mod assurance;
 mod command_runner;
 mod compliance;
+mod conditions;
 mod deploy;
 mod devices;
+mod effects;
+mod hardware;
+mod interface_update;
 mod interfaces;
+mod inventory;
 pub mod lab_world;
+mod modern_devices;
 mod platform_facts;
 pub mod process;
 mod query;
 mod reply;
+mod saving;
 pub mod simulator;
 mod sites;
 mod tasks;

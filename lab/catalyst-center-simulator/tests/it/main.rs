@@ -1,8 +1,10 @@
 //! The simulator over its socket.
 #![cfg(test)]
 
+mod changes;
 mod client;
 mod faults;
 mod process;
 mod reads;
 mod writes;
+mod writes_bent;
