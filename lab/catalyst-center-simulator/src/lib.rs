@@ -3,17 +3,26 @@
 //! platform's connector.
 //!
 //! Where to go next: [`simulator`] for starting one, [`reply`] for envelopes and errors, [`deploy`] for the work that
-//! changes devices. The lab's world process with all systems is a crate above this one, `lab/systems`.
+//! changes devices, [`effects`] for what faults do to it. The lab's world process with all systems is a crate above this
+//! one, `lab/systems`.
 
+mod advisories;
 mod assurance;
 mod command_runner;
 mod compliance;
+mod conditions;
 mod deploy;
 mod devices;
+mod effects;
+mod hardware;
+mod interface_update;
 mod interfaces;
+mod inventory;
+mod modern_devices;
 mod platform_facts;
 mod query;
 mod reply;
+mod saving;
 pub mod simulator;
 mod sites;
 mod tasks;
