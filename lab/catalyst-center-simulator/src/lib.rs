@@ -3,8 +3,7 @@
 //! platform's connector.
 //!
 //! Where to go next: [`simulator`] for starting one, [`reply`] for envelopes and errors, [`deploy`] for the work that
-//! changes devices, [`process`] for the lab's world process with several instances,
-//! [`lab_world`] for how a lab starts it and finds it again.
+//! changes devices. The lab's world process with all systems is a crate above this one, `lab/systems`.
 
 mod assurance;
 mod command_runner;
@@ -12,9 +11,7 @@ mod compliance;
 mod deploy;
 mod devices;
 mod interfaces;
-pub mod lab_world;
 mod platform_facts;
-pub mod process;
 mod query;
 mod reply;
 pub mod simulator;
@@ -24,5 +21,4 @@ mod templates;
 mod tokens;
 mod topology;
 
-pub use process::{InstanceOptions, RunningWorld, WorldProcessOptions, WorldReady, run_world, start_world};
 pub use simulator::{Pace, Running, Simulator, SimulatorOptions};

@@ -95,6 +95,11 @@ const ROWS: &[Row] = &[
         why: "the edge never names a connector, a backend or the issuer; those reach it through traits and HTTP",
     },
     Row {
+        who: &["lab/systems"],
+        may: &["lab/*", "crates/platform"],
+        why: "the world process stands above the simulators, which do not know each other",
+    },
+    Row {
         who: &["lab/*"],
         may: &["lab/world", "crates/platform", "crates/mcp"],
         why: "a simulator must not agree with us by construction: no connector, no device-config",
@@ -325,6 +330,7 @@ mod tests {
             ("connectors/mcp-upstream", "crates/mcp", false),
             ("crates/server", "connectors/github", false),
             ("crates/server", "lab/world", false),
+            ("lab/systems", "lab/servicenow-simulator", false),
             ("connectors/github", "lab/github-simulator", true),
             ("crates/gateway", "crates/platform-suites", true),
             ("backends/tokens-oidc", "crates/issuer", true),
@@ -349,6 +355,7 @@ mod tests {
             ("backends/store-sqlite", "backends/audit-log", false),
             ("backends/store-sqlite", "crates/workflow-api", false),
             ("lab/catalyst-center-simulator", "crates/device-config", true),
+            ("lab/servicenow-simulator", "lab/catalyst-center-simulator", false),
             ("crates/server", "crates/platform-suites", false),
             ("crates/server", "crates/cli", false),
             ("xtask", "crates/server", false),

@@ -3,6 +3,5 @@
 
 mod client;
 mod faults;
-mod process;
 mod reads;
 mod writes;
