@@ -18,9 +18,10 @@ use platform::http::TargetClient;
 use platform::policy::TargetFacts;
 use platform::{Error, SharedClock};
 use tool_runtime::connector::{CredentialKind, target_unknown};
-use tool_runtime::{CompletionSpec, Connector, PromptSpec, ResourceSpec, Tool, ToolCx, Toolset};
+use tool_runtime::{CompletionSpec, Connector, Ports, PromptSpec, ResourceSpec, Tool, ToolCx, Toolset};
 
 use crate::client::Api;
+use crate::tools::target_source::Inventory;
 
 /// One Catalyst Center.
 pub struct CatalystCenter {
@@ -52,6 +53,10 @@ impl Connector for CatalystCenter {
 
     fn tools(&self) -> Vec<Arc<dyn Tool>> {
         tools::all(&self.api)
+    }
+
+    fn ports(&self) -> Ports {
+        Ports { target_source: Some(Arc::new(Inventory(Arc::clone(&self.api)))), ..Ports::default() }
     }
 
     fn toolsets(&self) -> &'static [Toolset] {

@@ -17,7 +17,7 @@ use super::{listed, single};
 use crate::client::{Api, Filter, Query, segment};
 use crate::model::{Device, Interface, VendorDevice, VendorInterface};
 
-const DEVICES: &str = "/dna/intent/api/v1/network-device";
+pub(crate) const DEVICES: &str = "/dna/intent/api/v1/network-device";
 /// The argument that names a device.
 pub(crate) const DEVICE: &[TargetArgument] = &[TargetArgument { argument: "device_id", kind: "device" }];
 

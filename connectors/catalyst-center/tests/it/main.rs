@@ -1,5 +1,5 @@
 //! The connector against the simulated Catalyst Center, over real sockets. Where to go next: `lab` starts one, `reading`
-//! and `deploying` are the tools, `session` and `faults` what goes wrong, `masking` the secrets, `golden` the snapshots.
+//! and `deploying` are the tools, `target_source` the target directory's part, `session` and `faults` what goes wrong, `masking` the secrets, `golden` the snapshots.
 
 mod deploying;
 mod faults;
@@ -10,3 +10,4 @@ mod masking;
 mod reading;
 mod road;
 mod session;
+mod target_source;
