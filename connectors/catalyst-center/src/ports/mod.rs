@@ -19,6 +19,7 @@ use tool_runtime::{Ports, ToolCx};
 use crate::client::Api;
 use crate::model::Device;
 use crate::tools::devices;
+use crate::tools::target_source::Inventory;
 
 /// The ports, over one API.
 struct CenterPorts {
@@ -32,6 +33,7 @@ pub(crate) fn all(api: &Arc<Api>) -> Ports {
         config_reader: Some(Arc::clone(&ports) as _),
         config_changer: Some(Arc::clone(&ports) as _),
         state_probe: Some(ports),
+        target_source: Some(Arc::new(Inventory(Arc::clone(api)))),
         ..Ports::default()
     }
 }

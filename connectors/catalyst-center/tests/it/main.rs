@@ -1,6 +1,6 @@
 //! The connector against the simulated Catalyst Center, over real sockets. Where to go next: `lab` starts one, `reading`
-//! and `deploying` are the tools, `porting` the ports,
-//! `session`, `faults` and `fault_matrix` what goes wrong, `masking` the secrets, `golden` the snapshots.
+//! and `deploying` are the tools, `porting` the ports, `target_source` the target directory's part, `session`, `faults` and
+//! `fault_matrix` what goes wrong, `masking` the secrets, `golden` the snapshots.
 
 mod deploying;
 mod fault_matrix;
@@ -13,3 +13,4 @@ mod porting;
 mod reading;
 mod road;
 mod session;
+mod target_source;
