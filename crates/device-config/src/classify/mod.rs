@@ -118,6 +118,9 @@ impl FromStr for Mode {
 pub struct Classified<'t> {
     /// The line as given, without its end.
     pub line: &'t str,
+    /// What it is: a command of the prompt, or a configuration line. In configuration mode, a command is what stands
+    /// behind `do`, and what the prompt would run.
+    pub mode: Mode,
     /// What it does.
     pub class: Class,
     /// Why, in a few words; it may quote a short, escaped word of the line.
@@ -135,16 +138,16 @@ pub fn classify(platform: Platform, mode: Mode, text: &str) -> Vec<Classified<'_
         if mode == Mode::Config
             && let Some(body) = banner::body(platform, lines.get(at..).unwrap_or_default())
         {
-            classified.push(of(line, config::banner_line(platform, line, body.closed)));
+            classified.push(of(line, mode, config::banner_line(platform, line, body.closed)));
             let text = lines.iter().skip(at + 1).take(body.lines);
-            classified.extend(text.map(|line| of(line, config::banner_text(line))));
+            classified.extend(text.map(|line| of(line, mode, config::banner_text(line))));
             continue;
         }
         let verdict = match mode {
             Mode::Exec => exec::line(platform, line),
             Mode::Config => config::line(platform, line),
         };
-        classified.push(of(line, verdict));
+        classified.push(of(line, mode, verdict));
         mode = match mode {
             Mode::Exec if exec::enters_configuration(platform, line) => Mode::Config,
             Mode::Config if config::leaves_configuration(line) => Mode::Exec,
@@ -154,8 +157,9 @@ pub fn classify(platform: Platform, mode: Mode, text: &str) -> Vec<Classified<'_
     classified
 }
 
-fn of(line: &str, verdict: Verdict) -> Classified<'_> {
-    Classified { line, class: verdict.class, reason: verdict.reason }
+fn of(line: &str, mode: Mode, verdict: Verdict) -> Classified<'_> {
+    let mode = if verdict.command { Mode::Exec } else { mode };
+    Classified { line, mode, class: verdict.class, reason: verdict.reason }
 }
 
 /// The class of a whole text: that of its worst line.

@@ -12,20 +12,29 @@ pub(super) struct Verdict {
     pub(super) reason: Cow<'static, str>,
     /// How many keywords of the tree the line has: the more, the surer that it was meant.
     pub(super) depth: usize,
+    /// Whether it is a command of the prompt, where a configuration line was expected.
+    pub(super) command: bool,
 }
 
 impl Verdict {
     pub(super) fn new(class: Class, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { class, reason: reason.into(), depth: 0 }
+        Self { class, reason: reason.into(), depth: 0, command: false }
+    }
+
+    /// The same, as a command of the prompt.
+    pub(super) fn as_command(self) -> Self {
+        Self { command: true, ..self }
     }
 
     pub(super) fn disruptive(reason: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Class::Disruptive, reason)
     }
 
-    /// The worse of two; the first where they are alike.
+    /// The worse of two; the first where they are alike. What is a command in one of them is a command.
     pub(super) fn or_worse(self, other: Self) -> Self {
-        if other.class > self.class { other } else { self }
+        let command = self.command || other.command;
+        let worse = if other.class > self.class { other } else { self };
+        Self { command, ..worse }
     }
 
     /// The same, but of this class at least.
@@ -144,12 +153,12 @@ impl Node {
     fn judge(&self, words: &[&str], above: Option<(Class, &'static str)>, depth: usize) -> Verdict {
         let own = self.own.or(above);
         let here = || match own {
-            Some((class, reason)) => Verdict { class, reason: reason.into(), depth },
+            Some((class, reason)) => Verdict { depth, ..Verdict::new(class, reason) },
             None => Verdict { depth, ..Verdict::disruptive("the command is not complete") },
         };
         let Some((word, rest)) = words.split_first() else {
             let end = self.children.iter().find(|(name, _)| *name == "$").and_then(|(_, end)| end.own);
-            return end.map_or_else(here, |(class, reason)| Verdict { class, reason: reason.into(), depth });
+            return end.map_or_else(here, |(class, reason)| Verdict { depth, ..Verdict::new(class, reason) });
         };
         let lower = word.to_ascii_lowercase();
         let fitting = self.fitting(&lower);

@@ -5,3 +5,4 @@ extern crate interlock_device_config as device_config;
 
 mod commands;
 mod table;
+mod template;
