@@ -6,5 +6,6 @@ mod client;
 mod faults;
 mod process;
 mod reads;
+mod systems;
 mod writes;
 mod writes_bent;
