@@ -3,8 +3,8 @@
 //! platform's connector.
 //!
 //! Where to go next: [`simulator`] for starting one, [`reply`] for envelopes and errors, [`deploy`] for the work that
-//! changes devices, [`effects`] for what faults do to it, [`process`] for the lab's world process with several instances,
-//! [`lab_world`] for how a lab starts it and finds it again.
+//! changes devices, [`effects`] for what faults do to it. The lab's world process with all systems is a crate above this
+//! one, `lab/systems`.
 
 mod advisories;
 mod assurance;
@@ -23,10 +23,8 @@ mod interface_update;
 mod interfaces;
 mod inventory;
 mod issues;
-pub mod lab_world;
 mod modern_devices;
 mod platform_facts;
-pub mod process;
 mod query;
 mod reply;
 mod saving;
@@ -39,5 +37,4 @@ mod templates;
 mod tokens;
 mod topology;
 
-pub use process::{InstanceOptions, RunningWorld, WorldProcessOptions, WorldReady, run_world, start_world};
 pub use simulator::{Pace, Running, Simulator, SimulatorOptions};

@@ -223,7 +223,13 @@ async fn admit(State(simulator): State<Shared>, request: Request, next: Next) ->
         // The field sees the header on some refusals only.
         return rate_limited(simulator.calls_per_minute, (wait % 2 == 0).then_some(wait));
     }
-    next.run(request).await
+    let mut answer = next.run(request).await;
+    // The controller tells the time of its own clock, which is the lab's.
+    let date = simulator.clock.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    if let Ok(date) = HeaderValue::from_str(&date) {
+        answer.headers_mut().insert(header::DATE, date);
+    }
+    answer
 }
 
 async fn no_route(request: Request) -> Fail {

@@ -4,7 +4,6 @@
 mod changes;
 mod client;
 mod faults;
-mod process;
 mod reads;
 mod systems;
 mod writes;
