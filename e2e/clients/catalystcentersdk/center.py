@@ -3,6 +3,7 @@
 import importlib.metadata
 import json
 import time
+import traceback
 
 from catalystcentersdk import api
 
@@ -24,6 +25,14 @@ class Checks:
 
     def equal(self, name, one, other):
         self.that(name, one == other, (one, other))
+
+    def area(self, name, run, *args):
+        """Runs the checks of one area; what raises is one failed check, and the other areas still run."""
+        try:
+            return run(*args)
+        except Exception:
+            self.failed.append({"check": f"{name} raised", "seen": traceback.format_exc()[-600:]})
+            return None
 
     def refused(self, name, status, call):
         """The call must be refused with this HTTP status, as the SDK's own exception."""

@@ -8,16 +8,14 @@ import time
 
 
 def write(center, check, device):
-    template = own_template(center, check)
-    vlan = deployment(center, check, device)
-    commands(center, check, device, vlan)
-    interface(center, check, device)
-    saving(center, check, device)
-    issues(center, check)
-    discovery(center, check, device)
-    path(center, check, device)
-    work(center, check)
-    clean(center, check, template)
+    template = check.area("templates", own_template, center, check)
+    vlan = check.area("deployment", deployment, center, check, device)
+    check.area("commands", commands, center, check, device, vlan)
+    for run in (interface, saving, discovery, path):
+        check.area(run.__name__, run, center, check, device)
+    for run in (issues, work):
+        check.area(run.__name__, run, center, check)
+    check.area("clean", clean, center, check, template)
     return vlan
 
 
