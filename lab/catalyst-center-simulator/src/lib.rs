@@ -18,6 +18,7 @@ mod devices;
 mod discovery;
 mod effects;
 mod events;
+mod flow;
 mod hardware;
 mod interface_update;
 mod interfaces;

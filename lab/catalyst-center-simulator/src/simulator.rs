@@ -24,7 +24,7 @@ use crate::inventory::Inventory;
 use crate::reply::{Answer, Fail, bare};
 use crate::tokens::Tokens;
 use crate::{
-    advisories, assurance, clients, command_runner, compliance, deploy, devices, discovery, events, hardware,
+    advisories, assurance, clients, command_runner, compliance, deploy, devices, discovery, events, flow, hardware,
     interface_update, interfaces, issues, modern_devices, platform_facts, saving, site_health, sites, swim, tasks,
     templates, topology,
 };
@@ -173,6 +173,7 @@ impl Simulator {
             .merge(tasks::routes())
             .merge(command_runner::routes())
             .merge(discovery::routes())
+            .merge(flow::routes())
             .merge(swim::routes())
             .merge(topology::routes())
             .merge(platform_facts::routes());

@@ -108,6 +108,21 @@ impl World {
         self.endpoints_on(device).into_iter().find(|endpoint| endpoint.mac == mac)
     }
 
+    /// The client with this address, connected or not.
+    pub fn endpoint_at(&self, address: Ipv4Addr) -> Option<Endpoint> {
+        let place = u32::from(address).checked_sub(u32::from(self.clients_from()))?;
+        let device = self.devices().get(usize::try_from(place >> 8).ok()?)?;
+        self.endpoints_on(device).into_iter().find(|endpoint| endpoint.address == address)
+    }
+
+    /// The first address of clients in this region; the next 22 bits are the device and the place.
+    fn clients_from(&self) -> Ipv4Addr {
+        match self.region() {
+            Region::AmerApj => Ipv4Addr::new(10, 64, 0, 0),
+            Region::Emea => Ipv4Addr::new(10, 192, 0, 0),
+        }
+    }
+
     fn wired_on(&self, device: &Device) -> Vec<Endpoint> {
         let numbers: Vec<String> = physical_ports(device).into_iter().map(|port| port.name).collect();
         let cabled: Vec<&str> = self
@@ -178,10 +193,6 @@ impl World {
         let (form, os, vendor, maker, used) = draw.pick(kinds, fallback);
         let elsewhere = u32::from(self.region() == Region::Emea);
         let own = (elsewhere << 23 | (index & 0x3FFF) << 9 | (place & 0xFF) << 1 | u32::from(wireless)).to_be_bytes();
-        let base = match self.region() {
-            Region::AmerApj => Ipv4Addr::new(10, 64, 0, 0),
-            Region::Emea => Ipv4Addr::new(10, 192, 0, 0),
-        };
         let site = self.site_of(device).map_or("", |site| site.name_hierarchy.as_str());
         let code: String = site.split('/').nth(3).unwrap_or("LAB").chars().take(3).collect();
         let short = form.get(..2).unwrap_or(form).to_uppercase();
@@ -191,7 +202,7 @@ impl World {
             wireless,
             hostname: format!("{code}-{short}-{:05X}", index << 8 & 0xF_FF00 | place),
             user,
-            address: Ipv4Addr::from(u32::from(base) + ((index & 0x3FFF) << 8 | place & 0xFF)),
+            address: Ipv4Addr::from(u32::from(self.clients_from()) + ((index & 0x3FFF) << 8 | place & 0xFF)),
             vlan: 1,
             device: device.index,
             port: None,
