@@ -24,8 +24,9 @@ use crate::inventory::Inventory;
 use crate::reply::{Answer, Fail, bare};
 use crate::tokens::Tokens;
 use crate::{
-    advisories, assurance, command_runner, compliance, deploy, devices, hardware, interface_update, interfaces,
-    modern_devices, platform_facts, saving, sites, tasks, templates, topology,
+    advisories, assurance, clients, command_runner, compliance, deploy, devices, discovery, events, flow, hardware,
+    interface_update, interfaces, issues, modern_devices, platform_facts, saving, site_health, sites, swim, tasks,
+    templates, topology,
 };
 
 /// How long asynchronous work takes, in milliseconds of real time.
@@ -101,6 +102,7 @@ pub struct Simulator {
     pub(crate) pace: Pace,
     pub(crate) inventory: Inventory,
     pub(crate) known_ports: interfaces::Known,
+    pub(crate) tallies: clients::Tallies,
     tokens: Tokens,
     calls_per_minute: u32,
     windows: Mutex<HashMap<String, (std::time::Instant, u32)>>,
@@ -120,6 +122,7 @@ impl Simulator {
             username: options.username,
             inventory: Inventory::of(&options.world),
             known_ports: interfaces::Known::default(),
+            tallies: clients::Tallies::default(),
             world: options.world,
             faults: options.faults,
             commands: options.commands,
@@ -157,7 +160,11 @@ impl Simulator {
             .merge(interfaces::routes())
             .merge(interface_update::routes())
             .merge(sites::routes())
+            .merge(site_health::routes())
             .merge(assurance::routes())
+            .merge(issues::routes())
+            .merge(clients::routes())
+            .merge(events::routes())
             .merge(compliance::routes())
             .merge(saving::routes())
             .merge(advisories::routes())
@@ -165,6 +172,9 @@ impl Simulator {
             .merge(deploy::routes())
             .merge(tasks::routes())
             .merge(command_runner::routes())
+            .merge(discovery::routes())
+            .merge(flow::routes())
+            .merge(swim::routes())
             .merge(topology::routes())
             .merge(platform_facts::routes());
         intent

@@ -54,6 +54,13 @@ pub struct Issue {
     pub actions: &'static [&'static str],
 }
 
+impl Issue {
+    /// `ACTIVE` while it lasts.
+    pub fn status(&self) -> &'static str {
+        "ACTIVE"
+    }
+}
+
 impl World {
     /// The health of a device.
     pub fn health(&self, device: &Device) -> Health {

@@ -5,5 +5,6 @@ mod changes;
 mod client;
 mod faults;
 mod reads;
+mod systems;
 mod writes;
 mod writes_bent;
