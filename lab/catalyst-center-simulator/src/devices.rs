@@ -278,7 +278,7 @@ async fn resync(State(simulator): State<Shared>, headers: HeaderMap, body: axum:
     let ids: Vec<Uuid> = devices.iter().map(|device| device.id).collect();
     let worker = Arc::clone(&simulator);
     tokio::spawn(async move {
-        worker.pause(worker.pace.start_ms).await;
+        worker.pause(worker.pace().start_ms).await;
         let result = worker.read_again(&ids, &origin);
         worker.end_task_logged(task, "Synced devices", None, result.err().map(|error| error.to_string()));
     });

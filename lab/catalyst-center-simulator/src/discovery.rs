@@ -92,7 +92,7 @@ async fn start(State(simulator): State<Shared>, headers: HeaderMap, body: Bytes)
     let origin = Origin::new("POST", BASE, "discovery", &headers);
     let task = simulator.start_work(&origin, &[], "NCND", &number.to_string())?;
     tokio::spawn(async move {
-        simulator.pause(simulator.pace.start_ms + simulator.pace.least_ms).await;
+        simulator.pause(simulator.pace().start_ms + simulator.pace().least_ms).await;
         let error = simulator.discover(&number.to_string()).err().map(|fail| format!("{fail:?}"));
         simulator.end_task_logged(task, &number.to_string(), None, error);
     });

@@ -88,6 +88,7 @@ fn series_rows(simulator: &Simulator, params: &Params) -> Result<Vec<Value>, Fai
     let (from, to) = (params.number("startTime")?, params.number("endTime")?);
     let ids = params.all("eventIds");
     let mut issues: Vec<Issue> = world.issues();
+    issues.extend(world.past_issues());
     issues.sort_by_key(|issue| std::cmp::Reverse(issue.seen_ms.0));
     let rows = issues.iter().filter_map(|issue| {
         let (id, _, words, severity, domain, sub) = KINDS.iter().find(|kind| kind.1 == issue.name)?;
@@ -107,7 +108,7 @@ fn series_rows(simulator: &Simulator, params: &Params) -> Result<Vec<Value>, Fai
                 "category": "ALERT", "domain": domain, "subDomain": sub, "type": "NETWORK", "severity": severity, "source": "DNAC",
                 "timestamp": at, "eventHierarchy": { "hierarchy": world.site_of(device).map(|site| &site.name_hierarchy), "hierarchyDelimiter": "/" },
                 "network": { "siteId": world.site_of(device).map(|site| site.id), "deviceId": device.id },
-                "details": { "Type": "Network Device", "Assurance Issue Name": issue.summary, "Assurance Issue Priority": issue.priority, "Device": device.management_ip.to_string(), "Assurance Issue Status": "active" },
+                "details": { "Type": "Network Device", "Assurance Issue Name": issue.summary, "Assurance Issue Priority": issue.priority, "Device": device.management_ip.to_string(), "Assurance Issue Status": issue.status().to_lowercase() },
             })
         })
     });

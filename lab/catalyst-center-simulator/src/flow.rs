@@ -164,7 +164,7 @@ async fn start(State(simulator): State<Shared>, headers: HeaderMap, body: Bytes)
     let task = simulator.start_work(&origin, &[], "FLOW ANALYSIS", "Path trace has been started")?;
     let worker = std::sync::Arc::clone(&simulator);
     tokio::spawn(async move {
-        worker.pause(worker.pace.start_ms + worker.pace.least_ms).await;
+        worker.pause(worker.pace().start_ms + worker.pace().least_ms).await;
         let error = worker.trace(&id.to_string(), &source, &target).err().map(|error| error.to_string());
         worker.end_task_logged(task, &id.to_string(), Some(id.to_string()), error);
     });

@@ -46,7 +46,7 @@ struct Seen {
 impl Simulator {
     fn seen(&self) -> Vec<Seen> {
         let touched = self.world.documents(SPACE);
-        let issues = self.world.issues().into_iter();
+        let issues = self.world.issues().into_iter().chain(self.world.past_issues());
         issues
             .map(|issue| {
                 let key = issue.id.to_string();

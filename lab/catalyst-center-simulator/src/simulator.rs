@@ -18,6 +18,7 @@ use serde_json::json;
 use world::accounts::Accounts;
 use world::{CommandLog, Fault, Faults, World};
 
+pub use world::knobs::{Knobs, Pace};
 pub use world::wire::Running;
 
 use crate::inventory::Inventory;
@@ -28,23 +29,6 @@ use crate::{
     interface_update, interfaces, issues, modern_devices, platform_facts, saving, site_health, sites, swim, tasks,
     templates, topology,
 };
-
-/// How long asynchronous work takes, in milliseconds of real time.
-#[derive(Debug, Clone, Copy)]
-pub struct Pace {
-    /// From acceptance to the deployment id.
-    pub start_ms: u64,
-    /// From there to the end, shortest.
-    pub least_ms: u64,
-    /// From there to the end, longest.
-    pub most_ms: u64,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self { start_ms: 80, least_ms: 200, most_ms: 600 }
-    }
-}
 
 /// How to start an instance.
 pub struct SimulatorOptions {
@@ -70,6 +54,8 @@ pub struct SimulatorOptions {
     pub pace: Pace,
     /// Calls per minute (real time) and path family before 429; generous by default.
     pub calls_per_minute: u32,
+    /// Where both may be turned while it runs; without any, they stay.
+    pub knobs: Option<Arc<Knobs>>,
 }
 
 impl SimulatorOptions {
@@ -87,6 +73,7 @@ impl SimulatorOptions {
             clock,
             pace: Pace::default(),
             calls_per_minute: 60_000,
+            knobs: None,
         }
     }
 }
@@ -99,12 +86,11 @@ pub struct Simulator {
     pub(crate) faults: Arc<Faults>,
     pub(crate) commands: Arc<CommandLog>,
     pub(crate) clock: SharedClock,
-    pub(crate) pace: Pace,
     pub(crate) inventory: Inventory,
     pub(crate) known_ports: interfaces::Known,
     pub(crate) tallies: clients::Tallies,
     tokens: Tokens,
-    calls_per_minute: u32,
+    knobs: Arc<Knobs>,
     windows: Mutex<HashMap<String, (std::time::Instant, u32)>>,
 }
 
@@ -127,8 +113,7 @@ impl Simulator {
             faults: options.faults,
             commands: options.commands,
             clock: options.clock,
-            pace: options.pace,
-            calls_per_minute: options.calls_per_minute,
+            knobs: options.knobs.unwrap_or_else(|| Arc::new(Knobs::new(options.calls_per_minute, options.pace))),
             windows: Mutex::new(HashMap::new()),
         });
         templates::seed(&simulator)?;
@@ -184,6 +169,11 @@ impl Simulator {
             .with_state(Arc::clone(self))
     }
 
+    /// How long asynchronous work takes now.
+    pub(crate) fn pace(&self) -> Pace {
+        self.knobs.pace()
+    }
+
     /// Now in milliseconds since the epoch, by the lab's clock.
     pub(crate) fn now_ms(&self) -> i64 {
         self.clock.now().as_millisecond()
@@ -200,7 +190,7 @@ impl Simulator {
             *window = (now, 0);
         }
         window.1 += 1;
-        (window.1 > self.calls_per_minute).then_some(60 - age.min(59))
+        (window.1 > self.knobs.calls_per_minute()).then_some(60 - age.min(59))
     }
 }
 
@@ -222,7 +212,7 @@ async fn admit(State(simulator): State<Shared>, request: Request, next: Next) ->
     }
     if let Some(wait) = simulator.count_call(request.uri().path()) {
         // The field sees the header on some refusals only.
-        return rate_limited(simulator.calls_per_minute, (wait % 2 == 0).then_some(wait));
+        return rate_limited(simulator.knobs.calls_per_minute(), (wait % 2 == 0).then_some(wait));
     }
     let mut answer = next.run(request).await;
     // The controller tells the time of its own clock, which is the lab's.

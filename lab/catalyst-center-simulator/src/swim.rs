@@ -270,7 +270,7 @@ fn start(
     }
     let (worker, verb) = (std::sync::Arc::clone(simulator), verb.to_owned());
     tokio::spawn(async move {
-        worker.pause(worker.pace.start_ms + worker.pace.least_ms).await;
+        worker.pause(worker.pace().start_ms + worker.pace().least_ms).await;
         let (total, failed) = (outcomes.len(), outcomes.iter().filter(|(.., error)| error.is_some()).count());
         let first = outcomes.iter().find_map(|(.., error)| error.clone());
         for (part, told, error) in outcomes {

@@ -18,8 +18,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use world::accounts::Accounts;
 use world::admin::Admin;
+use world::knobs::Knobs;
 use world::wire::Running;
 use world::{CommandLog, Faults, Region, World, WorldOptions};
+
+/// Calls per minute and path family that a controller of the lab takes, until somebody turns the knob.
+const CALLS_PER_MINUTE: u32 = 60_000;
 
 /// What a simulated system is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,6 +146,7 @@ pub async fn start_world(options: WorldProcessOptions) -> platform::Result<Runni
         std::fs::read(&ports_file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
     let mut systems = Vec::new();
     let mut accounts = BTreeMap::new();
+    let (mut networks, mut knobs) = (BTreeMap::new(), BTreeMap::new());
     let mut simulators = BTreeMap::new();
     for instance in &options.instances {
         let known = Accounts::open(
@@ -161,12 +166,15 @@ pub async fn start_world(options: WorldProcessOptions) -> platform::Result<Runni
                     state_dir: Some(options.state_dir.join(&instance.name)),
                     clock: Arc::clone(&shared),
                 })?);
+                let own = Arc::new(Knobs::new(CALLS_PER_MINUTE, options.pace));
+                networks.insert(instance.name.clone(), Arc::clone(&world));
+                knobs.insert(instance.name.clone(), Arc::clone(&own));
                 Simulator::start(SimulatorOptions {
+                    knobs: Some(own),
                     listen,
                     faults: Arc::clone(&faults),
                     commands: Arc::clone(&commands),
                     accounts: known,
-                    pace: options.pace,
                     ..SimulatorOptions::new(
                         &instance.name,
                         world,
@@ -190,6 +198,8 @@ pub async fn start_world(options: WorldProcessOptions) -> platform::Result<Runni
     let door = Admin {
         token: options.admin_token,
         systems: Arc::new(accounts),
+        networks: Arc::new(networks),
+        knobs: Arc::new(knobs),
         faults,
         commands,
         clock,

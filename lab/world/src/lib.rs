@@ -10,6 +10,7 @@
 
 pub mod accounts;
 pub mod admin;
+pub(crate) mod cabling;
 pub mod commands;
 pub mod condition;
 pub mod device;
@@ -20,6 +21,8 @@ pub(crate) mod fleet;
 pub mod interfaces;
 pub mod ios_xe;
 pub(crate) mod journal;
+pub mod knobs;
+pub(crate) mod network_door;
 pub(crate) mod seed;
 pub mod sites;
 pub mod state;

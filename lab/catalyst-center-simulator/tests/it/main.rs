@@ -1,6 +1,7 @@
 //! The simulator over its socket.
 #![cfg(test)]
 
+mod cables;
 mod changes;
 mod client;
 mod faults;
