@@ -7,6 +7,7 @@ use catalyst_center::CatalystCenter;
 use platform::config::ServerConfig;
 use platform::http::{OutboundObserver, TargetClient, TargetOptions};
 use platform::{Error, ErrorKind, Result, SharedClock};
+use servicenow::ServiceNow;
 use tool_runtime::Connector;
 
 /// The connector of one instance.
@@ -17,11 +18,15 @@ pub(crate) fn connect(
 ) -> Result<Arc<dyn Connector>> {
     match server.connector.as_str() {
         "catalyst-center" => Ok(Arc::new(CatalystCenter::new(target(server, observer)?, Arc::clone(clock)))),
+        "servicenow" => {
+            let field = server.plan_hash_field.as_deref();
+            Ok(Arc::new(ServiceNow::new(target(server, observer)?, Arc::clone(clock), field)?))
+        }
         other => Err(Error::new(
             ErrorKind::InvalidInput,
             "connector_unknown",
             format!(
-                "The server `{}` names the connector `{other}`, which does not exist. There is: catalyst-center.",
+                "The server `{}` names the connector `{other}`, which does not exist. There are: catalyst-center, servicenow.",
                 server.name
             ),
         )),
