@@ -76,7 +76,7 @@ fn one_of(mut rows: Vec<Record>, kind: &'static str, text: &str) -> Result<Recor
         (Some(row), 0) if is_sys_id(&row.id()) => Ok(row),
         (Some(_), 1..) => Err(Error::new(
             ErrorKind::Conflict,
-            "target_ambiguous",
+            "name_ambiguous",
             format!("More than one {kind} goes by that name or number on this server. Name it by its `sys_id`."),
         )),
         _ => Err(target_unknown(kind, text)),

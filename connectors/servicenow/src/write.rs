@@ -100,7 +100,7 @@ async fn by_key(
         0 | 1 => Ok(rows.pop()),
         _ => Err(Error::new(
             ErrorKind::Conflict,
-            "target_ambiguous",
+            "name_ambiguous",
             "More than one record in ServiceNow carries the correlation id of this call. A person has to look at them.",
         )),
     }

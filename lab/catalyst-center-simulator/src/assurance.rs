@@ -6,6 +6,7 @@ use axum::routing::get;
 use serde_json::{Value, json};
 use world::{Device, Family, Issue, Reachability, Role, World};
 
+use crate::inventory::managed;
 use crate::query::Params;
 use crate::reply::{Answer, Fail, bare, enveloped};
 use crate::simulator::Shared;
@@ -139,7 +140,7 @@ fn category(device: &Device) -> &'static str {
 
 async fn network_health(State(simulator): State<Shared>) -> Answer {
     let world = &simulator.world;
-    let (good, fair, bad) = tally(world, world.devices().iter());
+    let (good, fair, bad) = tally(world, managed(world));
     let total = good + fair + bad;
     let now = simulator.now_ms() / 300_000 * 300_000;
     let time =
@@ -147,7 +148,7 @@ async fn network_health(State(simulator): State<Shared>) -> Answer {
     let distribution: Vec<Value> = ["Access", "Distribution", "Core", "Router", "WLC", "AP"]
         .iter()
         .map(|name| {
-            let (good, fair, bad) = tally(world, world.devices().iter().filter(|device| category(device) == *name));
+            let (good, fair, bad) = tally(world, managed(world).filter(|device| category(device) == *name));
             let total = good + fair + bad;
             json!({
                 "category": name, "totalCount": total, "healthScore": percent(good, total), "goodPercentage": percent(good, total),
@@ -172,9 +173,7 @@ async fn network_health(State(simulator): State<Shared>) -> Answer {
 async fn device_health(State(simulator): State<Shared>, params: Params) -> Answer {
     let world = &simulator.world;
     let page = params.page(50, 500)?;
-    let found: Vec<&Device> = world
-        .devices()
-        .iter()
+    let found: Vec<&Device> = managed(world)
         .filter(|device| {
             params.passes("deviceRole", device.role.name()) && params.passes("health", world.health(device).word())
         })
@@ -211,7 +210,7 @@ async fn device_detail(State(simulator): State<Shared>, params: Params) -> Answe
     let (Some(identifier), Some(wanted)) = (params.get("identifier"), params.get("searchBy")) else {
         return Err(Fail::bad("Parameters identifier and searchBy are required"));
     };
-    let found = world.devices().iter().find(|device| match identifier {
+    let found = managed(world).find(|device| match identifier {
         "uuid" => device.id.to_string() == wanted,
         "macAddress" => device.mac_text().eq_ignore_ascii_case(wanted),
         "nwDeviceName" => world.hostname(device) == wanted,

@@ -3,20 +3,26 @@
 //! platform's connector.
 //!
 //! Where to go next: [`simulator`] for starting one, [`reply`] for envelopes and errors, [`deploy`] for the work that
-//! changes devices, [`process`] for the lab's world process with several instances,
-//! [`lab_world`] for how a lab starts it and finds it again.
+//! changes devices, [`effects`] for what faults do to it. The lab's world process with all systems is a crate above this
+//! one, `lab/systems`.
 
+mod advisories;
 mod assurance;
 mod command_runner;
 mod compliance;
+mod conditions;
 mod deploy;
 mod devices;
+mod effects;
+mod hardware;
+mod interface_update;
 mod interfaces;
-pub mod lab_world;
+mod inventory;
+mod modern_devices;
 mod platform_facts;
-pub mod process;
 mod query;
 mod reply;
+mod saving;
 pub mod simulator;
 mod sites;
 mod tasks;
@@ -24,5 +30,4 @@ mod templates;
 mod tokens;
 mod topology;
 
-pub use process::{InstanceOptions, RunningWorld, WorldProcessOptions, WorldReady, run_world, start_world};
 pub use simulator::{Pace, Running, Simulator, SimulatorOptions};

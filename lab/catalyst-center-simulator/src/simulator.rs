@@ -20,11 +20,12 @@ use world::{CommandLog, Fault, Faults, World};
 
 pub use world::wire::Running;
 
+use crate::inventory::Inventory;
 use crate::reply::{Answer, Fail, bare};
 use crate::tokens::Tokens;
 use crate::{
-    assurance, command_runner, compliance, deploy, devices, interfaces, platform_facts, sites, tasks, templates,
-    topology,
+    advisories, assurance, command_runner, compliance, deploy, devices, hardware, interface_update, interfaces,
+    modern_devices, platform_facts, saving, sites, tasks, templates, topology,
 };
 
 /// How long asynchronous work takes, in milliseconds of real time.
@@ -98,6 +99,8 @@ pub struct Simulator {
     pub(crate) commands: Arc<CommandLog>,
     pub(crate) clock: SharedClock,
     pub(crate) pace: Pace,
+    pub(crate) inventory: Inventory,
+    pub(crate) known_ports: interfaces::Known,
     tokens: Tokens,
     calls_per_minute: u32,
     windows: Mutex<HashMap<String, (std::time::Instant, u32)>>,
@@ -115,6 +118,8 @@ impl Simulator {
             tokens: Tokens::new(&options.name, &options.username, &options.password, options.accounts),
             name: options.name,
             username: options.username,
+            inventory: Inventory::of(&options.world),
+            known_ports: interfaces::Known::default(),
             world: options.world,
             faults: options.faults,
             commands: options.commands,
@@ -125,6 +130,7 @@ impl Simulator {
         });
         templates::seed(&simulator)?;
         deploy::close_interrupted(&simulator)?;
+        simulator.close_compliance_runs()?;
         Ok(simulator)
     }
 
@@ -146,10 +152,15 @@ impl Simulator {
     pub fn router(self: &Arc<Self>) -> Router {
         let intent = Router::new()
             .merge(devices::routes())
+            .merge(modern_devices::routes())
+            .merge(hardware::routes())
             .merge(interfaces::routes())
+            .merge(interface_update::routes())
             .merge(sites::routes())
             .merge(assurance::routes())
             .merge(compliance::routes())
+            .merge(saving::routes())
+            .merge(advisories::routes())
             .merge(templates::routes())
             .merge(deploy::routes())
             .merge(tasks::routes())
@@ -203,7 +214,13 @@ async fn admit(State(simulator): State<Shared>, request: Request, next: Next) ->
         // The field sees the header on some refusals only.
         return rate_limited(simulator.calls_per_minute, (wait % 2 == 0).then_some(wait));
     }
-    next.run(request).await
+    let mut answer = next.run(request).await;
+    // The controller tells the time of its own clock, which is the lab's.
+    let date = simulator.clock.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    if let Ok(date) = HeaderValue::from_str(&date) {
+        answer.headers_mut().insert(header::DATE, date);
+    }
+    answer
 }
 
 async fn no_route(request: Request) -> Fail {

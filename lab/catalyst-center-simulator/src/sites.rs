@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use world::{Device, Site, SiteKind, World};
 
 use crate::devices;
+use crate::inventory::managed;
 use crate::query::Params;
 use crate::reply::{Answer, Fail, bare, enveloped};
-use crate::simulator::Shared;
+use crate::simulator::{Shared, Simulator};
 
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
@@ -20,6 +21,13 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/dna/intent/api/v1/membership/{id}", get(membership))
         .route("/dna/intent/api/v1/networkDevices/assignedToSite", get(assigned))
         .route("/dna/intent/api/v1/networkDevices/{id}/assignedToSite", get(site_of_device))
+}
+
+impl Simulator {
+    /// The hierarchy of a device's site.
+    pub(crate) fn site_name(&self, device: &Device) -> String {
+        self.world.site_of(device).map(|site| site.name_hierarchy.clone()).unwrap_or_default()
+    }
 }
 
 fn kind(site: &Site) -> &'static str {
@@ -123,7 +131,7 @@ fn site<'a>(world: &'a World, id: &str) -> Result<&'a Site, Fail> {
 
 /// Devices of a site and of everything below it.
 fn below<'a>(world: &'a World, site: &'a Site) -> impl Iterator<Item = (&'a Device, &'a Site)> {
-    world.devices().iter().filter_map(move |device| {
+    managed(world).filter_map(move |device| {
         let own = world.site_of(device)?;
         own.id_hierarchy.starts_with(&site.id_hierarchy).then_some((device, own))
     })
@@ -134,7 +142,7 @@ async fn membership(State(simulator): State<Shared>, Path(id): Path<String>, par
     let site = site(world, &id)?;
     let page = params.page(500, 500)?;
     let rows: Vec<Value> =
-        page.of(below(world, site)).into_iter().map(|(device, _)| devices::row(world, device)).collect();
+        page.of(below(world, site)).into_iter().map(|(device, _)| devices::row(&simulator, device)).collect();
     bare(json!({
         "site": { "response": [older_row(world, site)], "version": "1.0" },
         "device": [{ "response": rows, "version": "1.0", "siteId": site.id }],

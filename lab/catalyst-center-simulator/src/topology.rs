@@ -6,6 +6,7 @@ use axum::routing::get;
 use serde_json::{Value, json};
 use world::{Reachability, SiteKind};
 
+use crate::inventory::managed;
 use crate::reply::{Answer, enveloped};
 use crate::simulator::Shared;
 
@@ -17,9 +18,7 @@ pub(crate) fn routes() -> Router<Shared> {
 
 async fn physical(State(simulator): State<Shared>) -> Answer {
     let world = &simulator.world;
-    let nodes: Vec<Value> = world
-        .devices()
-        .iter()
+    let nodes: Vec<Value> = managed(world)
         .map(|device| {
             json!({
                 "id": device.id, "label": world.hostname(device), "ip": device.management_ip.to_string(), "deviceType": device.platform.type_name,
@@ -31,9 +30,7 @@ async fn physical(State(simulator): State<Shared>) -> Answer {
         })
         .collect();
     // Ports are asked for once per device, not once per link.
-    let ports: Vec<Vec<world::Interface>> = world
-        .devices()
-        .iter()
+    let ports: Vec<Vec<world::Interface>> = managed(world)
         .map(|device| if device.has_configuration() { world.interfaces(device) } else { Vec::new() })
         .collect();
     let links: Vec<Value> = world

@@ -225,7 +225,7 @@ impl World {
     }
 
     /// Whether somebody has changed the running configuration since birth.
-    pub(crate) fn is_edited(&self, device: &Device) -> bool {
+    pub fn is_edited(&self, device: &Device) -> bool {
         self.lock().edits.get(&device.index).is_some_and(|edit| edit.running.is_some())
     }
 
@@ -256,6 +256,20 @@ impl World {
 
     /// The interfaces of a device under its running configuration.
     pub fn interfaces(&self, device: &Device) -> Vec<Interface> {
+        self.interfaces_under(device, &self.running(device))
+    }
+
+    /// The interfaces of a device under the controller's copy of its configuration.
+    pub fn interfaces_collected(&self, device: &Device) -> Vec<Interface> {
+        self.interfaces_under(device, &self.collected(device))
+    }
+
+    /// The controller's id of an interface of this name, whether or not it exists now.
+    pub fn interface_id(&self, device: &Device, name: &str) -> Uuid {
+        self.seed.uuid(name, device.index as u64)
+    }
+
+    fn interfaces_under(&self, device: &Device, config: &Config) -> Vec<Interface> {
         let cabled: Vec<(String, bool)> = self
             .links_of(device)
             .map(|link| {
@@ -264,7 +278,7 @@ impl World {
                 (link.ends[mine].1.clone(), far.is_some_and(|far| self.reachability(far) != Reachability::Unreachable))
             })
             .collect();
-        crate::interfaces::expand(self.seed, device, &self.running(device), &cabled)
+        crate::interfaces::expand(self.seed, device, config, &cabled)
     }
 
     /// Replaces the running configuration. `collect` = the controller reads it too; otherwise its copy stays as it was.
@@ -299,6 +313,16 @@ impl World {
     /// `world_state` when the journal cannot be written.
     pub fn collect(&self, device: &Device) -> platform::Result<()> {
         self.record(Entry::Collected { device: device.id, at_ms: self.now().as_millisecond(), text: None })
+    }
+
+    /// Makes the controller's copy, where it is not the running configuration, `ms` milliseconds old.
+    ///
+    /// # Errors
+    /// `world_state` when the journal cannot be written.
+    pub fn age_copy(&self, device: &Device, ms: i64) -> platform::Result<()> {
+        let Some(text) = self.edit(device).and_then(|edit| edit.stale) else { return Ok(()) };
+        let at_ms = self.now().as_millisecond() - ms;
+        self.record(Entry::Collected { device: device.id, at_ms, text: Some(text.as_ref().into()) })
     }
 
     /// Stores a document of a simulator; it survives a kill.

@@ -110,7 +110,7 @@ async fn t17_a_serial_number_of_none_or_of_several_items_is_no_target() {
     .await;
     let look_up = || async { lab.connector.look_up(&lab.cx(), "configuration_item", "FCW1").await };
     assert_eq!(look_up().await.unwrap_err().code(), "target_unknown");
-    assert_eq!(look_up().await.unwrap_err().code(), "target_ambiguous");
+    assert_eq!(look_up().await.unwrap_err().code(), "name_ambiguous");
     let facts = look_up().await.unwrap();
     assert_eq!((facts.ci, facts.serials), (Some(id('a')), vec!["FCW1".to_owned()]));
     assert!(lab.asked()[0].query["sysparm_query"].contains("install_statusNOT IN7,8,100"), "retired ones do not count");

@@ -43,6 +43,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Replicas.
     pub cluster: ClusterConfig,
+    /// Target directory.
+    pub targets: TargetsConfig,
     /// Issuers whose tokens are accepted.
     #[serde(default)]
     pub issuer: Vec<IssuerConfig>,
@@ -251,6 +253,16 @@ pub struct LimitsConfig {
 pub struct ClusterConfig {
     /// Number of replicas; more than one needs shared backends (T24).
     pub replicas: u32,
+}
+
+/// `[targets]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetsConfig {
+    /// The operator's own list of devices, `.toml` or `.csv` (`docs/targets.md`); it adds to what servers know.
+    pub file: Option<PathBuf>,
+    /// Seconds between two readings of each source.
+    pub refresh_s: u64,
 }
 
 /// `[[issuer]]`

@@ -8,8 +8,9 @@ use platform::Error;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::port_tool;
 use crate::artifacts::ArtifactReference;
-use crate::tool::{SideEffect, TargetArgument, Tool, ToolCx, ToolSpec, typed};
+use crate::tool::{SideEffect, TargetArgument, Tool, ToolCx, ToolSpec};
 
 /// The states of a change request, in the words of ITIL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -324,16 +325,4 @@ pub(super) fn tools(port: &Arc<dyn ChangeRecords>) -> Vec<Arc<dyn Tool>> {
             Ok(Attached { attached: true })
         }),
     ]
-}
-
-/// An unlisted tool out of a function of the port.
-fn port_tool<A, R, F, Fut>(port: &Arc<dyn ChangeRecords>, spec: ToolSpec, function: F) -> Arc<dyn Tool>
-where
-    A: serde::de::DeserializeOwned + Send + 'static,
-    R: Serialize + 'static,
-    F: Fn(Arc<dyn ChangeRecords>, ToolCx, A) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<R, Error>> + Send + 'static,
-{
-    let port = Arc::clone(port);
-    typed(ToolSpec { listed: false, ..spec }, move |cx, args| function(Arc::clone(&port), cx, args))
 }

@@ -1,8 +1,9 @@
 //! The simulator over its socket.
 #![cfg(test)]
 
+mod changes;
 mod client;
 mod faults;
-mod process;
 mod reads;
 mod writes;
+mod writes_bent;

@@ -3,16 +3,22 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use interlock_catalyst_center_simulator::{InstanceOptions, Pace, RunningWorld, WorldProcessOptions, start_world};
+use catalyst_center_simulator::Pace;
+use interlock_lab_systems::{InstanceOptions, RunningWorld, System, WorldProcessOptions, start_world};
 use platform::Secret;
 use serde_json::{Value, json};
 use world::Region;
 
+#[expect(clippy::disallowed_methods, reason = "a test speaks to its own socket without the platform's client")]
+fn http() -> reqwest::Client {
+    reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap()
+}
+
 async fn start(folder: &Path) -> RunningWorld {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    let instance = |name: &str, region| InstanceOptions {
+    let instance = |name: &str, system| InstanceOptions {
         name: name.to_owned(),
-        region,
+        system,
         listen: any,
         username: "admin".to_owned(),
         password: Secret::new("pw"),
@@ -20,7 +26,10 @@ async fn start(folder: &Path) -> RunningWorld {
     start_world(WorldProcessOptions {
         state_dir: folder.to_owned(),
         clock_file: folder.join("clock"),
-        instances: vec![instance("catalyst-center", Region::AmerApj), instance("catalyst-center-emea", Region::Emea)],
+        instances: vec![
+            instance("catalyst-center", System::CatalystCenter(Region::AmerApj)),
+            instance("catalyst-center-emea", System::CatalystCenter(Region::Emea)),
+        ],
         admin_listen: any,
         admin_token: Secret::new("door"),
         devices: 300,
@@ -32,7 +41,7 @@ async fn start(folder: &Path) -> RunningWorld {
 }
 
 async fn admin(world: &RunningWorld, method: reqwest::Method, path: &str, token: &str, body: Value) -> (u16, Value) {
-    let request = crate::client::http().request(method, format!("{}{path}", world.ready.admin)).bearer_auth(token);
+    let request = http().request(method, format!("{}{path}", world.ready.admin)).bearer_auth(token);
     let answer = request.json(&body).send().await.unwrap();
     (answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null))
 }
@@ -52,7 +61,7 @@ async fn the_admin_door_needs_its_token_and_moves_clock_and_faults() {
     assert_eq!(admin(&world, post.clone(), "/faults", "door", refused).await.0, 422);
     let token = |name: &str| {
         let url = format!("{}/dna/system/api/v1/auth/token", world.ready.simulators[name].url);
-        crate::client::http().post(url).basic_auth("admin", Some("pw")).send()
+        http().post(url).basic_auth("admin", Some("pw")).send()
     };
     assert_eq!(token("catalyst-center").await.unwrap().status(), 200);
     assert_eq!(token("catalyst-center-emea").await.unwrap().status(), 500);
@@ -79,14 +88,14 @@ async fn accounts_are_added_and_removed_at_the_admin_door_and_outlive_a_restart(
     let sign_in = |username: &'static str, password: &'static str| {
         let url = format!("{url}/dna/system/api/v1/auth/token");
         async move {
-            let answer = crate::client::http().post(url).basic_auth(username, Some(password)).send().await.unwrap();
+            let answer = http().post(url).basic_auth(username, Some(password)).send().await.unwrap();
             let body: Value = answer.json().await.unwrap();
             body["Token"].as_str().map(str::to_owned)
         }
     };
     let reads = |token: String| {
         let url = format!("{url}/dna/intent/api/v1/network-device/count");
-        async move { crate::client::http().get(url).header("x-auth-token", token).send().await.unwrap().status().as_u16() }
+        async move { http().get(url).header("x-auth-token", token).send().await.unwrap().status().as_u16() }
     };
     assert!(sign_in("second", "pw-2").await.is_none());
     let (status, body) = account("second", json!("pw-2")).await;

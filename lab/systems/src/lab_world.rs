@@ -10,6 +10,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use axum::http::{HeaderValue, Method, header};
+use catalyst_center_simulator::Pace;
 use platform::http::{Request, TargetClient, TargetOptions};
 use platform::{Error, ErrorKind, Result, Secret, private_file, seal};
 use serde::{Deserialize, Serialize};
@@ -18,11 +19,13 @@ use tokio::process::Command;
 use url::Url;
 use world::Region;
 
-use crate::process::{InstanceOptions, WorldProcessOptions, run_world};
-use crate::simulator::Pace;
+use crate::process::{InstanceOptions, System, WorldProcessOptions, run_world};
 
-/// The lab's controllers, and the part of the network each manages.
-const CONTROLLERS: [(&str, Region); 2] = [("catalyst-center", Region::AmerApj), ("catalyst-center-emea", Region::Emea)];
+/// The lab's systems by instance name.
+const SYSTEMS: [(&str, System); 2] = [
+    ("catalyst-center", System::CatalystCenter(Region::AmerApj)),
+    ("catalyst-center-emea", System::CatalystCenter(Region::Emea)),
+];
 /// The account of the platform on each.
 const ACCOUNT: &str = "interlock";
 /// Longest time that the world may take to listen.
@@ -34,7 +37,7 @@ struct Settings {
     seed: u64,
     devices: u32,
     admin_token: String,
-    /// Password by controller.
+    /// Password by system.
     passwords: BTreeMap<String, String>,
 }
 
@@ -53,6 +56,8 @@ struct ListeningSystem {
 
 /// One simulated system, with the platform's account on it. No `Debug`: it holds the password.
 pub struct LabSystem {
+    /// Name of the connector that reaches it, as a `[[server]]` block spells it.
+    pub connector: &'static str,
     /// `http://127.0.0.1:PORT`.
     pub url: String,
     /// The account.
@@ -141,9 +146,9 @@ pub async fn run(state: PathBuf) -> Result<()> {
         )
     })?;
     let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let instances = CONTROLLERS.iter().map(|(name, region)| InstanceOptions {
+    let instances = SYSTEMS.iter().map(|(name, system)| InstanceOptions {
         name: (*name).to_owned(),
-        region: *region,
+        system: *system,
         listen: loopback,
         username: ACCOUNT.to_owned(),
         password: Secret::new(settings.passwords.get(*name).cloned().unwrap_or_default()),
@@ -161,19 +166,25 @@ pub async fn run(state: PathBuf) -> Result<()> {
     .await
 }
 
-/// Reads the settings of a state folder, or makes them. The number of devices is the first start's.
+/// Reads the settings of a state folder, or makes them. The number of devices is the first start's; a system that came
+/// later gets its password now.
 fn settings(places: &Places, devices: u32) -> Result<Settings> {
-    if let Some(settings) = read(&places.settings()) {
-        return Ok(settings);
-    }
     let text = || seal::random_text::<24>();
-    let mut passwords = BTreeMap::new();
-    for (name, _) in CONTROLLERS {
-        passwords.insert(name.to_owned(), text()?);
+    let kept: Option<Settings> = read(&places.settings());
+    let before = kept.as_ref().map(|settings| settings.passwords.len());
+    let mut settings = match kept {
+        Some(settings) => settings,
+        None => Settings { seed: 20_260_701, devices, admin_token: text()?, passwords: BTreeMap::new() },
+    };
+    for (name, _) in SYSTEMS {
+        if !settings.passwords.contains_key(name) {
+            settings.passwords.insert(name.to_owned(), text()?);
+        }
     }
-    let settings = Settings { seed: 20_260_701, devices, admin_token: text()?, passwords };
-    let bytes = serde_json::to_vec(&settings).map_err(Error::internal)?;
-    private_file::write(&places.settings(), &bytes).map_err(Error::internal)?;
+    if before != Some(settings.passwords.len()) {
+        let bytes = serde_json::to_vec(&settings).map_err(Error::internal)?;
+        private_file::write(&places.settings(), &bytes).map_err(Error::internal)?;
+    }
     Ok(settings)
 }
 
@@ -214,13 +225,15 @@ async fn launch(places: &Places) -> Result<Listening> {
     }
 }
 
-fn simulated(listening: Listening, settings: Settings) -> LabWorld {
+fn simulated(mut listening: Listening, settings: Settings) -> LabWorld {
     let Settings { admin_token, mut passwords, .. } = settings;
-    let systems = listening.simulators.into_iter().map(|(name, system)| {
-        let password = passwords.remove(&name).unwrap_or_default();
-        (name, LabSystem { url: system.url, username: system.username, password })
+    let admin_url = listening.admin;
+    let systems = SYSTEMS.iter().filter_map(|(name, system)| {
+        let ListeningSystem { url, username } = listening.simulators.remove(*name)?;
+        let password = passwords.remove(*name).unwrap_or_default();
+        Some(((*name).to_owned(), LabSystem { connector: system.connector(), url, username, password }))
     });
-    LabWorld { systems: systems.collect(), admin_url: listening.admin, admin_token }
+    LabWorld { systems: systems.collect(), admin_url, admin_token }
 }
 
 /// Whether the admin door of an earlier world answers, with the token of this state folder.

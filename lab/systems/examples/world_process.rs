@@ -4,7 +4,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use interlock_catalyst_center_simulator::{InstanceOptions, Pace, WorldProcessOptions, run_world};
+use catalyst_center_simulator::Pace;
+use interlock_lab_systems::{InstanceOptions, System, WorldProcessOptions, run_world};
 use platform::Secret;
 use world::Region;
 
@@ -15,9 +16,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let devices = arguments.next().map_or(Ok(300), |text| text.parse())?;
     std::fs::create_dir_all(&state_dir)?;
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    let instance = |name: &str, region| InstanceOptions {
+    let instance = |name: &str, system| InstanceOptions {
         name: name.to_owned(),
-        region,
+        system,
         listen: any,
         username: "admin".to_owned(),
         password: Secret::new("lab-password"),
@@ -25,7 +26,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     run_world(WorldProcessOptions {
         clock_file: state_dir.join("clock"),
         state_dir,
-        instances: vec![instance("catalyst-center", Region::AmerApj), instance("catalyst-center-emea", Region::Emea)],
+        instances: vec![
+            instance("catalyst-center", System::CatalystCenter(Region::AmerApj)),
+            instance("catalyst-center-emea", System::CatalystCenter(Region::Emea)),
+        ],
         admin_listen: any,
         admin_token: Secret::new("lab-admin"),
         devices,

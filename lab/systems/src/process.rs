@@ -1,7 +1,7 @@
 //! The lab's world process: every simulated system on its socket, one admin door, one clock, one state folder. It is a
 //! process of its own so that the simulated network outlives a killed platform, as a real one does.
 //!
-//! It lives beside the only simulator there is; when a second system comes, this moves to a crate above both.
+//! Where next: [`crate::lab_world`], which starts it.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use catalyst_center_simulator::{Pace, Simulator, SimulatorOptions};
 use platform::clock::SharedFileClock;
 use platform::{Error, ErrorKind, Secret, SharedClock};
 use serde::Serialize;
@@ -20,14 +21,28 @@ use world::admin::Admin;
 use world::wire::Running;
 use world::{CommandLog, Faults, Region, World, WorldOptions};
 
-use crate::simulator::{Pace, Simulator, SimulatorOptions};
+/// What a simulated system is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum System {
+    /// A Catalyst Center over one part of the network.
+    CatalystCenter(Region),
+}
 
-/// One controller of the lab.
+impl System {
+    /// Name of the connector that reaches it, as a `[[server]]` block spells it.
+    pub fn connector(self) -> &'static str {
+        match self {
+            Self::CatalystCenter(_) => "catalyst-center",
+        }
+    }
+}
+
+/// One simulated system of the lab.
 pub struct InstanceOptions {
-    /// `catalyst-center`.
+    /// `catalyst-center`: as faults, accounts and the ready line know it.
     pub name: String,
-    /// Which part of the network it manages.
-    pub region: Region,
+    /// What it is.
+    pub system: System,
     /// Loopback address; port 0 takes the port of the last run where it is free, else any.
     pub listen: SocketAddr,
     /// The first account.
@@ -42,7 +57,7 @@ pub struct WorldProcessOptions {
     pub state_dir: PathBuf,
     /// File of the lab's clock, shared with the other processes of the lab.
     pub clock_file: PathBuf,
-    /// The controllers.
+    /// The systems.
     pub instances: Vec<InstanceOptions>,
     /// Loopback address of the admin door; port 0 as above.
     pub admin_listen: SocketAddr,
@@ -129,13 +144,6 @@ pub async fn start_world(options: WorldProcessOptions) -> platform::Result<Runni
     let mut accounts = BTreeMap::new();
     let mut simulators = BTreeMap::new();
     for instance in &options.instances {
-        let world = Arc::new(World::open(WorldOptions {
-            seed: options.seed,
-            devices: options.devices,
-            region: instance.region,
-            state_dir: Some(options.state_dir.join(&instance.name)),
-            clock: Arc::clone(&shared),
-        })?);
         let known = Accounts::open(
             options.state_dir.join(format!("{}-accounts.json", instance.name)),
             &instance.username,
@@ -144,21 +152,32 @@ pub async fn start_world(options: WorldProcessOptions) -> platform::Result<Runni
         let known = Arc::new(known.map_err(state)?);
         accounts.insert(instance.name.clone(), Arc::clone(&known));
         let listen = reused(instance.listen, ports.get(&instance.name).copied()).await;
-        let running = Simulator::start(SimulatorOptions {
-            listen,
-            faults: Arc::clone(&faults),
-            commands: Arc::clone(&commands),
-            accounts: known,
-            pace: options.pace,
-            ..SimulatorOptions::new(
-                &instance.name,
-                world,
-                &instance.username,
-                instance.password.clone(),
-                Arc::clone(&shared),
-            )
-        })
-        .await?;
+        let running = match instance.system {
+            System::CatalystCenter(region) => {
+                let world = Arc::new(World::open(WorldOptions {
+                    seed: options.seed,
+                    devices: options.devices,
+                    region,
+                    state_dir: Some(options.state_dir.join(&instance.name)),
+                    clock: Arc::clone(&shared),
+                })?);
+                Simulator::start(SimulatorOptions {
+                    listen,
+                    faults: Arc::clone(&faults),
+                    commands: Arc::clone(&commands),
+                    accounts: known,
+                    pace: options.pace,
+                    ..SimulatorOptions::new(
+                        &instance.name,
+                        world,
+                        &instance.username,
+                        instance.password.clone(),
+                        Arc::clone(&shared),
+                    )
+                })
+                .await?
+            }
+        };
         ports.insert(instance.name.clone(), running.address.port());
         simulators.insert(
             instance.name.clone(),

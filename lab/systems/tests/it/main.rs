@@ -1,0 +1,4 @@
+//! The world process over its sockets.
+#![cfg(test)]
+
+mod process;
