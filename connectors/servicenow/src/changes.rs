@@ -149,7 +149,7 @@ impl Started {
         let seen = poll_until(until, || async {
             let found: WorkerState = api.get(cx, &path).await?;
             // 1 waiting, 2 in progress, 3 complete, 4 error.
-            Ok(match found.state.text() {
+            Ok(match found.text() {
                 "3" => Poll::Ready(true),
                 "4" => Poll::Ready(false),
                 _ => Poll::Pending(false),
@@ -160,9 +160,23 @@ impl Started {
     }
 }
 
+/// Releases differ in whether the state stands beside the worker or in it.
 #[derive(Deserialize)]
 struct WorkerState {
-    state: StateValue,
+    state: Option<StateValue>,
+    worker: Option<InnerState>,
+}
+
+#[derive(Deserialize)]
+struct InnerState {
+    state: Option<StateValue>,
+}
+
+impl WorkerState {
+    fn text(&self) -> &str {
+        let state = self.state.as_ref().or(self.worker.as_ref().and_then(|worker| worker.state.as_ref()));
+        state.map(StateValue::text).unwrap_or_default()
+    }
 }
 
 /// The vendor sends the state as an object, its value a number or a text.

@@ -40,7 +40,7 @@ pub(crate) fn key_of(cx: &ToolCx, tool: &str) -> Result<String, Error> {
         None => Ok(cx.call.request_id.to_string()),
         Some(key) => {
             let digest = canonical::digest_hex(&(cx.call.principal.key(), tool, key))?;
-            Ok(format!("interlock-{}", &digest[..40]))
+            Ok(digest)
         }
     }
 }

@@ -1,33 +1,28 @@
 //! The records of changes, as change control uses them (T16, T17): opened once, read as facts, moved where the instance lets
 //! itself be asked and waited for where approvals move it. Approvals are read, person by person, and never written.
 //!
-//! Next: `moving` for states, `attaching` for files, [`crate::plan_hash`] for where the hash stands.
+//! Next: `moving` for states, `conflicts` for what stands against a change, `attaching` for files, [`crate::plan_hash`] for where the hash stands.
 
 mod attaching;
+mod conflicts;
 mod moving;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use http::Method;
 use jiff::Timestamp;
-use platform::http::Request;
 use platform::{Error, ErrorKind};
-use serde_json::json;
 use tool_runtime::ports::change_records::{
     Advance, ApprovalRow, ChangeRecords, Conflict, Ticket, TicketClosing, TicketDraft, TicketFacts, TicketState,
 };
 use tool_runtime::{ArtifactReference, ToolCx};
 
-use crate::changes::{self, KIND, New, PATH, Started};
+use crate::changes::{self, KIND, New};
 use crate::client::Api;
-use crate::query::{Query, Table};
 use crate::record::{Record, vendor_time};
 use crate::resolve::{self, is_sys_id};
 use crate::states;
 use crate::write::{self, Fields, set};
-
-static CONFLICTS: Table = Table { name: "conflict", fields: &["change"] };
 
 /// Fields of a change request that are facts. `sys_mod_count` asks for another read and proves nothing.
 const FACTS: [&str; 9] =
@@ -109,20 +104,7 @@ impl ChangeRecords for Records {
 
     async fn conflicts(&self, cx: &ToolCx, id: &str) -> Result<Vec<Conflict>, Error> {
         let id = self.id(cx, id).await?;
-        let request = Request::new(Method::POST, format!("{PATH}/{id}/conflict"), cx.deadline).json(&json!({}))?;
-        write::sending(cx);
-        let started: Started = self.api.send(cx, request).await?;
-        if !started.finished(&self.api, cx).await? {
-            return Err(Error::new(
-                ErrorKind::Timeout,
-                "ticket_conflicts_pending",
-                "ServiceNow looks for conflicts and has not finished. Ask again in a minute.",
-            ));
-        }
-        let query = Query::of(&CONFLICTS).is("change", Some(id)).build()?;
-        let fields = ["change", "type", "configuration_item", "conflicting_change", "schedule"];
-        let rows = self.api.all(cx, &CONFLICTS, &query, &fields).await?;
-        Ok(rows.iter().map(conflict).collect())
+        conflicts::detect(&self.api, cx, &id).await
     }
 
     async fn attach(&self, cx: &ToolCx, id: &str, artifact: &ArtifactReference) -> Result<(), Error> {
@@ -211,14 +193,6 @@ fn approval(row: &Record) -> Result<ApprovalRow, Error> {
         updated_by: row.owned("sys_updated_by").ok_or_else(missing)?,
         updated_at_ms: row.time_ms("sys_updated_on").ok_or_else(missing)?,
     })
-}
-
-fn conflict(row: &Record) -> Conflict {
-    Conflict {
-        kind: row.owned("type").unwrap_or_default(),
-        ci: row.owned("configuration_item"),
-        with: row.shown("conflicting_change").or_else(|| row.shown("schedule")).unwrap_or_default(),
-    }
 }
 
 #[cfg(test)]
