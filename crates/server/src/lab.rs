@@ -150,6 +150,7 @@ fn server(name: &str, system: &LabSystem) -> Result<ServerConfig> {
         target: Some(Url::parse(&system.url).map_err(Error::internal)?),
         ca_file: None,
         pin_sha256: None,
+        plan_hash_field: None,
     })
 }
 
