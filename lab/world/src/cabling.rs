@@ -1,67 +1,94 @@
 //! Cables that are pulled and plugged, and what is lost by it: a link is up while it is plugged, both devices have power and
 //! neither end is shut; a device that no path leads to is out of the controller's reach.
 //!
-//! Where next: [`crate::state`], which keeps the edits; [`crate::condition`], which makes issues of them.
+//! Where next: [`crate::condition`], which makes issues of them; [`crate::redundancy`], who stands in for whom.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
-use crate::device::{Device, Reachability, RedundancyGroup};
+use crate::device::{Device, Reachability};
 use crate::fleet::{Fleet, Link};
 use crate::interfaces::is_shut;
 use crate::journal::Entry;
 use crate::lines::Config;
 use crate::state::World;
 
+/// What was lost by a pulled cable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// The cable itself.
+    Link(Uuid),
+    /// A device that no path led to, by index.
+    Device(usize),
+}
+
+/// Something that was lost and is back.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Outage {
+    pub(crate) of: Lost,
+    pub(crate) from_ms: i64,
+    pub(crate) until_ms: i64,
+}
+
 /// Which cables carry nothing, and who is cut off by it.
 #[derive(Debug, Default)]
 pub(crate) struct Cabling {
-    /// Pulled cables.
-    unplugged: HashSet<Uuid>,
+    /// Pulled cables, and since when, ms since the epoch.
+    unplugged: HashMap<Uuid, i64>,
     /// Numbers of links with the devices that have shut their end.
     shut: HashSet<(u32, usize)>,
-    /// Devices that no path leads to.
-    isolated: HashSet<usize>,
+    /// Devices that no path leads to, and since when.
+    isolated: HashMap<usize, i64>,
+    past: Vec<Outage>,
 }
+
+/// Outages that are remembered.
+const PAST: usize = 500;
 
 impl Cabling {
     pub(crate) fn is_isolated(&self, device: usize) -> bool {
-        self.isolated.contains(&device)
+        self.isolated.contains_key(&device)
     }
 
     /// Takes note of a pulled or plugged cable.
-    pub(crate) fn set_plugged(&mut self, fleet: &Fleet, link: Uuid, plugged: bool) {
-        let changed = if plugged { self.unplugged.remove(&link) } else { self.unplugged.insert(link) };
-        if changed {
-            self.trace(fleet);
+    pub(crate) fn set_plugged(&mut self, fleet: &Fleet, link: Uuid, plugged: bool, at_ms: i64) {
+        if plugged {
+            let Some(from_ms) = self.unplugged.remove(&link) else { return };
+            self.remember(Outage { of: Lost::Link(link), from_ms, until_ms: at_ms });
+        } else {
+            self.unplugged.entry(link).or_insert(at_ms);
         }
+        self.trace(fleet, at_ms);
     }
 
     /// Takes note of the ports that a new running configuration shuts.
-    pub(crate) fn set_configuration(&mut self, fleet: &Fleet, device: &Device, config: &Config) {
+    pub(crate) fn set_configuration(&mut self, fleet: &Fleet, device: &Device, config: &Config, at_ms: i64) {
         let mut changed = false;
         for cable in fleet.cables_of(device) {
             let key = (cable.number, device.index);
             changed |= if is_shut(config, cable.port) { self.shut.insert(key) } else { self.shut.remove(&key) };
         }
         if changed {
-            self.trace(fleet);
+            self.trace(fleet, at_ms);
         }
     }
 
+    fn remember(&mut self, outage: Outage) {
+        if self.past.len() == PAST {
+            self.past.remove(0);
+        }
+        self.past.push(outage);
+    }
+
     fn carries(&self, number: u32, link: &Link) -> bool {
-        !self.unplugged.contains(&link.id)
+        !self.unplugged.contains_key(&link.id)
             && !link.ends.iter().any(|(device, _)| self.shut.contains(&(number, *device)))
     }
 
     /// Follows the cables from the first core, beside which the controller stands.
-    fn trace(&mut self, fleet: &Fleet) {
-        self.isolated.clear();
-        if self.unplugged.is_empty() && self.shut.is_empty() {
-            return;
-        }
-        let mut reached = vec![false; fleet.devices.len()];
+    fn trace(&mut self, fleet: &Fleet, at_ms: i64) {
+        let mut reached = vec![self.unplugged.is_empty() && self.shut.is_empty(); fleet.devices.len()];
         let mut next = vec![0_usize];
         while let Some(at) = next.pop() {
             match reached.get_mut(at) {
@@ -75,8 +102,17 @@ impl Cabling {
                 }
             }
         }
+        let back: Vec<(usize, i64)> =
+            self.isolated.iter().filter(|(at, _)| reached[**at]).map(|(at, from)| (*at, *from)).collect();
+        for (at, from_ms) in back {
+            self.isolated.remove(&at);
+            self.remember(Outage { of: Lost::Device(at), from_ms, until_ms: at_ms });
+        }
+        // What was laid out without a cable is reached in another way.
         let cabled = |at: &usize| fleet.cables.get(*at).is_some_and(|list| !list.is_empty());
-        self.isolated = (0..fleet.devices.len()).filter(|at| !reached[*at]).filter(cabled).collect();
+        for at in (0..fleet.devices.len()).filter(|at| !reached[*at]).filter(cabled) {
+            self.isolated.entry(at).or_insert(at_ms);
+        }
     }
 }
 
@@ -103,7 +139,7 @@ impl World {
 
     /// Whether somebody has pulled a cable.
     pub fn is_unplugged(&self, link: &Link) -> bool {
-        self.lock().cabling.unplugged.contains(&link.id)
+        self.lock().cabling.unplugged.contains_key(&link.id)
     }
 
     /// Pulls a cable.
@@ -122,29 +158,22 @@ impl World {
         self.record(Entry::Cable { link: link.id, plugged: true, at_ms: self.now().as_millisecond() })
     }
 
-    /// The redundancy group of a device, by name. A stack is one device and belongs to none by being a stack.
-    pub fn redundancy_group(&self, device: &Device) -> Option<&str> {
-        self.redundancy(device).map(|group| group.name.as_str())
+    /// The pulled cables of a device, and since when, ms since the epoch.
+    pub(crate) fn pulled(&self, device: &Device) -> Vec<(&Link, i64)> {
+        let state = self.lock();
+        if state.cabling.unplugged.is_empty() {
+            return Vec::new();
+        }
+        self.links_of(device).filter_map(|link| Some((link, *state.cabling.unplugged.get(&link.id)?))).collect()
     }
 
-    /// The redundancy group of a device.
-    pub fn redundancy(&self, device: &Device) -> Option<&RedundancyGroup> {
-        self.fleet.groups.get(device.group?)
+    /// Since when no path leads to a device, ms since the epoch.
+    pub(crate) fn isolated_since(&self, device: &Device) -> Option<i64> {
+        self.lock().cabling.isolated.get(&device.index).copied()
     }
 
-    /// All redundancy groups, in the order of the layout.
-    pub fn redundancy_groups(&self) -> &[RedundancyGroup] {
-        &self.fleet.groups
-    }
-
-    /// The members of the redundancy group with this name; empty when there is none.
-    pub fn redundancy_members(&self, name: &str) -> Vec<&Device> {
-        let group = self.fleet.groups.iter().find(|group| group.name == name);
-        group.into_iter().flat_map(|group| &group.members).filter_map(|at| self.fleet.devices.get(*at)).collect()
-    }
-
-    /// The devices that the region's controller manages.
-    pub fn managed(&self) -> impl Iterator<Item = &Device> {
-        self.fleet.devices.iter().filter(|device| device.managed_by_controller())
+    /// What was lost and is back, oldest first.
+    pub(crate) fn past_outages(&self) -> Vec<Outage> {
+        self.lock().cabling.past.clone()
     }
 }

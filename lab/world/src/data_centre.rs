@@ -3,8 +3,10 @@
 //!
 //! Where next: [`crate::fleet`], which lays it out between campuses.
 
-use crate::device::{FIREWALL_PLATFORM, LEAF_PLATFORM, RedundancyKind, Role, SPINE_PLATFORM, WAN_PLATFORMS};
+use crate::device::Role;
 use crate::fleet::{Blueprint, Layout};
+use crate::platforms::{FIREWALL_PLATFORM, LEAF_PLATFORM, SPINE_PLATFORM, WAN_PLATFORMS};
+use crate::redundancy::RedundancyKind;
 
 const LEAF_PAIRS: usize = 3;
 /// Ports, counted from 0 over the port list of the leaf: Ethernet1/49 and on lead to the spines, 1/53 and 1/54 to the peer.

@@ -11,10 +11,12 @@ use std::net::Ipv4Addr;
 use uuid::Uuid;
 
 use crate::data_centre::DataCentre;
-use crate::device::{
-    ACCESS_PLATFORMS, CAMPUS_FIREWALL_PLATFORM, CONTROLLER_PLATFORM, CORE_PLATFORM, DISTRIBUTION_PLATFORM, Device,
-    Family, Member, POINT_PLATFORMS, Platform, ROUTER_PLATFORM, Reachability, RedundancyGroup, RedundancyKind, Role,
+use crate::device::{Device, Family, Member, Platform, Reachability, Role};
+use crate::platforms::{
+    ACCESS_PLATFORMS, CAMPUS_FIREWALL_PLATFORM, CONTROLLER_PLATFORM, CORE_PLATFORM, DISTRIBUTION_PLATFORM,
+    POINT_PLATFORMS, ROUTER_PLATFORM,
 };
+use crate::redundancy::{RedundancyGroup, RedundancyKind};
 use crate::seed::Seed;
 use crate::sites::{City, Region, Site, SitePlan};
 

@@ -4,8 +4,9 @@
 //! It depends on the platform's contracts only, never on a connector or on the platform's own reading of configurations:
 //! a simulator must not agree with us by construction.
 //!
-//! Where to go next: [`state::World`] for what can be asked and changed, [`lines`] for how devices take lines, [`faults`] for what can go wrong on demand, [`wire`] for serving on a socket, [`admin`] for the lab's admin door, [`accounts`] for who may sign in at
-//! a system.
+//! Where to go next: [`state::World`] for what can be asked and changed, [`lines`] for how devices take lines, [`faults`] for
+//! what can go wrong on demand, [`wire`] for serving on a socket, [`admin`] for the lab's admin door, [`accounts`] for who may
+//! sign in at a system.
 
 pub mod accounts;
 pub mod admin;
@@ -17,15 +18,20 @@ pub(crate) mod data_centre;
 pub mod device;
 pub mod devices_in_use;
 pub(crate) mod directives;
+pub mod endpoints;
 pub mod faults;
 pub(crate) mod fleet;
 pub mod interfaces;
 pub mod ios_xe;
 pub mod ios_xr;
 pub(crate) mod journal;
+pub mod knobs;
 pub mod lines;
+pub(crate) mod network_door;
 pub mod nx_os;
 pub mod os;
+pub(crate) mod platforms;
+pub mod redundancy;
 pub(crate) mod seed;
 pub(crate) mod show;
 pub mod sites;
@@ -34,12 +40,14 @@ pub mod wire;
 
 pub use commands::{CommandLog, DeviceCommand};
 pub use condition::{Health, Issue};
-pub use device::{Device, Family, Reachability, RedundancyGroup, RedundancyKind, Role};
+pub use device::{Device, Family, Reachability, Role};
 pub use devices_in_use::{Applied, Bend, Unusable};
+pub use endpoints::Endpoint;
 pub use faults::{Fault, Faults, Match, Occasion};
 pub use fleet::Link;
 pub use interfaces::Interface;
 pub use lines::{Config, Node};
 pub use os::Os;
+pub use redundancy::{RedundancyGroup, RedundancyKind};
 pub use sites::{Region, Site, SiteKind};
 pub use state::{World, WorldOptions};

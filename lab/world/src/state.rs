@@ -240,7 +240,7 @@ impl World {
     }
 
     /// Whether somebody has changed the running configuration since birth.
-    pub(crate) fn is_edited(&self, device: &Device) -> bool {
+    pub fn is_edited(&self, device: &Device) -> bool {
         self.lock().edits.get(&device.index).is_some_and(|edit| edit.running.is_some())
     }
 
@@ -271,9 +271,23 @@ impl World {
 
     /// The interfaces of a device under its running configuration.
     pub fn interfaces(&self, device: &Device) -> Vec<Interface> {
+        self.interfaces_under(device, &self.running(device))
+    }
+
+    /// The interfaces of a device under the controller's copy of its configuration.
+    pub fn interfaces_collected(&self, device: &Device) -> Vec<Interface> {
+        self.interfaces_under(device, &self.collected(device))
+    }
+
+    /// The controller's id of an interface of this name, whether or not it exists now.
+    pub fn interface_id(&self, device: &Device, name: &str) -> Uuid {
+        self.seed.uuid(name, device.index as u64)
+    }
+
+    fn interfaces_under(&self, device: &Device, config: &Config) -> Vec<Interface> {
         let cabled: Vec<(String, bool)> =
             self.fleet.cables_of(device).map(|cable| (cable.port.to_owned(), self.link_up(cable.link))).collect();
-        crate::interfaces::expand(self.seed, device, &self.running(device), &cabled)
+        crate::interfaces::expand(self.seed, device, config, &cabled)
     }
 
     /// Replaces the running configuration. `collect` = the controller reads it too; otherwise its copy stays as it was.
@@ -308,6 +322,16 @@ impl World {
     /// `world_state` when the journal cannot be written.
     pub fn collect(&self, device: &Device) -> platform::Result<()> {
         self.record(Entry::Collected { device: device.id, at_ms: self.now().as_millisecond(), text: None })
+    }
+
+    /// Makes the controller's copy, where it is not the running configuration, `ms` milliseconds old.
+    ///
+    /// # Errors
+    /// `world_state` when the journal cannot be written.
+    pub fn age_copy(&self, device: &Device, ms: i64) -> platform::Result<()> {
+        let Some(text) = self.edit(device).and_then(|edit| edit.stale) else { return Ok(()) };
+        let at_ms = self.now().as_millisecond() - ms;
+        self.record(Entry::Collected { device: device.id, at_ms, text: Some(text.as_ref().into()) })
     }
 
     /// Stores a document of a simulator; it survives a kill.
@@ -359,7 +383,7 @@ impl World {
                 let Some(at) = at(device) else { return };
                 if let Some(device) = self.fleet.devices.get(at) {
                     let config = Config::parse(device.os(), &text);
-                    state.cabling.set_configuration(&self.fleet, device, &config);
+                    state.cabling.set_configuration(&self.fleet, device, &config, at_ms);
                 }
                 let edit = state.edits.entry(at).or_default();
                 edit.running = Some(text.into());
@@ -380,7 +404,7 @@ impl World {
                 let Some(at) = at(device) else { return };
                 state.edits.entry(at).or_default().reachable = Some(reachable);
             }
-            Entry::Cable { link, plugged, .. } => state.cabling.set_plugged(&self.fleet, link, plugged),
+            Entry::Cable { link, plugged, at_ms } => state.cabling.set_plugged(&self.fleet, link, plugged, at_ms),
             Entry::Document { space, key, value } => {
                 let rows = state.documents.entry(space).or_default();
                 match value {

@@ -6,7 +6,7 @@
 use std::fmt::{Result, Write as _};
 use std::net::Ipv4Addr;
 
-use crate::device::{Device, Family, RedundancyKind, Role};
+use crate::device::{Device, Family, Role};
 use crate::fleet::{Cable, Fleet};
 use crate::interfaces::physical_ports;
 use crate::lines::Config;
@@ -47,7 +47,7 @@ pub(crate) fn configuration(seed: Seed, fleet: &Fleet, device: &Device) -> Confi
     let side = group.and_then(|group| group.members.iter().position(|at| *at == device.index)).unwrap_or(0);
     let peer = group.and_then(|group| group.members.get(1 - side.min(1))).and_then(|at| fleet.devices.get(*at));
     let before = fleet.groups.iter().take(device.group.unwrap_or(0));
-    let domain = 1 + before.filter(|group| group.kind == RedundancyKind::Vpc).count();
+    let domain = 1 + before.filter(|group| group.kind == crate::RedundancyKind::Vpc).count();
     let mut writer = Writer { out: String::with_capacity(16 * 1024), seed, fleet, device, side, peer, domain };
     // Writing to a String cannot fail.
     let _written =

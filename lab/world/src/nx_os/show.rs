@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use crate::device::{Family, Reachability, RedundancyKind};
+use crate::device::{Family, Reachability};
 use crate::interfaces::{Interface, members};
 use crate::show::{Asked, Command, View, age, short};
 
@@ -277,7 +277,7 @@ fn vpc(view: &View<'_>) -> String {
         return crate::show::unknown(crate::os::Os::NxOs).to_owned();
     };
     let ports = view.interfaces();
-    let group = view.world.redundancy(view.device).filter(|group| group.kind == RedundancyKind::Vpc);
+    let group = view.world.redundancy(view.device).filter(|group| group.kind == crate::RedundancyKind::Vpc);
     let peer = group.and_then(|group| {
         let other = group.members.iter().find(|at| **at != view.device.index)?;
         view.world.devices().get(*other)
