@@ -27,6 +27,7 @@ mod issues;
 mod modern_devices;
 mod platform_facts;
 mod query;
+mod remembered;
 mod reply;
 mod saving;
 pub mod simulator;

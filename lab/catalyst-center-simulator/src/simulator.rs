@@ -22,6 +22,7 @@ pub use world::knobs::{Knobs, Pace};
 pub use world::wire::Running;
 
 use crate::inventory::Inventory;
+use crate::remembered::Remembered;
 use crate::reply::{Answer, Fail, bare};
 use crate::tokens::Tokens;
 use crate::{
@@ -89,6 +90,7 @@ pub struct Simulator {
     pub(crate) inventory: Inventory,
     pub(crate) known_ports: interfaces::Known,
     pub(crate) tallies: clients::Tallies,
+    pub(crate) remembered: Remembered,
     tokens: Tokens,
     knobs: Arc<Knobs>,
     windows: Mutex<HashMap<String, (std::time::Instant, u32)>>,
@@ -109,6 +111,7 @@ impl Simulator {
             inventory: Inventory::of(&options.world),
             known_ports: interfaces::Known::default(),
             tallies: clients::Tallies::default(),
+            remembered: Remembered::default(),
             world: options.world,
             faults: options.faults,
             commands: options.commands,
