@@ -12,7 +12,7 @@ use world::{Device, Family, Reachability, Unusable, World};
 
 use crate::effects::Origin;
 use crate::inventory::{is_managed, managed};
-use crate::query::Params;
+use crate::query::{Filter, Params};
 use crate::reply::{Answer, Fail, accepted, enveloped, enveloped_texts, joined};
 use crate::simulator::{Shared, Simulator};
 
@@ -186,41 +186,40 @@ const FILTERS: [&str; 16] = [
 
 /// The devices that pass the filters of the query, in order, without their rows: rows cost more than filters.
 fn matching<'a>(simulator: &'a Simulator, params: &Params) -> Vec<&'a Device> {
-    let wanted: Vec<&str> = FILTERS.into_iter().filter(|key| params.get(key).is_some()).collect();
-    let passes = |device: &&Device| wanted.iter().all(|key| passes(simulator, params, key, device));
+    let filters = params.filters(&FILTERS);
+    let passes = |device: &&Device| filters.iter().all(|filter| passes(simulator, filter, device));
     match candidates(simulator, params) {
         Some(few) => few.into_iter().filter(passes).collect(),
         None => managed(&simulator.world).filter(passes).collect(),
     }
 }
 
-fn passes(simulator: &Simulator, params: &Params, key: &str, device: &Device) -> bool {
+fn passes(simulator: &Simulator, filter: &Filter, device: &Device) -> bool {
     let world = &simulator.world;
     let status = || error_of(world.reachability(device), device.platform.family == Family::AccessPoint);
-    match key {
-        "hostname" if !world.is_edited(device) => params.passes(key, &device.hostname),
-        "hostname" => params.passes(key, &world.hostname(device)),
-        "managementIpAddress" => params.passes(key, &device.management_ip.to_string()),
-        "macAddress" => params.passes(key, &device.mac_text()),
+    match filter.key {
+        "hostname" if !world.is_edited(device) => filter.passes(&device.hostname),
+        "hostname" => filter.passes(&world.hostname(device)),
+        "managementIpAddress" => filter.passes(&device.management_ip.to_string()),
+        "macAddress" => filter.passes(&device.mac_text()),
         "serialNumber" => {
-            params.passes(key, &device.serial_text())
-                || device.members.iter().any(|member| params.passes(key, &member.serial))
+            filter.passes(&device.serial_text()) || device.members.iter().any(|member| filter.passes(&member.serial))
         }
-        "family" => params.passes(key, device.platform.family.name()),
-        "type" => params.passes(key, device.platform.type_name),
-        "series" => params.passes(key, device.platform.series),
-        "role" => params.passes(key, &simulator.role(device).0),
-        "platformId" => params.passes(key, &device.platform_text()),
-        "softwareType" => params.passes(key, software_type(device)),
-        "softwareVersion" => params.passes(key, device.software_version),
-        "reachabilityStatus" => params.passes(key, world.reachability(device).name()),
-        "collectionStatus" => params.passes(key, status().2),
-        "errorCode" => params.passes(key, status().0.as_str().unwrap_or_default()),
+        "family" => filter.passes(device.platform.family.name()),
+        "type" => filter.passes(device.platform.type_name),
+        "series" => filter.passes(device.platform.series),
+        "role" => filter.passes(&simulator.role(device).0),
+        "platformId" => filter.passes(&device.platform_text()),
+        "softwareType" => filter.passes(software_type(device)),
+        "softwareVersion" => filter.passes(device.software_version),
+        "reachabilityStatus" => filter.passes(world.reachability(device).name()),
+        "collectionStatus" => filter.passes(status().2),
+        "errorCode" => filter.passes(status().0.as_str().unwrap_or_default()),
         "associatedWlcIp" => {
             let wlc = device.controller.and_then(|at| world.devices().get(at)).map(|wlc| wlc.management_ip.to_string());
-            params.passes(key, &wlc.unwrap_or_default())
+            filter.passes(&wlc.unwrap_or_default())
         }
-        _ => params.passes(key, &simulator.site_name(device)),
+        _ => filter.passes(&simulator.site_name(device)),
     }
 }
 
@@ -313,7 +312,8 @@ async fn resync(State(simulator): State<Shared>, headers: HeaderMap, body: axum:
     accepted(task)
 }
 
-const ROLES: &str = "device_role";
+/// Where roles are kept that somebody set, by device.
+pub(crate) const ROLES: &str = "device_role";
 
 impl Simulator {
     /// The controller reads devices; a fault may keep its copy old.
@@ -330,8 +330,8 @@ impl Simulator {
 
     /// Role and its source: what somebody set, else what the layout says.
     pub(crate) fn role(&self, device: &Device) -> (String, &'static str) {
-        match self.world.document(ROLES, &device.id.to_string()).as_ref().and_then(Value::as_str) {
-            Some(role) => (role.to_owned(), "MANUAL"),
+        match self.remembered.roles(&self.world).get(&device.id) {
+            Some(role) => (role.clone(), "MANUAL"),
             None => (device.role.name().to_owned(), "AUTO"),
         }
     }

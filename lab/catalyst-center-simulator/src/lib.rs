@@ -13,6 +13,7 @@ mod clients;
 mod command_runner;
 mod compliance;
 mod conditions;
+mod config_files;
 mod deploy;
 mod devices;
 mod discovery;

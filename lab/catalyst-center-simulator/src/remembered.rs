@@ -7,10 +7,11 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use world::{Device, Health, Issue};
+use uuid::Uuid;
+use world::{Device, Health, Issue, World};
 
-use crate::devices;
 use crate::simulator::Simulator;
+use crate::{devices, modern_devices};
 
 /// Issues say when they were last seen, to five minutes.
 const BUCKET_MS: i64 = 300_000;
@@ -20,10 +21,15 @@ const BUCKET_MS: i64 = 300_000;
 pub(crate) struct Remembered {
     /// Counts the changes that the controller itself made to its rows (roles).
     own: AtomicU64,
+    roles: Mutex<Option<(u64, Roles)>>,
     rows: Mutex<HashMap<usize, Row>>,
+    newer_rows: Mutex<HashMap<usize, Row>>,
     health: Mutex<Option<(u64, Arc<Vec<Health>>)>>,
     issues: Mutex<Option<(u64, i64, Arc<Vec<Issue>>)>>,
 }
+
+/// The roles that somebody set.
+type Roles = Arc<HashMap<Uuid, String>>;
 
 /// A row of the inventory and what it was made of.
 struct Row {
@@ -38,6 +44,21 @@ fn open<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Remembered {
+    /// The roles that somebody set.
+    pub(crate) fn roles(&self, world: &World) -> Roles {
+        let own = self.own.load(Ordering::Relaxed);
+        if let Some((at, roles)) = &*open(&self.roles)
+            && *at == own
+        {
+            return Arc::clone(roles);
+        }
+        let read =
+            |(key, role): (String, serde_json::Value)| Some((Uuid::parse_str(&key).ok()?, role.as_str()?.to_owned()));
+        let roles: Roles = Arc::new(world.documents(devices::ROLES).into_iter().filter_map(read).collect());
+        *open(&self.roles) = Some((own, Arc::clone(&roles)));
+        roles
+    }
+
     /// The controller changed a field of a row.
     pub(crate) fn forget_rows(&self) {
         self.own.fetch_add(1, Ordering::Relaxed);
@@ -47,19 +68,30 @@ impl Remembered {
 impl Simulator {
     /// The row of the inventory as JSON text.
     pub(crate) fn row_text(&self, device: &Device) -> Arc<str> {
-        let held = &self.remembered;
-        let (generation, own) = (self.world.generation(), held.own.load(Ordering::Relaxed));
+        self.text_of(device, &self.remembered.rows, devices::row)
+    }
+
+    /// The row of the newer inventory as JSON text.
+    pub(crate) fn newer_row_text(&self, device: &Device) -> Arc<str> {
+        self.text_of(device, &self.remembered.newer_rows, modern_devices::row)
+    }
+
+    fn text_of(
+        &self,
+        device: &Device,
+        rows: &Mutex<HashMap<usize, Row>>,
+        make: impl Fn(&Self, &Device) -> serde_json::Value,
+    ) -> Arc<str> {
+        let (generation, own) = (self.world.generation(), self.remembered.own.load(Ordering::Relaxed));
         let collected_ms = self.world.collected_at_ms(device);
-        if let Some(row) = open(&held.rows).get(&device.index)
-            && row.generation == generation
-            && row.own == own
-            && row.collected_ms == collected_ms
+        if let Some(row) = open(rows).get(&device.index)
+            && (row.generation, row.own, row.collected_ms) == (generation, own, collected_ms)
         {
             return Arc::clone(&row.text);
         }
-        let text: Arc<str> = devices::row(self, device).to_string().into();
+        let text: Arc<str> = make(self, device).to_string().into();
         let row = Row { generation, own, collected_ms, text: Arc::clone(&text) };
-        open(&held.rows).insert(device.index, row);
+        open(rows).insert(device.index, row);
         text
     }
 

@@ -26,9 +26,9 @@ use crate::remembered::Remembered;
 use crate::reply::{Answer, Fail, bare};
 use crate::tokens::Tokens;
 use crate::{
-    advisories, assurance, clients, command_runner, compliance, deploy, devices, discovery, events, flow, hardware,
-    interface_update, interfaces, issues, modern_devices, platform_facts, saving, site_health, sites, swim, tasks,
-    templates, topology,
+    advisories, assurance, clients, command_runner, compliance, config_files, deploy, devices, discovery, events, flow,
+    hardware, interface_update, interfaces, issues, modern_devices, platform_facts, saving, site_health, sites, swim,
+    tasks, templates, topology,
 };
 
 /// How to start an instance.
@@ -155,6 +155,7 @@ impl Simulator {
             .merge(events::routes())
             .merge(compliance::routes())
             .merge(saving::routes())
+            .merge(config_files::routes())
             .merge(advisories::routes())
             .merge(templates::routes())
             .merge(deploy::routes())
