@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::physical::{self, Physical};
+use crate::physical::{self, Physical, Written};
 use crate::{Platform, vlans};
 
 /// A line and the lines below it.
@@ -52,9 +52,9 @@ pub fn parse(platform: Platform, text: &str) -> Config {
         }
         reader.close_until(line.indent);
         if reader.open.is_empty()
-            && let Some(delimiter) = physical::opens_banner(platform, line.text)
+            && let Some(delimiter) = physical::opens_banner(platform, line.text, Written::ByDevice)
         {
-            let value = physical::banner(line.text, &delimiter, &mut lines);
+            let value = physical::banner_text(line.text, &delimiter, &mut lines);
             reader.roots.push(Node::new(value));
             continue;
         }

@@ -1,7 +1,7 @@
 //! Physical lines: what one line of a text is before anybody asks what it means. Indentation, comments, volatile lines,
 //! values that go on over several lines. Next: `parse` and `merge` put the lines into a tree.
 
-use crate::Platform;
+use crate::{Platform, banner};
 
 /// Blanks of a configuration text. Other white space belongs to values.
 const BLANK: [char; 3] = [' ', '\t', '\r'];
@@ -72,23 +72,34 @@ fn is_time_of_day(text: &str) -> bool {
             .is_some_and(|time| time.matches(':').count() == 2 && time.starts_with(|c: char| c.is_ascii_digit()))
 }
 
+/// Who wrote a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// A device printed it: `^C` stands for a control character.
+    ByDevice,
+    /// It is for a device, which takes the `^` of `^C` for the delimiter.
+    ForDevice,
+}
+
 /// What ends a value that goes on over several lines, when `text` begins one: the delimiter of a banner. ASA writes a
 /// banner line by line and has none.
-pub(crate) fn opens_banner(platform: Platform, text: &str) -> Option<String> {
-    if platform == Platform::Asa {
+pub(crate) fn opens_banner(platform: Platform, text: &str, written: Written) -> Option<String> {
+    let rest = text.strip_prefix("banner ")?.trim_start_matches(BLANK);
+    let (kind, message) = rest.split_once([' ', '\t'])?;
+    if !banner::kinds(platform).iter().any(|known| known.starts_with(kind)) {
         return None;
     }
-    let rest = text.strip_prefix("banner ")?.trim_start_matches(BLANK);
-    let (_, message) = rest.split_once([' ', '\t'])?;
     let message = message.trim_start_matches(BLANK);
-    // `^C` is how a device prints the control character that stands around its banners.
-    let delimiter = if message.starts_with("^C") { "^C".to_owned() } else { message.chars().next()?.to_string() };
+    let delimiter = match written {
+        Written::ByDevice if message.starts_with("^C") => "^C".to_owned(),
+        _ => message.chars().next()?.to_string(),
+    };
     let inside = message.get(delimiter.len()..).unwrap_or_default();
     (!inside.contains(&delimiter)).then_some(delimiter)
 }
 
 /// Reads the lines of a banner up to the one that holds its delimiter, and gives the whole value.
-pub(crate) fn banner<'a>(first: &str, delimiter: &str, lines: &mut impl Iterator<Item = &'a str>) -> String {
+pub(crate) fn banner_text<'a>(first: &str, delimiter: &str, lines: &mut impl Iterator<Item = &'a str>) -> String {
     let mut value = first.to_owned();
     for line in lines {
         let line = line.trim_end_matches('\r');

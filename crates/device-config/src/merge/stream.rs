@@ -5,7 +5,7 @@
 use super::apply::{Effect, Entered, Level, begins, sweep};
 use super::{Lines, Merged, Unmodelled, Why};
 use crate::config::Node;
-use crate::physical::{self, Physical, words};
+use crate::physical::{self, Physical, Written, words};
 use crate::rules::{Hit, Kind, Mode, Negation, Table, find, find_abbreviated, split_negation};
 use crate::{Config, Platform, interfaces, vlans};
 
@@ -58,8 +58,8 @@ impl Stream {
             if line.text.is_empty() || line.text.starts_with('!') || line.text == ":" || line.text.starts_with(": ") {
                 continue;
             }
-            if let Some(delimiter) = physical::opens_banner(platform, line.text) {
-                let value = physical::banner(line.text, &delimiter, &mut physical);
+            if let Some(delimiter) = physical::opens_banner(platform, line.text, Written::ForDevice) {
+                let value = physical::banner_text(line.text, &delimiter, &mut physical);
                 stream.frames.truncate(1);
                 stream.line(Physical { indent: line.indent, text: line.text }, Some(value));
             } else {

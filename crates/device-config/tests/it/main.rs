@@ -1,6 +1,9 @@
-//! What the model promises, checked on pairs of configurations, on hand-reviewed cases, and on arbitrary text.
+//! What the crate promises, from outside.
 #![cfg(test)]
 
 extern crate interlock_device_config as device_config;
 
+mod commands;
 mod pairs;
+mod table;
+mod template;
