@@ -9,6 +9,6 @@ mod platform;
 mod template;
 
 pub use classify::{Class, Classified, Mode, UnknownName, class_of, classify};
-pub use mask::{MASK, Masked, mask};
+pub use mask::{CHANGED, MASK, Masked, mask, mask_changed, mask_line};
 pub use platform::{Platform, UnknownPlatform};
 pub use template::{DirectiveFault, DirectiveFaultKind, TemplateLine, TemplateLines, template_lines};

@@ -4,5 +4,6 @@
 extern crate interlock_device_config as device_config;
 
 mod commands;
+mod masking;
 mod table;
 mod template;
