@@ -4,6 +4,7 @@
 extern crate interlock_device_config as device_config;
 
 mod commands;
+mod danger;
 mod masking;
 mod table;
 mod template;
