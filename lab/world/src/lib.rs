@@ -10,15 +10,19 @@
 
 pub mod accounts;
 pub mod admin;
+pub(crate) mod cabling;
 pub mod commands;
 pub mod condition;
 pub mod device;
 pub mod devices_in_use;
+pub mod endpoints;
 pub mod faults;
 pub(crate) mod fleet;
 pub mod interfaces;
 pub mod ios_xe;
 pub(crate) mod journal;
+pub mod knobs;
+pub(crate) mod network_door;
 pub(crate) mod seed;
 pub mod sites;
 pub mod state;
@@ -28,6 +32,7 @@ pub use commands::{CommandLog, DeviceCommand};
 pub use condition::{Health, Issue};
 pub use device::{Device, Family, Reachability, Role};
 pub use devices_in_use::{Applied, Bend, Unusable};
+pub use endpoints::Endpoint;
 pub use faults::{Fault, Faults, Match, Occasion};
 pub use fleet::Link;
 pub use interfaces::Interface;
