@@ -40,16 +40,18 @@ pub struct Admin {
     pub stop: Arc<Notify>,
 }
 
-/// `POST /faults`, `GET /faults`, `POST /accounts`, `GET /accounts`, `GET /device-commands?after=N`, `POST /clock`, `GET /clock`, `POST /shutdown`.
-pub fn router(admin: Admin) -> Router {
+/// `POST /faults`, `GET /faults`, `POST /accounts`, `GET /accounts`, `GET /device-commands?after=N`, `POST /clock`, `GET /clock`, `POST /shutdown`,
+/// and routes of single systems, behind the same token.
+pub fn router(admin: Admin, of_systems: Router) -> Router {
     Router::new()
         .route("/faults", post(inject).get(list))
         .route("/accounts", post(set_account).get(accounts))
         .route("/device-commands", get(commands))
         .route("/clock", post(advance).get(time))
         .route("/shutdown", post(shutdown))
-        .layer(axum::middleware::from_fn_with_state(admin.clone(), authenticate))
-        .with_state(admin)
+        .with_state(admin.clone())
+        .merge(of_systems)
+        .layer(axum::middleware::from_fn_with_state(admin, authenticate))
 }
 
 async fn authenticate(State(admin): State<Admin>, request: Request<Body>, next: Next) -> Response {
