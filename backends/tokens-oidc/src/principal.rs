@@ -1,7 +1,7 @@
 //! From verified claims to a principal that is never more than its issuer's entry allows (T2, T4).
 
 use platform::Json;
-use platform::principal::{Actor, Principal, PrincipalKind, TokenFacts, TokenProof};
+use platform::principal::{Actor, PLATFORM_GROUPS, Principal, PrincipalKind, TokenFacts, TokenProof};
 use platform::tokens::TokenRefusal;
 use serde_json::Map;
 
@@ -84,7 +84,8 @@ fn name(entry: &IssuerEntry, claims: &Claims, payload: &Map<String, Json>) -> Re
     Ok(named.unwrap_or(&claims.sub).clone())
 }
 
-/// A list of strings or nothing; anything else (nested lists, one text, `null`) is refused rather than guessed at.
+/// A list of strings or nothing; anything else (nested lists, one text, `null`) is refused rather than guessed at. A group of
+/// the platform's own is nobody's, whatever the entry allows.
 fn groups(entry: &IssuerEntry, payload: &Map<String, Json>) -> Result<Vec<String>, TokenRefusal> {
     let Some(claim) = entry.groups_claim.find(payload) else { return Ok(Vec::new()) };
     let mut groups = Vec::new();
@@ -96,6 +97,7 @@ fn groups(entry: &IssuerEntry, payload: &Map<String, Json>) -> Result<Vec<String
             groups.push(group.to_owned());
         }
     }
+    groups.retain(|group| !group.starts_with(PLATFORM_GROUPS));
     groups.sort();
     groups.dedup();
     Ok(groups)

@@ -3,13 +3,15 @@
 #![doc = include_str!("../README.md")]
 //!
 //! Where to go next: [`tools`] for what is offered, `offers` for what goes with them, `client` for login, renewal and paging, `error` for what the
-//! vendor's failures mean.
+//! vendor's failures mean, `vendor` for what is asked of it, `ports` for what change control asks of us.
 
 mod client;
 mod error;
 mod model;
 mod offers;
+mod ports;
 pub mod tools;
+mod vendor;
 
 use std::sync::Arc;
 
@@ -18,7 +20,7 @@ use platform::http::TargetClient;
 use platform::policy::TargetFacts;
 use platform::{Error, SharedClock};
 use tool_runtime::connector::{CredentialKind, target_unknown};
-use tool_runtime::{CompletionSpec, Connector, PromptSpec, ResourceSpec, Tool, ToolCx, Toolset};
+use tool_runtime::{CompletionSpec, Connector, Ports, PromptSpec, ResourceSpec, Tool, ToolCx, Toolset};
 
 use crate::client::Api;
 
@@ -52,6 +54,10 @@ impl Connector for CatalystCenter {
 
     fn tools(&self) -> Vec<Arc<dyn Tool>> {
         tools::all(&self.api)
+    }
+
+    fn ports(&self) -> Ports {
+        ports::all(&self.api)
     }
 
     fn toolsets(&self) -> &'static [Toolset] {

@@ -16,6 +16,9 @@ pub struct Masked {
     pub text: String,
     /// How many lines had a secret.
     pub secrets: usize,
+    /// Whether somebody before us hid something: the text says `*****` or `<removed>` where a secret stands. Two such
+    /// texts may be equal while the secrets differ, so a digest of one proves nothing about them.
+    pub unseen: bool,
 }
 
 /// Hides the secrets of a running configuration.
@@ -102,7 +105,7 @@ fn is_harmless(words: &[&str], section: &str) -> bool {
 }
 
 fn ios_xe(configuration: &str) -> Masked {
-    let mut masked = Masked { text: String::with_capacity(configuration.len()), secrets: 0 };
+    let mut masked = Masked { text: String::with_capacity(configuration.len()), secrets: 0, unseen: false };
     let mut section = String::new();
     for line in configuration.split_inclusive('\n') {
         let body = line.trim_end_matches(['\n', '\r']);
@@ -110,6 +113,7 @@ fn ios_xe(configuration: &str) -> Masked {
         if !body.starts_with([' ', '\t']) {
             section = body.to_ascii_lowercase();
         }
+        masked.unseen |= hidden_before_us(body);
         match ios_xe_line(body, &section) {
             Some(hidden) => {
                 masked.secrets += 1;
@@ -160,6 +164,23 @@ fn first_secret(words: &[&str]) -> Option<(usize, Hidden)> {
         (_, Some(key)) => Some((key + 1, Hidden::Rest)),
         (found, None) => found,
     }
+}
+
+/// Words that vendors put in place of a secret, wherever they stand.
+const REMOVED: [&str; 6] = ["<removed>", "<redacted>", "<hidden>", "<omitted>", "<secret>", MASK];
+
+/// Whether a line shows that its secret was hidden before it came here: `*****` (ASA, controllers), `xxxxxxxx`,
+/// `<removed>` (`show tech-support`, sanitised output).
+fn hidden_before_us(line: &str) -> bool {
+    let words: Vec<String> = line.split_whitespace().map(|word| word.trim_matches('"').to_ascii_lowercase()).collect();
+    let lower: Vec<&str> = words.iter().map(String::as_str).collect();
+    if lower.first().is_some_and(|word| word.starts_with(['!', '*'])) || is_prose(&lower) {
+        return false;
+    }
+    let is_run = |word: &str, of: char, least: usize| word.len() >= least && word.chars().all(|c| c == of);
+    let after_keyword = first_secret(&lower).map_or(lower.len(), |(at, _)| at);
+    lower.iter().any(|word| REMOVED.contains(word) || is_run(word, '*', 3))
+        || lower.iter().skip(after_keyword).any(|word| is_run(word, 'x', 4) || is_run(word, '*', 1))
 }
 
 /// Free text may speak of passwords without holding one.
@@ -316,6 +337,29 @@ mod tests {
     #[test]
     fn harmless_words_after_a_community_stay() {
         assert_eq!(line("snmp-server community s3cret RO 10"), format!("snmp-server community {MASK} RO 10"));
+    }
+
+    #[test]
+    fn what_somebody_hid_before_us_is_told() {
+        for hidden in [
+            "tunnel-group 192.0.2.1 ipsec-attributes\n ikev1 pre-shared-key *****",
+            "aaa-server T (inside) host 10.1.1.1\n key *****",
+            "enable secret 9 <removed>",
+            "snmp-server community ******** RO",
+            "username admin password 7 xxxxxxxx",
+            "enable secret 9 <masked>",
+        ] {
+            assert!(mask(Platform::Asa, hidden).unseen, "{hidden}");
+        }
+        for seen in [
+            "enable secret 9 $9$abc",
+            "interface Gi1/0/1\n description *** uplink *****",
+            "!*****",
+            "banner motd #\n***** no entry *****\n#",
+            "ip access-list extended xxxxxxxx",
+        ] {
+            assert!(!mask(Platform::IosXe, seen).unseen, "{seen}");
+        }
     }
 
     proptest::proptest! {

@@ -1,5 +1,5 @@
-//! The tools of the built-in server `interlock`: who am I, what can I use and how, why was I refused, what did I do, what did a
-//! call leave behind; for auditors, what did anybody do; and for administrators the platform's keys, the secret store and the
+//! The tools of the built-in server `interlock`: who am I, what can I use and how, which devices are there, why was I refused,
+//! what did I do, what did a call leave behind; for auditors, what did anybody do; and for administrators the platform's keys, the secret store and the
 //! credentials in it. They are registered like a connector's, and reached by the same road.
 //!
 //! `echo` exists for the lab and the bench only: the cheapest call that goes through everything.
@@ -13,6 +13,7 @@ mod keys;
 pub mod rotation;
 mod search_tools;
 mod secrets;
+mod targets;
 mod whoami;
 
 use std::sync::Arc;
@@ -24,7 +25,7 @@ use platform::policy::TargetFacts;
 use platform::secrets::SecretStore;
 use platform::{Error, SharedClock};
 use tool_runtime::connector::{CredentialKind, target_unknown};
-use tool_runtime::{Connector, ResourceSpec, Tool, ToolCx, Visibility};
+use tool_runtime::{Connector, ResourceSpec, TargetDirectory, Tool, ToolCx, Visibility};
 
 use self::rotation::Rotations;
 
@@ -61,6 +62,18 @@ impl OwnTools {
         self
     }
 
+    /// With the tools over the target directory.
+    #[must_use]
+    pub fn with_targets(
+        mut self,
+        directory: &Arc<TargetDirectory>,
+        visibility: &Arc<Visibility>,
+        clock: &SharedClock,
+    ) -> Self {
+        self.tools.extend(targets::tools(directory, visibility, clock));
+        self
+    }
+
     /// With the tools over the platform's keys.
     #[must_use]
     pub fn with_keys(mut self, keys: &KeyRegistry) -> Self {
@@ -76,7 +89,7 @@ impl Connector for OwnTools {
     }
 
     fn instructions(&self) -> &'static str {
-        "The platform itself. Call `search_tools` to find tools on all servers, `describe_tool` for the arguments of one, `whoami` to see your groups and how you \
+        "The platform itself. Call `search_tools` to find tools on all servers, `describe_tool` for the arguments of one, `find_targets` to find devices, `whoami` to see your groups and how you \
          signed in, `list_my_calls` for what you did, and `explain_refusal` with the x-request-id or code of a refusal to learn why and what to do next."
     }
 

@@ -12,6 +12,9 @@ pub enum PrincipalKind {
     Client,
 }
 
+/// How the names of groups begin that the platform keeps for itself: no issuer gives one to anybody.
+pub const PLATFORM_GROUPS: &str = "platform:";
+
 /// One actor of RFC 8693's `act` chain, outermost first.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Actor {

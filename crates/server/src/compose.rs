@@ -37,7 +37,7 @@ use store_postgres::{PostgresStore, Sharing};
 use store_sqlite::SqliteStore;
 use tokens_oidc::{BackChannelLogout, IssuerEntry, OidcProvider, OidcSignIn, RevocationFloors, Verifier};
 use tool_runtime::pipeline::{Limits, Parts};
-use tool_runtime::{Catalogue, Instance, Pipeline, Visibility};
+use tool_runtime::{Catalogue, Instance, Pipeline, TargetDirectory, Visibility};
 
 use crate::connectors;
 use crate::offline::local_file;
@@ -160,7 +160,9 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let visibility = Arc::new(Visibility::new(Arc::clone(&policy)));
     let rotations =
         Arc::new(Rotations::new(Arc::clone(&visibility), Arc::clone(&secrets), Arc::clone(&store), Arc::clone(&clock)));
+    let directory = Arc::new(TargetDirectory::configured(&config.targets)?);
     let own = OwnTools::new(Arc::clone(&visibility), audit.clone(), Arc::clone(&clock), with_echo)
+        .with_targets(&directory, &visibility, &clock)
         .with_secrets(&secrets, Arc::clone(&rotations))
         .with_keys(&managed);
     let instances = instances(config, &clock, &observer, own)?;
@@ -168,10 +170,11 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     for server in catalogue.servers() {
         metrics.declare(&server.facts.name, server.tools().map(|t| t.name()));
     }
+    directory.expect(&catalogue)?;
     visibility.publish(catalogue);
     rotations.settle_at_start(audit.as_ref(), config.cluster.replicas <= 1).await?;
 
-    let pipeline = Pipeline::new(Parts {
+    let parts = Parts {
         visibility,
         policy,
         store: Arc::clone(&store),
@@ -185,7 +188,8 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         secret_arguments: KeyedHash::new(purposes.key(Purpose::SecretArguments)),
         base: base.clone(),
         limits: Limits::configured(&config.limits),
-    });
+    };
+    let pipeline = Pipeline::with_directory(parts, directory);
 
     // One for the verifier and for everything that ends tokens, which ends the sessions that rest on them too.
     let floors = Arc::new(RevocationFloors::open(Arc::clone(&store), Arc::clone(&clock)).await?);

@@ -31,6 +31,7 @@ pub(crate) async fn run(
         let (artifacts, audit, stop) = (Arc::clone(&composed.artifacts), Arc::clone(&composed.audit), stop.clone());
         async move { artifacts.run(audit.as_ref(), stop).await }
     });
+    let refreshing = tokio::spawn(Arc::clone(&composed.pipeline).refresh_targets(stop.clone()));
     let telling = composed.issuer.clone().map(|issuer| {
         let stop = stop.clone();
         tokio::spawn(async move { issuer.run(stop).await })
@@ -58,6 +59,7 @@ pub(crate) async fn run(
     if let Some(telling) = telling {
         telling.await.map_err(Error::internal)?;
     }
+    refreshing.await.map_err(Error::internal)?;
     sweeping.await.map_err(Error::internal)?;
     counting.await.map_err(Error::internal)??;
     composed.audit.append(AuditEntry::event(composed.clock.now(), "platform.stopped", Outcome::Success)).await?;

@@ -3,7 +3,7 @@
 //!
 //! The runtime never knows which connectors exist; `server` hands them in. Where to go next: [`tool`] and [`connector`]
 //! to write a connector, [`combinators`] for lists, single objects and vendor tasks, [`offers`] for what goes with tools,
-//! [`ports`] for what change control asks of a connector, `pipeline/mod.rs` to read the road.
+//! [`ports`] for what change control asks of a connector, [`targets`] for which devices there are, `pipeline/mod.rs` to read the road.
 
 pub mod artifacts;
 pub mod catalogue;
@@ -15,7 +15,7 @@ pub mod pipeline;
 pub mod ports;
 mod reach;
 pub mod secret_arguments;
-mod targets;
+pub mod targets;
 pub mod tool;
 pub mod visibility;
 
@@ -27,5 +27,6 @@ pub use pipeline::{Answer, CallRequest, IntentJournal, Pipeline};
 pub use ports::Ports;
 pub use reach::reaches;
 pub use secret_arguments::SecretArgument;
+pub use targets::TargetDirectory;
 pub use tool::{FollowUp, SideEffect, TargetArgument, Tool, ToolCx, ToolOutput, ToolSpec};
 pub use visibility::Visibility;

@@ -3,19 +3,36 @@
 //! platform's connector.
 //!
 //! Where to go next: [`simulator`] for starting one, [`reply`] for envelopes and errors, [`deploy`] for the work that
-//! changes devices. The lab's world process with all systems is a crate above this one, `lab/systems`.
+//! changes devices, [`effects`] for what faults do to it. The lab's world process with all systems is a crate above this
+//! one, `lab/systems`.
 
+mod advisories;
 mod assurance;
+mod client_rows;
+mod clients;
 mod command_runner;
 mod compliance;
+mod conditions;
 mod deploy;
 mod devices;
+mod discovery;
+mod effects;
+mod events;
+mod flow;
+mod hardware;
+mod interface_update;
 mod interfaces;
+mod inventory;
+mod issues;
+mod modern_devices;
 mod platform_facts;
 mod query;
 mod reply;
+mod saving;
 pub mod simulator;
+mod site_health;
 mod sites;
+mod swim;
 mod tasks;
 mod templates;
 mod tokens;

@@ -20,10 +20,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use world::accounts::Accounts;
 use world::admin::Admin;
+use world::knobs::Knobs;
 use world::wire::Running;
 use world::{CommandLog, Faults, Region, World, WorldOptions};
 
 use crate::approvals;
+
+/// Calls per minute and path family that a controller of the lab takes, until somebody turns the knob.
+const CALLS_PER_MINUTE: u32 = 60_000;
 
 /// What a simulated system is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,6 +155,7 @@ pub async fn start_world(options: WorldProcessOptions) -> platform::Result<Runni
     let mut worlds: Vec<Arc<World>> = Vec::new();
     let mut ticketing: BTreeMap<String, Arc<ServiceNow>> = BTreeMap::new();
     let mut accounts = BTreeMap::new();
+    let (mut networks, mut knobs) = (BTreeMap::new(), BTreeMap::new());
     let mut simulators = BTreeMap::new();
     for instance in &options.instances {
         let known = Accounts::open(
@@ -171,12 +176,15 @@ pub async fn start_world(options: WorldProcessOptions) -> platform::Result<Runni
                     clock: Arc::clone(&shared),
                 })?);
                 worlds.push(Arc::clone(&world));
+                let own = Arc::new(Knobs::new(CALLS_PER_MINUTE, options.pace));
+                networks.insert(instance.name.clone(), Arc::clone(&world));
+                knobs.insert(instance.name.clone(), Arc::clone(&own));
                 Simulator::start(SimulatorOptions {
+                    knobs: Some(own),
                     listen,
                     faults: Arc::clone(&faults),
                     commands: Arc::clone(&commands),
                     accounts: known,
-                    pace: options.pace,
                     ..SimulatorOptions::new(
                         &instance.name,
                         world,
@@ -215,6 +223,8 @@ pub async fn start_world(options: WorldProcessOptions) -> platform::Result<Runni
     let door = Admin {
         token: options.admin_token,
         systems: Arc::new(accounts),
+        networks: Arc::new(networks),
+        knobs: Arc::new(knobs),
         faults,
         commands,
         clock,

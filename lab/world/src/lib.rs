@@ -10,16 +10,20 @@
 
 pub mod accounts;
 pub mod admin;
+pub(crate) mod cabling;
 pub mod cmdb;
 pub mod commands;
 pub mod condition;
 pub mod device;
 pub mod devices_in_use;
+pub mod endpoints;
 pub mod faults;
 pub(crate) mod fleet;
 pub mod interfaces;
 pub mod ios_xe;
 pub(crate) mod journal;
+pub mod knobs;
+pub(crate) mod network_door;
 pub mod people;
 pub(crate) mod seed;
 pub mod sites;
@@ -31,6 +35,7 @@ pub use commands::{CommandLog, DeviceCommand};
 pub use condition::{Health, Issue};
 pub use device::{Device, Family, Reachability, Role};
 pub use devices_in_use::{Applied, Bend, Unusable};
+pub use endpoints::Endpoint;
 pub use faults::{Fault, Faults, Match, Occasion};
 pub use fleet::Link;
 pub use interfaces::Interface;

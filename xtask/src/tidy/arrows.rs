@@ -30,6 +30,11 @@ const ROWS: &[Row] = &[
         why: "the pipeline knows tools and classes of command lines, never a vendor, a protocol or an engine",
     },
     Row {
+        who: &["crates/connector-suites"],
+        may: &["crates/tool-runtime", "crates/platform", "crates/platform-suites", "lab/world"],
+        why: "what all connectors are tested with; it knows the faults of the simulated world, and no connector",
+    },
+    Row {
         who: &["crates/change-control"],
         may: &["crates/tool-runtime", "crates/device-config", "crates/platform"],
         why: "a change acts through the pipeline's ports; it knows no vendor and no engine",
@@ -144,8 +149,8 @@ const IN_TESTS: &[Row] = &[
     },
     Row {
         who: &["connectors/*"],
-        may: &["lab/world", "lab/<self>-simulator"],
-        why: "a connector is tested against its own simulator, over a real socket",
+        may: &["crates/connector-suites", "lab/world", "lab/<self>-simulator"],
+        why: "a connector is tested against its own simulator, over a real socket, in the rig of all connectors",
     },
     Row {
         who: &["backends/tokens-oidc"],
@@ -155,7 +160,8 @@ const IN_TESTS: &[Row] = &[
 ];
 
 /// Crates that no shipped crate may name outside tests.
-const ONLY_IN_TESTS: &[&str] = &["crates/platform-suites", "crates/cli", "engines", "e2e", "bench", "fuzz", "xtask"];
+const ONLY_IN_TESTS: &[&str] =
+    &["crates/platform-suites", "crates/connector-suites", "crates/cli", "engines", "e2e", "bench", "fuzz", "xtask"];
 
 /// Libraries that stay behind a border: only these crates name them outside tests.
 struct Fence {

@@ -110,3 +110,20 @@ async fn t10_service_desk_never_sees_a_deployment() {
     assert!(row[2].contains("service-desk") && row[2].ends_with("hidden"), "{row:?}");
     assert!(row[1].ends_with("challenge(step_up)"), "{row:?}");
 }
+
+#[tokio::test]
+async fn t13_the_target_directory_may_read_devices_and_what_everybody_may_and_nobody_else_may_list_them() {
+    let bundle = Bundle::embedded(Profile::Production).unwrap();
+    let engine = shipped(Profile::Production);
+    let directory: Caller = ("the directory", &["platform:target-directory"], PrincipalKind::Client, false);
+    let nobody: Caller = ("nobody", &[], PrincipalKind::Client, false);
+    for row in rows(&bundle) {
+        let port = row.1 == "port_list_targets";
+        let allowed = cell(engine, directory, &row).await;
+        let expected = if port { "allow".to_owned() } else { cell(engine, nobody, &row).await };
+        assert_eq!(allowed, expected, "{row:?}");
+        for caller in CALLERS.into_iter().filter(|_| port) {
+            assert_eq!(cell(engine, caller, &row).await, "hidden", "{} and {row:?}", caller.0);
+        }
+    }
+}

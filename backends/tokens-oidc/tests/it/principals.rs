@@ -27,6 +27,18 @@ async fn t2_groups_outside_the_allow_list_are_dropped() {
 }
 
 #[tokio::test]
+async fn t13_no_issuer_gives_anybody_a_group_of_the_platform_itself() {
+    let own = "platform:target-directory";
+    let world = World::with(|entry| {
+        entry.allowed_groups = Some(list(&["netops", own]));
+        entry.group_names.insert("directory".to_owned(), own.to_owned());
+    })
+    .await;
+    let token = world.token_with(&json!({"groups": [own, "directory", "netops"]}));
+    assert_eq!(world.verify(&token, "a").await.unwrap().groups, ["netops"]);
+}
+
+#[tokio::test]
 async fn t2_groups_come_from_the_configured_claim_only() {
     let world = World::with(|entry| {
         entry.groups_claim = ClaimPath::member("roles");

@@ -5,6 +5,7 @@ pub(crate) mod deployments;
 pub(crate) mod devices;
 pub(crate) mod health;
 pub(crate) mod sites;
+pub(crate) mod target_source;
 pub(crate) mod templates;
 
 use std::sync::Arc;

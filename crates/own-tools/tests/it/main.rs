@@ -9,6 +9,7 @@ mod audit;
 mod governed;
 mod rotation;
 mod secrets;
+mod targets;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,10 +30,15 @@ use platform_suites::{
 };
 use serde_json::json;
 use tool_runtime::pipeline::{Limits, Parts};
-use tool_runtime::{CallRequest, Catalogue, Instance, Pipeline, Visibility};
+use tool_runtime::{CallRequest, Catalogue, Instance, Pipeline, TargetDirectory, Visibility};
 
 /// A pipeline with the one server `interlock`; policy denies `echo`, and shows `search_tools` to netops only.
 fn road(with_echo: bool) -> (Arc<Pipeline>, Arc<AdjustableClock>) {
+    road_with(with_echo, Vec::new())
+}
+
+/// With further servers; policy shows the one called `records` to the group `cmdb` only.
+fn road_with(with_echo: bool, more: Vec<Instance>) -> (Arc<Pipeline>, Arc<AdjustableClock>) {
     let clock = Arc::new(AdjustableClock::default());
     let shared_clock: SharedClock = Arc::clone(&clock) as _;
     let audit = Arc::new(MemoryAudit::default());
@@ -42,13 +48,18 @@ fn road(with_echo: bool) -> (Arc<Pipeline>, Arc<AdjustableClock>) {
             Ok(StaticPolicy::decision(effect, &["reason:test"]))
         })
         .with_visible(|input| {
-            let shown = |name: &str| name != "search_tools" || input.groups.iter().any(|g| g == "netops");
+            let holds = |group: &str| input.groups.iter().any(|g| g == group || g.starts_with("platform:"));
+            let shown = |t: &&platform::policy::CatalogueEntry| {
+                (t.tool.name != "search_tools" || holds("netops")) && (t.server.name != "records" || holds("cmdb"))
+            };
             let pair = |t: &platform::policy::CatalogueEntry| (t.server.name.clone(), t.tool.name.clone());
-            Ok(input.tools.iter().filter(|t| shown(&t.tool.name)).map(pair).collect())
+            Ok(input.tools.iter().filter(shown).map(pair).collect())
         }),
     );
     let visibility = Arc::new(Visibility::new(Arc::clone(&policy) as _));
-    let tools = OwnTools::new(Arc::clone(&visibility), Arc::clone(&audit) as _, Arc::clone(&shared_clock), with_echo);
+    let directory = Arc::new(TargetDirectory::default());
+    let tools = OwnTools::new(Arc::clone(&visibility), Arc::clone(&audit) as _, Arc::clone(&shared_clock), with_echo)
+        .with_targets(&directory, &visibility, &shared_clock);
     let risks = RiskTable::from_rows(
         [
             "whoami",
@@ -61,16 +72,21 @@ fn road(with_echo: bool) -> (Arc<Pipeline>, Arc<AdjustableClock>) {
             "list_my_calls",
             "search_audit",
             "get_audit_record",
+            "find_targets",
+            "list_target_sources",
         ]
         .map(|tool| ("interlock", tool, Risk::Read))
         .into_iter()
         // Here only the tool itself is tried: a class that needs no second factor.
-        .chain([("interlock", "open_audit_payload", Risk::Record)]),
+        .chain([("interlock", "open_audit_payload", Risk::Record)])
+        .chain(["look", "port_list_targets"].map(|tool| ("system", tool, Risk::Read))),
     );
     let instance = Instance { name: "interlock".into(), environment: "test".into(), connector: Arc::new(tools) };
-    visibility.publish(Catalogue::build(vec![instance], &risks).unwrap());
+    let catalogue = Catalogue::build(more.into_iter().chain([instance]).collect(), &risks).unwrap();
+    directory.expect(&catalogue).unwrap();
+    visibility.publish(catalogue);
     let artifacts = sealed_artifacts(Arc::new(MemoryArtifacts::default()), Arc::clone(&shared_clock));
-    let road = Pipeline::new(Parts {
+    let parts = Parts {
         visibility,
         policy,
         store: Arc::new(MemoryStore::new(Arc::clone(&shared_clock))),
@@ -84,8 +100,8 @@ fn road(with_echo: bool) -> (Arc<Pipeline>, Arc<AdjustableClock>) {
         secret_arguments: KeyedHash::derive(&SecretKey::new([8; 32]), "secret arguments").unwrap(),
         base: BaseUrl::new(&url::Url::parse("https://interlock.test").unwrap()),
         limits: Limits::default(),
-    });
-    (road, clock)
+    };
+    (Pipeline::with_directory(parts, directory), clock)
 }
 
 /// Calls, and tells the request id too.
@@ -141,7 +157,7 @@ async fn t10_search_finds_the_best_match_first_and_only_what_the_caller_may_see(
     assert_eq!(found["tools"][0]["tool"], "explain_refusal");
     assert_eq!(found["tools"][0]["risk"], "read");
     let all = call(&road, alice(), "search_tools", json!({"limit": 2})).await.1.unwrap();
-    assert_eq!((all["tools"].as_array().unwrap().len(), &all["total"]), (2, &json!(10)));
+    assert_eq!((all["tools"].as_array().unwrap().len(), &all["total"]), (2, &json!(12)));
     let nothing = call(&road, alice(), "search_tools", json!({"server": "nonesuch"})).await.1.unwrap();
     assert_eq!(nothing["total"], 0);
     let hidden = call(&road, person("bob", &["helpdesk"]), "search_tools", json!({})).await.1;

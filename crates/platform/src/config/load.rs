@@ -227,7 +227,10 @@ mod tests {
 
     #[test]
     fn there_are_at_most_a_hundred_keys() {
-        let keys = |text: &str| text.lines().filter(|l| l.trim_start().starts_with("pub ") && l.contains(':')).count();
-        assert!(keys(include_str!("mod.rs")) <= 100);
+        // A field is a key, but for those of `Config` itself: they are the sections.
+        let is_section = |l: &str| l.ends_with("Config,") || l.ends_with("Config>,");
+        let is_key = |l: &str| l.starts_with("pub ") && l.ends_with(',') && l.contains(": ") && !is_section(l);
+        let keys = include_str!("mod.rs").lines().map(str::trim).filter(|l| is_key(l)).count();
+        assert!((50..=100).contains(&keys), "{keys}");
     }
 }

@@ -43,6 +43,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Replicas.
     pub cluster: ClusterConfig,
+    /// Target directory.
+    pub targets: TargetsConfig,
     /// Issuers whose tokens are accepted.
     #[serde(default)]
     pub issuer: Vec<IssuerConfig>,
@@ -253,6 +255,16 @@ pub struct ClusterConfig {
     pub replicas: u32,
 }
 
+/// `[targets]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetsConfig {
+    /// The operator's own list of devices, `.toml` or `.csv` (`docs/targets.md`); it adds to what servers know.
+    pub file: Option<PathBuf>,
+    /// Seconds between two readings of each source.
+    pub refresh_s: u64,
+}
+
 /// `[[issuer]]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -415,6 +427,8 @@ pub struct ServerConfig {
     pub ca_file: Option<PathBuf>,
     /// SHA-256 pin of its certificate's SubjectPublicKeyInfo, hexadecimal.
     pub pin_sha256: Option<String>,
+    /// For `servicenow`: the field of change requests that holds a plan's hash. Nothing = first line of `implementation_plan`.
+    pub plan_hash_field: Option<String>,
 }
 
 /// The built-in defaults, as a configuration file.

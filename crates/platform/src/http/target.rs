@@ -14,6 +14,7 @@ use super::request::{Request, Response};
 use super::retry::{RetryBudget, RetryOptions, Verdict, backoff, verdict};
 use super::stream::Streamed;
 use super::tls;
+use crate::config::ServerConfig;
 use crate::error::{Error, ErrorKind};
 
 /// How to reach one configured target.
@@ -54,6 +55,26 @@ impl TargetOptions {
     }
 }
 
+impl TargetOptions {
+    /// As the operator says. Errors (settings): `target_missing`, `ca_file_unreadable`.
+    pub fn configured(server: &ServerConfig) -> Result<Self, Error> {
+        let base = server.target.clone().ok_or_else(|| {
+            let message = format!("The server `{}` needs `target`, the base URL of its system.", server.name);
+            Error::new(ErrorKind::InvalidInput, "target_missing", message)
+        })?;
+        let mut options = Self::new(server.name.clone(), base);
+        if let Some(file) = &server.ca_file {
+            let unreadable = |e| {
+                let message = format!("{} cannot be read: {e}.", file.display());
+                Error::new(ErrorKind::InvalidInput, "ca_file_unreadable", message)
+            };
+            options.ca_pem = Some(std::fs::read(file).map_err(unreadable)?);
+        }
+        options.pin_sha256.clone_from(&server.pin_sha256);
+        Ok(options)
+    }
+}
+
 /// The client for one configured target. Clones share connections, retry budget and breaker.
 #[derive(Clone)]
 pub struct TargetClient(Arc<Inner>);
@@ -85,6 +106,11 @@ impl TargetClient {
     /// The same, with an observer that hears of every attempt.
     pub fn observed(options: TargetOptions, observer: Arc<dyn OutboundObserver>) -> Result<Self, Error> {
         Self::build(options, Some(observer))
+    }
+
+    /// For a server as the operator configured it. Errors: those of [`TargetOptions::configured`] and of [`Self::new`].
+    pub fn configured(server: &ServerConfig, observer: &Arc<dyn OutboundObserver>) -> Result<Self, Error> {
+        Self::observed(TargetOptions::configured(server)?, Arc::clone(observer))
     }
 
     fn build(options: TargetOptions, observer: Option<Arc<dyn OutboundObserver>>) -> Result<Self, Error> {

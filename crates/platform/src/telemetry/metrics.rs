@@ -39,6 +39,7 @@ const STAGE_BOUNDS: [f64; 10] = [0.000_001, 0.000_005, 0.000_01, 0.000_05, 0.000
 const APPEND_BOUNDS: [f64; 9] = [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.25];
 
 type Timed = Family<Labels, Histogram, fn() -> Histogram>;
+type Measured = Family<Labels, Gauge, fn() -> Gauge>;
 type Counted = Family<Labels, Counter, fn() -> Counter>;
 type Catalogue = HashMap<String, Server>;
 
@@ -86,6 +87,9 @@ pub struct Metrics {
     connections: Gauge,
     tls_reloads: Handles<Counter, 1>,
     tls_not_after: Gauge,
+    targets_refreshed: Measured,
+    targets_refreshes: Handles<Counter, 2>,
+    targets_known: Measured,
     audit: AuditCollector,
 }
 
@@ -137,6 +141,20 @@ impl Metrics {
             "When the listener's certificate ends; 0 without TLS of our own",
             tls_not_after.clone(),
         );
+        let targets_refreshed = Measured::new_with_constructor(Gauge::default);
+        registry.register(
+            "interlock_targets_refreshed_timestamp_seconds",
+            "When a source of the target directory was last read",
+            targets_refreshed.clone(),
+        );
+        let targets_refreshes =
+            counted(&mut registry, "interlock_targets_refreshes", "Readings of a source of the target directory");
+        let targets_known = Measured::new_with_constructor(Gauge::default);
+        registry.register(
+            "interlock_targets_devices",
+            "Devices of the target directory: all, and those whose records contradict each other",
+            targets_known.clone(),
+        );
         registry.register(
             "interlock_build",
             "What is running",
@@ -163,6 +181,9 @@ impl Metrics {
             connections,
             tls_reloads: Handles::new(tls_reloads, Vec::new(), ["result"], 4),
             tls_not_after,
+            targets_refreshed,
+            targets_refreshes: Handles::new(targets_refreshes, Vec::new(), ["source", "result"], 256),
+            targets_known,
             audit,
         })
     }
@@ -278,6 +299,19 @@ impl Metrics {
     /// When the listener's certificate ends, seconds since the epoch.
     pub fn tls_not_after(&self, seconds: i64) {
         self.tls_not_after.set(seconds);
+    }
+
+    /// One source of the target directory was read (`read_at`, seconds since the epoch) or could not be read; and how many
+    /// devices the directory knows. Sources come from the configuration, so that their number has a bound.
+    pub fn targets(&self, source: &str, read_at: Option<i64>, devices: usize, ambiguous: usize) {
+        if let Some(read_at) = read_at {
+            self.targets_refreshed.get_or_create_owned(&vec![("source", source.to_owned())]).set(read_at);
+        }
+        self.targets_refreshes.with([source, if read_at.is_some() { "ok" } else { "failed" }], bump);
+        for (state, count) in [("known", devices), ("ambiguous", ambiguous)] {
+            let gauge = self.targets_known.get_or_create_owned(&vec![("state", state.to_owned())]);
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
     }
 
     /// Shows how this log stands, as long as it lives.
@@ -397,6 +431,8 @@ mod tests {
         metrics.connections(3);
         metrics.tls_reload(false);
         metrics.tls_not_after(1_800_000_000);
+        metrics.targets("catalyst-center", Some(1_700_000_000), 300, 2);
+        metrics.targets("servicenow", None, 300, 2);
         let text = metrics.render();
         for line in [
             r#"interlock_stage_duration_seconds_count{stage="authorise"} 1"#,
@@ -414,6 +450,9 @@ mod tests {
             "interlock_connections 3",
             r#"interlock_tls_reloads_total{result="refused"} 1"#,
             "interlock_tls_not_after_timestamp_seconds 1800000000",
+            r#"interlock_targets_refreshed_timestamp_seconds{source="catalyst-center"} 1700000000"#,
+            r#"interlock_targets_refreshes_total{source="servicenow",result="failed"} 1"#,
+            r#"interlock_targets_devices{state="ambiguous"} 2"#,
         ] {
             assert!(has(&text, line), "{line} in\n{text}");
         }

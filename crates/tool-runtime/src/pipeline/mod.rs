@@ -58,6 +58,7 @@ use self::authorise::Authorised;
 use self::validate::Validated;
 use crate::elevation::Elevations;
 use crate::targets::TargetDirectory;
+use crate::targets::live::LiveFacts;
 use crate::tool::FollowUp;
 use crate::visibility::Visibility;
 
@@ -178,7 +179,8 @@ pub struct Pipeline {
     /// Itself, for tools that ask it whether a caller may read an artifact.
     own: Weak<Self>,
     elevations: Elevations,
-    targets: TargetDirectory,
+    live_facts: LiveFacts,
+    directory: Arc<TargetDirectory>,
     decisions: authorise::DecisionCache,
     writes: TaskTracker,
     live: live::LiveCalls,
@@ -206,14 +208,20 @@ struct Granted {
 }
 
 impl Pipeline {
-    /// Puts the parts together.
+    /// Puts the parts together, without a target directory: facts come from look-ups alone.
     pub fn new(parts: Parts) -> Arc<Self> {
+        Self::with_directory(parts, Arc::default())
+    }
+
+    /// Puts the parts together.
+    pub fn with_directory(parts: Parts, directory: Arc<TargetDirectory>) -> Arc<Self> {
         let elevations =
             Elevations::new(Arc::clone(&parts.store), Arc::clone(&parts.clock), Arc::clone(&parts.results));
         Arc::new_cyclic(|own| Self {
             own: own.clone(),
             elevations,
-            targets: TargetDirectory::default(),
+            live_facts: LiveFacts::default(),
+            directory,
             decisions: authorise::DecisionCache::default(),
             writes: TaskTracker::new(),
             live: live::LiveCalls::default(),
@@ -224,6 +232,19 @@ impl Pipeline {
     /// Catalogue and visibility.
     pub fn visibility(&self) -> &Arc<Visibility> {
         &self.parts.visibility
+    }
+
+    /// Which devices there are.
+    pub fn directory(&self) -> &Arc<TargetDirectory> {
+        &self.directory
+    }
+
+    pub(crate) fn clock(&self) -> &SharedClock {
+        &self.parts.clock
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.parts.metrics
     }
 
     /// Elevations: the step-up page fulfils them.
@@ -342,7 +363,7 @@ impl Pipeline {
         let proofs = execute::Proofs { authorised: &authorised, intended: &intended, leased: &leased };
         let executed = guard.stage("execute", execute::execute(self, cx, &call, &reserved, proofs, &artifacts)).await;
         let checked =
-            guard.lap("output", || executed.and_then(|output| output::check(self, &call, &artifacts, output)));
+            guard.lap("output", || executed.and_then(|output| output::check(self, cx, &call, &artifacts, output)));
         let large = checked.as_ref().is_ok_and(|checked| checked.large);
         let secrets = redact::secrets(&call, &leased);
         let answer = guard.lap("redact", || match checked {

@@ -2,11 +2,12 @@
 //! larger than a reply may be is kept as an artifact, and a reference leaves instead (T27).
 
 use platform::artifacts::{ArtifactKind, MAX_BYTES};
-use platform::{Error, ErrorKind, Json};
+use platform::{CallContext, Error, ErrorKind, Json};
 
 use super::validate::Validated;
 use super::{Answer, Pipeline};
 use crate::artifacts::{CallArtifacts, GET_ARTIFACT, LargeResult};
+use crate::targets::refresh;
 use crate::tool::ToolOutput;
 
 /// A result that conforms.
@@ -18,13 +19,16 @@ pub(super) struct Checked {
 
 pub(super) fn check(
     road: &Pipeline,
+    cx: &CallContext,
     call: &Validated,
     artifacts: &CallArtifacts,
     output: ToolOutput,
 ) -> Result<Checked, Error> {
     let size = size_of(&output.structured)?;
-    // A part of an artifact never becomes one; the port shows a whole one, however large.
-    let whole = artifacts.has_read() && !call.tool.tool.spec().listed;
+    // A part of an artifact never becomes one; the port shows a whole one, however large. What the platform reads for itself
+    // is no reply.
+    let own = refresh::is_own(cx, call.tool.name());
+    let whole = own || (artifacts.has_read() && !call.tool.tool.spec().listed);
     let large = size > road.parts.limits.max_result && !whole;
     // Escaped in JSON, the largest artifact may have twice its bytes.
     let most = if whole { 2 * MAX_BYTES } else { MAX_BYTES };

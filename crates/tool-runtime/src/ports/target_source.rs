@@ -2,13 +2,14 @@
 //! them by serial number (T17).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use platform::Error;
+use platform::{Error, ErrorKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::tool::{Tool, ToolCx};
+use crate::tool::{Tool, ToolCx, ToolSpec, typed};
 
 /// What one system knows of a device. A stack is one device with several serial numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -41,11 +42,58 @@ pub struct TargetPage {
 /// Knows devices.
 #[async_trait]
 pub trait TargetSource: Send + Sync + 'static {
-    /// A page of all devices, from position `offset`.
+    /// A page of all devices, from position `offset`; 0 is the first one, and each page says where the next one begins.
+    ///
+    /// Rows with one id are put together: what an earlier one says stays, and a later one fills in what it leaves out. So a
+    /// system that says serial numbers in one list and sites in another can go through both.
     async fn targets(&self, cx: &ToolCx, offset: u64) -> Result<TargetPage, Error>;
 }
 
+/// The port's tool.
+pub const LIST_TARGETS: &str = "port_list_targets";
+
+/// Most rows of one source: beyond it something is wrong with its paging.
+const MOST_ROWS: usize = 200_000;
+
+/// Nothing is asked.
+#[derive(Deserialize, JsonSchema)]
+struct Nothing {}
+
+/// All rows of one source.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct TargetList {
+    /// The rows.
+    pub(crate) rows: Vec<TargetRow>,
+}
+
 /// Its tools.
-pub(crate) fn tools(_port: &Arc<dyn TargetSource>) -> Vec<Arc<dyn Tool>> {
-    Vec::new()
+pub(crate) fn tools(port: &Arc<dyn TargetSource>) -> Vec<Arc<dyn Tool>> {
+    let spec = ToolSpec::new::<Nothing, TargetList>(
+        LIST_TARGETS,
+        "List targets",
+        "Reads all devices for the target directory of the platform.",
+    )
+    .timeout(Duration::from_secs(300));
+    let port = Arc::clone(port);
+    vec![typed(ToolSpec { listed: false, ..spec }, move |cx, Nothing {}| {
+        let port = Arc::clone(&port);
+        async move { all(port.as_ref(), &cx).await }
+    })]
+}
+
+async fn all(port: &dyn TargetSource, cx: &ToolCx) -> Result<TargetList, Error> {
+    let (mut rows, mut offset) = (Vec::new(), 0);
+    loop {
+        let page = port.targets(cx, offset).await?;
+        rows.extend(page.rows);
+        match page.next {
+            None => return Ok(TargetList { rows }),
+            Some(next) if next > offset && rows.len() <= MOST_ROWS => offset = next,
+            Some(_) => {
+                let why = "The list of devices does not end; an operator finds the details in the log.";
+                return Err(Error::new(ErrorKind::Upstream, "result_invalid", why)
+                    .with_detail(format!("{} rows at position {offset}", rows.len())));
+            }
+        }
+    }
 }

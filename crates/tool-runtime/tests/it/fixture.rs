@@ -22,7 +22,7 @@ use platform_suites::{
     MemoryArtifacts, MemoryAudit, MemorySecrets, MemoryShared, MemoryStore, StaticPolicy, sealed_artifacts,
 };
 use tool_runtime::pipeline::{Limits, Parts};
-use tool_runtime::{Answer, CallRequest, Catalogue, Instance, Pipeline, Visibility};
+use tool_runtime::{Answer, CallRequest, Catalogue, Instance, Pipeline, TargetDirectory, Visibility};
 
 use crate::recorders::{Recorded, RecordingAudit, RecordingSecrets, RecordingShared, RecordingStore, SwitchPolicy};
 use crate::target::Target;
@@ -65,6 +65,9 @@ pub(crate) fn risks() -> RiskTable {
         ("lab-target", "port", Risk::Read),
         ("lab-target", "set_password", Risk::Record),
         ("lab-target", "try_password", Risk::Read),
+        ("inventory", "show_box", Risk::Read),
+        ("inventory", "change_box", Risk::Change),
+        ("inventory", "port_list_targets", Risk::Read),
     ])
 }
 
@@ -74,6 +77,11 @@ impl Lab {
     }
 
     pub(crate) async fn with_limits(limits: Limits) -> Self {
+        Self::with_more(limits, Vec::new(), TargetDirectory::default()).await
+    }
+
+    /// With further servers, and a directory that takes those as sources that know devices.
+    pub(crate) async fn with_more(limits: Limits, more: Vec<Instance>, directory: TargetDirectory) -> Self {
         let recorded = Recorded::default();
         let clock = Arc::new(AdjustableClock::default());
         let shared_clock: SharedClock = Arc::clone(&clock) as SharedClock;
@@ -91,11 +99,13 @@ impl Lab {
             environment: "test".into(),
             connector: Arc::clone(&target) as Arc<dyn tool_runtime::Connector>,
         };
-        visibility.publish(Catalogue::build(vec![instance], &risks()).unwrap());
+        let catalogue = Catalogue::build(std::iter::once(instance).chain(more).collect(), &risks()).unwrap();
+        directory.expect(&catalogue).unwrap();
+        visibility.publish(catalogue);
         let artifacts = Arc::new(MemoryArtifacts::default());
         let sealed = sealed_artifacts(Arc::clone(&artifacts) as _, Arc::clone(&shared_clock));
         let metrics = Metrics::new();
-        let road = Pipeline::new(Parts {
+        let parts = Parts {
             visibility,
             policy: Arc::clone(&policy) as _,
             store: Arc::clone(&store) as _,
@@ -109,7 +119,8 @@ impl Lab {
             secret_arguments: KeyedHash::derive(&SecretKey::new([8; 32]), "secret arguments").unwrap(),
             base: BaseUrl::new(&url::Url::parse(BASE).unwrap()),
             limits,
-        });
+        };
+        let road = Pipeline::with_directory(parts, Arc::new(directory));
         Self { road, metrics, clock, artifacts, sealed, store, audit, secrets, shared, policy, target, recorded }
     }
 

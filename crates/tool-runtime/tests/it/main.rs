@@ -7,6 +7,7 @@ extern crate interlock_tool_runtime as tool_runtime;
 mod arguments;
 mod caching;
 mod combinators;
+mod directory;
 mod fixture;
 mod idempotency;
 mod offers;

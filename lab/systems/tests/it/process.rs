@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use world::Region;
 
 #[expect(clippy::disallowed_methods, reason = "a test speaks to its own socket without the platform's client")]
-fn http() -> reqwest::Client {
+pub(crate) fn http() -> reqwest::Client {
     reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap()
 }
 
-async fn start(folder: &Path) -> RunningWorld {
+pub(crate) async fn start(folder: &Path) -> RunningWorld {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let instance = |name: &str, system| InstanceOptions {
         name: name.to_owned(),
@@ -41,7 +41,13 @@ async fn start(folder: &Path) -> RunningWorld {
     .unwrap()
 }
 
-async fn admin(world: &RunningWorld, method: reqwest::Method, path: &str, token: &str, body: Value) -> (u16, Value) {
+pub(crate) async fn admin(
+    world: &RunningWorld,
+    method: reqwest::Method,
+    path: &str,
+    token: &str,
+    body: Value,
+) -> (u16, Value) {
     let request = http().request(method, format!("{}{path}", world.ready.admin)).bearer_auth(token);
     let answer = request.json(&body).send().await.unwrap();
     (answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null))
