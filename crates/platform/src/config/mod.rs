@@ -427,6 +427,8 @@ pub struct ServerConfig {
     pub ca_file: Option<PathBuf>,
     /// SHA-256 pin of its certificate's SubjectPublicKeyInfo, hexadecimal.
     pub pin_sha256: Option<String>,
+    /// For `servicenow`: the field of change requests that holds a plan's hash. Nothing = first line of `implementation_plan`.
+    pub plan_hash_field: Option<String>,
 }
 
 /// The built-in defaults, as a configuration file.

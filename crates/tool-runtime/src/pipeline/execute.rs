@@ -34,8 +34,14 @@ pub(super) async fn execute(
     let latest = Instant::now() + call.tool.tool.spec().timeout;
     // A write is not cut short because its caller is in a hurry: only its own timeout ends it.
     let deadline = if call.tool.risk.is_write() { latest } else { latest.min(cx.deadline) };
+    // The tool sees the references however they came in: a create takes its idempotency key to the target.
+    let told = if call.references == cx.references {
+        Arc::clone(cx)
+    } else {
+        Arc::new(CallContext { references: call.references.clone(), ..CallContext::clone(cx) })
+    };
     let tool_cx = ToolCx {
-        call: Arc::clone(cx),
+        call: told,
         lease: Arc::clone(leased.lease()),
         targets: Arc::clone(authorised.targets()),
         deadline,

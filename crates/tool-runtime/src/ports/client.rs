@@ -10,6 +10,9 @@ use platform::{CallContext, Error, Json};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::change_records::{
+    self, Advance, ApprovalRow, Conflict, Ticket, TicketClosing, TicketDraft, TicketFacts, TicketState,
+};
 use super::config_changer::{self, Handle, OpenIntent, Polled, SealedLines, Settled, Staged, StepSpec};
 use super::config_reader::{READ_LIVE, ReadLive, SealedConfig};
 use super::state_probe::{CheckQuery, OBSERVE, Observation, Observe, Observed};
@@ -101,6 +104,46 @@ impl PortClient {
     /// process masked or not at all. Errors: `artifact_not_found`, `artifact_damaged`, `artifacts_unavailable`.
     pub async fn open(&self, artifact: &ArtifactReference) -> Result<Vec<u8>, Error> {
         self.pipeline.open_of_ports(&self.server, &artifact.id).await
+    }
+
+    /// Opens the ticket of a change, once for a key; a repeat finds the first one and completes it.
+    pub async fn open_ticket(&self, draft: &TicketDraft, key: &str) -> Result<Ticket, Error> {
+        let args = change_records::OpenTicket { draft: draft.clone(), key: key.to_owned() };
+        self.call(change_records::OPEN, &args).await
+    }
+
+    /// Reads the facts of a ticket.
+    pub async fn read_ticket(&self, ticket: &str) -> Result<TicketFacts, Error> {
+        self.call(change_records::READ, &change_records::OneTicket { ticket: ticket.to_owned() }).await
+    }
+
+    /// Reads the approvals of at most 50 tickets that changed at a time or later, milliseconds since the epoch.
+    pub async fn approvals(&self, tickets: &[String], since_ms: i64) -> Result<Vec<ApprovalRow>, Error> {
+        let args = change_records::ListApprovals { tickets: tickets.to_vec(), since_ms };
+        self.call::<change_records::Approvals>(change_records::APPROVALS, &args).await.map(|found| found.approvals)
+    }
+
+    /// Moves a ticket towards a state; `closing` is needed where it is closed.
+    pub async fn advance_ticket(
+        &self,
+        ticket: &str,
+        to: TicketState,
+        closing: Option<&TicketClosing>,
+    ) -> Result<Advance, Error> {
+        let args = change_records::AdvanceTicket { ticket: ticket.to_owned(), to, closing: closing.cloned() };
+        self.call(change_records::ADVANCE, &args).await
+    }
+
+    /// Lets the ticket's system look for what stands against it.
+    pub async fn ticket_conflicts(&self, ticket: &str) -> Result<Vec<Conflict>, Error> {
+        let args = change_records::OneTicket { ticket: ticket.to_owned() };
+        self.call::<change_records::Conflicts>(change_records::CONFLICTS, &args).await.map(|found| found.conflicts)
+    }
+
+    /// Attaches an artifact to a ticket.
+    pub async fn attach_to_ticket(&self, ticket: &str, artifact: &ArtifactReference) -> Result<(), Error> {
+        let args = change_records::AttachToTicket { ticket: ticket.to_owned(), artifact: artifact.clone() };
+        self.call::<change_records::Attached>(change_records::ATTACH, &args).await.map(drop)
     }
 
     async fn call<R: DeserializeOwned>(&self, tool: &str, arguments: &impl Serialize) -> Result<R, Error> {
