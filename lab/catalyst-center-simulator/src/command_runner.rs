@@ -82,7 +82,7 @@ async fn read(State(simulator): State<Shared>, headers: HeaderMap, body: Bytes) 
     let task = simulator.start_work(&origin, &devices, "Command Runner Service", told)?;
     let ids: Vec<Uuid> = devices.iter().map(|device| device.id).collect();
     tokio::spawn(async move {
-        simulator.pause(simulator.pace.start_ms).await;
+        simulator.pause(simulator.pace().start_ms).await;
         let devices = ids.iter().filter_map(|id| simulator.world.device(*id));
         let rows: Vec<Value> = devices.map(|device| simulator.run_on(device, &commands, &origin)).collect();
         let id = Uuid::new_v4();

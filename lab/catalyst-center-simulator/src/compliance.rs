@@ -215,7 +215,7 @@ async fn run(State(simulator): State<Shared>, headers: HeaderMap, body: Bytes) -
         simulator.world.put_document(RUNS, &id.to_string(), json!({ "task": task }))?;
     }
     tokio::spawn(async move {
-        simulator.pause(simulator.pace.start_ms + simulator.pace.least_ms).await;
+        simulator.pause(simulator.pace().start_ms + simulator.pace().least_ms).await;
         let error = simulator.judge(task, &ids, &origin).err().map(|error| error.to_string());
         simulator.end_task_logged(task, "Compliance report has been generated successfully", None, error);
     });

@@ -13,7 +13,7 @@ use world::{Device, Family, Reachability, Unusable, World};
 use crate::effects::Origin;
 use crate::inventory::{is_managed, managed};
 use crate::query::Params;
-use crate::reply::{Answer, Fail, accepted, enveloped};
+use crate::reply::{Answer, Fail, accepted, enveloped, joined};
 use crate::simulator::{Shared, Simulator};
 
 pub(crate) fn routes() -> Router<Shared> {
@@ -114,7 +114,7 @@ pub(crate) fn row(simulator: &Simulator, device: &Device) -> Value {
     let cards = device.members.len();
     let ports: usize = device.platform.ports.iter().map(|group| usize::from(group.count)).sum();
     let down = reach == Reachability::Unreachable;
-    let mut row = json!({
+    let row = json!({
         "id": device.id, "instanceUuid": device.id, "instanceTenantId": "5f6b7c8d9e0f1a2b3c4d5e6e",
         "hostname": world.hostname(device), "managementIpAddress": device.management_ip.to_string(),
         "dnsResolvedManagementAddress": device.management_ip.to_string(),
@@ -144,10 +144,7 @@ pub(crate) fn row(simulator: &Simulator, device: &Device) -> Value {
         "managedAtleastOnce": true, "syncRequestedByApp": "", "reasonsForDeviceResync": "Periodic", "reasonsForPendingSyncRequests": "",
         "pendingSyncRequestsCount": "0",
     });
-    if let (Value::Object(row), Value::Object(more)) = (&mut row, more) {
-        row.extend(more);
-    }
-    row
+    joined(row, more)
 }
 
 /// The devices that one exact name may mean, instead of a walk over all.
@@ -281,7 +278,7 @@ async fn resync(State(simulator): State<Shared>, headers: HeaderMap, body: axum:
     let ids: Vec<Uuid> = devices.iter().map(|device| device.id).collect();
     let worker = Arc::clone(&simulator);
     tokio::spawn(async move {
-        worker.pause(worker.pace.start_ms).await;
+        worker.pause(worker.pace().start_ms).await;
         let result = worker.read_again(&ids, &origin);
         worker.end_task_logged(task, "Synced devices", None, result.err().map(|error| error.to_string()));
     });

@@ -116,7 +116,7 @@ async fn update(
         return accepted(task);
     }
     tokio::spawn(async move {
-        simulator.pause(simulator.pace.start_ms + simulator.pace.least_ms).await;
+        simulator.pause(simulator.pace().start_ms + simulator.pace().least_ms).await;
         let outcome = simulator.world.device(device).map(|device| simulator.enter(device, &lines, &origin));
         let told = json!({ "interfaceUuid": id, "portName": port.name });
         match outcome {

@@ -38,7 +38,7 @@ async fn write_memory(State(simulator): State<Shared>, headers: HeaderMap, body:
     let task = simulator.start_work(&origin, &devices, "Inventory service", "copy_Running_To_Startup")?;
     let ids: Vec<Uuid> = devices.iter().map(|device| device.id).collect();
     tokio::spawn(async move {
-        simulator.pause(simulator.pace.start_ms).await;
+        simulator.pause(simulator.pace().start_ms).await;
         simulator.save_devices(task, &ids, &origin);
     });
     accepted(task)

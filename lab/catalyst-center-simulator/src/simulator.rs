@@ -18,32 +18,17 @@ use serde_json::json;
 use world::accounts::Accounts;
 use world::{CommandLog, Fault, Faults, World};
 
+pub use world::knobs::{Knobs, Pace};
 pub use world::wire::Running;
 
 use crate::inventory::Inventory;
 use crate::reply::{Answer, Fail, bare};
 use crate::tokens::Tokens;
 use crate::{
-    advisories, assurance, command_runner, compliance, deploy, devices, hardware, interface_update, interfaces,
-    modern_devices, platform_facts, saving, sites, tasks, templates, topology,
+    advisories, assurance, clients, command_runner, compliance, deploy, devices, discovery, events, flow, hardware,
+    interface_update, interfaces, issues, modern_devices, platform_facts, saving, site_health, sites, swim, tasks,
+    templates, topology,
 };
-
-/// How long asynchronous work takes, in milliseconds of real time.
-#[derive(Debug, Clone, Copy)]
-pub struct Pace {
-    /// From acceptance to the deployment id.
-    pub start_ms: u64,
-    /// From there to the end, shortest.
-    pub least_ms: u64,
-    /// From there to the end, longest.
-    pub most_ms: u64,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self { start_ms: 80, least_ms: 200, most_ms: 600 }
-    }
-}
 
 /// How to start an instance.
 pub struct SimulatorOptions {
@@ -69,6 +54,8 @@ pub struct SimulatorOptions {
     pub pace: Pace,
     /// Calls per minute (real time) and path family before 429; generous by default.
     pub calls_per_minute: u32,
+    /// Where both may be turned while it runs; without any, they stay.
+    pub knobs: Option<Arc<Knobs>>,
 }
 
 impl SimulatorOptions {
@@ -86,6 +73,7 @@ impl SimulatorOptions {
             clock,
             pace: Pace::default(),
             calls_per_minute: 60_000,
+            knobs: None,
         }
     }
 }
@@ -98,11 +86,11 @@ pub struct Simulator {
     pub(crate) faults: Arc<Faults>,
     pub(crate) commands: Arc<CommandLog>,
     pub(crate) clock: SharedClock,
-    pub(crate) pace: Pace,
     pub(crate) inventory: Inventory,
     pub(crate) known_ports: interfaces::Known,
+    pub(crate) tallies: clients::Tallies,
     tokens: Tokens,
-    calls_per_minute: u32,
+    knobs: Arc<Knobs>,
     windows: Mutex<HashMap<String, (std::time::Instant, u32)>>,
 }
 
@@ -120,12 +108,12 @@ impl Simulator {
             username: options.username,
             inventory: Inventory::of(&options.world),
             known_ports: interfaces::Known::default(),
+            tallies: clients::Tallies::default(),
             world: options.world,
             faults: options.faults,
             commands: options.commands,
             clock: options.clock,
-            pace: options.pace,
-            calls_per_minute: options.calls_per_minute,
+            knobs: options.knobs.unwrap_or_else(|| Arc::new(Knobs::new(options.calls_per_minute, options.pace))),
             windows: Mutex::new(HashMap::new()),
         });
         templates::seed(&simulator)?;
@@ -157,7 +145,11 @@ impl Simulator {
             .merge(interfaces::routes())
             .merge(interface_update::routes())
             .merge(sites::routes())
+            .merge(site_health::routes())
             .merge(assurance::routes())
+            .merge(issues::routes())
+            .merge(clients::routes())
+            .merge(events::routes())
             .merge(compliance::routes())
             .merge(saving::routes())
             .merge(advisories::routes())
@@ -165,6 +157,9 @@ impl Simulator {
             .merge(deploy::routes())
             .merge(tasks::routes())
             .merge(command_runner::routes())
+            .merge(discovery::routes())
+            .merge(flow::routes())
+            .merge(swim::routes())
             .merge(topology::routes())
             .merge(platform_facts::routes());
         intent
@@ -172,6 +167,11 @@ impl Simulator {
             .layer(axum::middleware::from_fn_with_state(Arc::clone(self), admit))
             .route("/dna/system/api/v1/auth/token", post(token))
             .with_state(Arc::clone(self))
+    }
+
+    /// How long asynchronous work takes now.
+    pub(crate) fn pace(&self) -> Pace {
+        self.knobs.pace()
     }
 
     /// Now in milliseconds since the epoch, by the lab's clock.
@@ -190,7 +190,7 @@ impl Simulator {
             *window = (now, 0);
         }
         window.1 += 1;
-        (window.1 > self.calls_per_minute).then_some(60 - age.min(59))
+        (window.1 > self.knobs.calls_per_minute()).then_some(60 - age.min(59))
     }
 }
 
@@ -212,7 +212,7 @@ async fn admit(State(simulator): State<Shared>, request: Request, next: Next) ->
     }
     if let Some(wait) = simulator.count_call(request.uri().path()) {
         // The field sees the header on some refusals only.
-        return rate_limited(simulator.calls_per_minute, (wait % 2 == 0).then_some(wait));
+        return rate_limited(simulator.knobs.calls_per_minute(), (wait % 2 == 0).then_some(wait));
     }
     let mut answer = next.run(request).await;
     // The controller tells the time of its own clock, which is the lab's.

@@ -49,6 +49,7 @@ pub struct World {
 pub(crate) struct State {
     journal: Journal,
     edits: HashMap<usize, Edit>,
+    pub(crate) cabling: crate::cabling::Cabling,
     documents: BTreeMap<String, BTreeMap<String, Box<str>>>,
 }
 
@@ -81,7 +82,7 @@ impl World {
                 .and_then(|()| Journal::open(&folder.join(format!("world-{}.jsonl", options.region.name()))))
                 .map_err(|error| storage(&error))?,
         };
-        let state = State { journal, edits: HashMap::new(), documents: BTreeMap::new() };
+        let state = State { journal, edits: HashMap::new(), cabling: Default::default(), documents: BTreeMap::new() };
         let mut world = Self {
             seed,
             clock: options.clock,
@@ -110,7 +111,7 @@ impl World {
         Ok(world)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -180,6 +181,14 @@ impl World {
 
     /// Whether the controller reaches the device now.
     pub fn reachability(&self, device: &Device) -> Reachability {
+        if self.lock().cabling.is_isolated(device.index) {
+            return Reachability::Unreachable;
+        }
+        self.own_reachability(device)
+    }
+
+    /// Whether the device would answer if a path led to it.
+    pub(crate) fn own_reachability(&self, device: &Device) -> Reachability {
         match self.edit(device).and_then(|edit| edit.reachable) {
             Some(true) => Reachability::Reachable,
             Some(false) => Reachability::Unreachable,
@@ -275,7 +284,7 @@ impl World {
             .map(|link| {
                 let mine = usize::from(link.ends[1].0 == device.index);
                 let far = self.fleet.devices.get(link.ends[1 - mine].0);
-                (link.ends[mine].1.clone(), far.is_some_and(|far| self.reachability(far) != Reachability::Unreachable))
+                (link.ends[mine].1.clone(), far.is_some() && self.link_up(link))
             })
             .collect();
         crate::interfaces::expand(self.seed, device, config, &cabled)
@@ -359,7 +368,7 @@ impl World {
         self.lock().documents.get(space).map(|rows| rows.keys().cloned().collect()).unwrap_or_default()
     }
 
-    fn record(&self, entry: Entry) -> platform::Result<()> {
+    pub(crate) fn record(&self, entry: Entry) -> platform::Result<()> {
         let mut state = self.lock();
         state.journal.append(&entry).map_err(|error| storage(&error))?;
         self.absorb(&mut state, entry);
@@ -391,6 +400,7 @@ impl World {
                 let Some(at) = at(device) else { return };
                 state.edits.entry(at).or_default().reachable = Some(reachable);
             }
+            Entry::Cable { link, plugged, at_ms } => state.cabling.set_plugged(&self.fleet, link, plugged, at_ms),
             Entry::Document { space, key, value } => {
                 let rows = state.documents.entry(space).or_default();
                 match value {

@@ -1,6 +1,7 @@
 //! `interlock device-config`: what the platform understands of configurations, for engineers and scripts. Files or standard
 //! input, offline. Each command has a file of its own name; the understanding itself is the crate `device-config`.
 
+mod classify;
 mod mask;
 
 use std::path::{Path, PathBuf};
@@ -20,6 +21,8 @@ pub(crate) struct DeviceConfig {
 
 #[derive(Subcommand)]
 enum DeviceConfigCommand {
+    /// Say what each line does: read, probe, change or disruptive, and why. What is unknown is disruptive.
+    Classify(classify::Classify),
     /// Hide the secrets of a configuration.
     Mask(mask::Mask),
 }
@@ -44,6 +47,7 @@ impl Given {
 impl DeviceConfig {
     pub(crate) fn run(self, terminal: &Terminal) -> Outcome {
         match self.command {
+            DeviceConfigCommand::Classify(classify) => classify.run(terminal),
             DeviceConfigCommand::Mask(mask) => mask.run(terminal),
         }
     }

@@ -75,7 +75,7 @@ impl Simulator {
         task: Option<Uuid>,
         origin: &Origin,
     ) -> Result<(), Fail> {
-        self.pause(self.pace.start_ms).await;
+        self.pause(self.pace().start_ms).await;
         let progress = announcement(order, deployment);
         if let Some(task) = task {
             self.advance_task(task, &progress)?;
@@ -85,9 +85,9 @@ impl Simulator {
             "IN_PROGRESS".clone_into(&mut target.status);
         }
         keep(self, deployment)?;
-        let span = self.pace.most_ms.saturating_sub(self.pace.least_ms).max(1);
+        let span = self.pace().most_ms.saturating_sub(self.pace().least_ms).max(1);
         let spread = u64::try_from(deployment.id.as_u128() % u128::from(span)).unwrap_or(0);
-        self.pause(self.pace.least_ms + spread).await;
+        self.pause(self.pace().least_ms + spread).await;
         for at in 0..deployment.targets.len() {
             let Some(target) = deployment.targets.get_mut(at) else { break };
             let outcome = self.deploy_to(order, target, deployment.id, origin);

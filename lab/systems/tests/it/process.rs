@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use world::Region;
 
 #[expect(clippy::disallowed_methods, reason = "a test speaks to its own socket without the platform's client")]
-fn http() -> reqwest::Client {
+pub(crate) fn http() -> reqwest::Client {
     reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap()
 }
 
-async fn start(folder: &Path) -> RunningWorld {
+pub(crate) async fn start(folder: &Path) -> RunningWorld {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let instance = |name: &str, system| InstanceOptions {
         name: name.to_owned(),
@@ -29,6 +29,7 @@ async fn start(folder: &Path) -> RunningWorld {
         instances: vec![
             instance("catalyst-center", System::CatalystCenter(Region::AmerApj)),
             instance("catalyst-center-emea", System::CatalystCenter(Region::Emea)),
+            instance("servicenow", System::ServiceNow),
         ],
         admin_listen: any,
         admin_token: Secret::new("door"),
@@ -40,7 +41,13 @@ async fn start(folder: &Path) -> RunningWorld {
     .unwrap()
 }
 
-async fn admin(world: &RunningWorld, method: reqwest::Method, path: &str, token: &str, body: Value) -> (u16, Value) {
+pub(crate) async fn admin(
+    world: &RunningWorld,
+    method: reqwest::Method,
+    path: &str,
+    token: &str,
+    body: Value,
+) -> (u16, Value) {
     let request = http().request(method, format!("{}{path}", world.ready.admin)).bearer_auth(token);
     let answer = request.json(&body).send().await.unwrap();
     (answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null))
@@ -110,7 +117,10 @@ async fn accounts_are_added_and_removed_at_the_admin_door_and_outlive_a_restart(
     let unknown = json!({ "system": "nobody", "username": "x", "password": "y" });
     assert_eq!(admin(&world, post.clone(), "/accounts", "door", unknown).await.0, 422);
     let (_, all) = admin(&world, reqwest::Method::GET, "/accounts", "door", Value::Null).await;
-    assert_eq!(all["accounts"], json!({"catalyst-center": ["admin"], "catalyst-center-emea": ["admin"]}));
+    assert_eq!(
+        all["accounts"],
+        json!({"catalyst-center": ["admin"], "catalyst-center-emea": ["admin"], "servicenow": ["admin"]})
+    );
     assert!(sign_in("admin", "changed").await.is_some());
     world.shutdown().await;
     let again = start(folder.path()).await;

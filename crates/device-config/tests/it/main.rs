@@ -1,0 +1,8 @@
+//! What the crate promises, from outside.
+#![cfg(test)]
+
+extern crate interlock_device_config as device_config;
+
+mod commands;
+mod table;
+mod template;
