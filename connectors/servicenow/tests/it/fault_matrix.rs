@@ -52,22 +52,19 @@ impl Bench for Desk {
             read(READ, "/task_ci", json!({"ticket": self.ticket.id})),
             read(APPROVALS, "/sysapproval_approver", json!({"tickets": [self.ticket.id], "since_ms": now - 60_000})),
             write("create_incident", "POST", "/table/incident", json!({"short_description": MARK})),
-            write(
-                "update_incident",
-                "PATCH",
-                "/table/incident",
-                json!({"incident": self.incident, "work_note": CANARY}),
-            ),
+            write("update_incident", "PATCH", "/table/incident", json!({"incident": self.incident, "work_note": NOTE})),
             write(OPEN, "POST", "/change/normal", json!({"draft": draft, "key": "chg-1"})),
             write(ADVANCE, "PATCH", "/change/normal", json!({"ticket": self.ticket.id, "to": "assess"})),
         ]
     }
 
     fn canaries(&self) -> Vec<String> {
-        vec![PASSWORD.to_owned(), CANARY.to_owned()]
+        vec![PASSWORD.to_owned()]
     }
 
     async fn settled(&self, call: &Call) -> String {
+        // A refused credential is not tried again for a minute.
+        self.lab.clock.advance(61);
         // By the instance itself: how often it was done.
         let done = match call.tool {
             "create_incident" => self.lab.read("list_incidents", json!({"text": MARK})).await["total"].clone(),
@@ -86,7 +83,7 @@ impl Bench for Desk {
             _ => {
                 let whole = self.lab.read("get_incident", json!({"incident": self.incident})).await;
                 let notes = whole["journal"].as_array().unwrap().iter();
-                notes.filter(|note| note["text"].as_str().unwrap().ends_with(CANARY)).count().into()
+                notes.filter(|note| note["text"].as_str().unwrap().ends_with(NOTE)).count().into()
             }
         };
         format!("done {done} times")
@@ -95,8 +92,8 @@ impl Bench for Desk {
 
 /// The line of an incident that only the matrix opens.
 const MARK: &str = "Opened by the matrix";
-/// What stands in a note, and nowhere else.
-const CANARY: &str = "canary-in-a-work-note";
+/// A work note that only the matrix writes.
+const NOTE: &str = "Noted by the matrix.";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_call_under_every_fault_is_as_the_page_says() {

@@ -16,7 +16,8 @@ use platform::http::{BreakerOptions, Request, TargetClient, TargetOptions};
 use platform::{Clock as _, Error, Json, Secret, SharedClock};
 use serde_json::json;
 use servicenow_simulator::{Running, Simulator, SimulatorOptions};
-use tool_runtime::{ArtifactReference, Connector};
+use tool_runtime::connector::CredentialKind;
+use tool_runtime::{ArtifactReference, CallArtifacts, Connector, Lease, ToolCx};
 use world::accounts::Accounts;
 use world::{Fault, Faults, Match, Region, World, WorldOptions};
 
@@ -163,13 +164,38 @@ impl Lab {
 
     /// Attachments of a record, as the instance lists them.
     pub(crate) async fn attachments(&self, id: &str) -> Vec<Json> {
-        let client = TargetClient::new(TargetOptions::new(NAME, self.running.url.parse().unwrap())).unwrap();
         let path = format!("/api/now/attachment?sysparm_query=table_sys_id={id}");
-        let basic = format!("Basic {}", STANDARD.encode(format!("{ACCOUNT}:{PASSWORD}")));
-        let request = Request::new(Method::GET, path, Instant::now() + Duration::from_secs(10))
-            .header(http::header::AUTHORIZATION, basic.parse().unwrap());
-        let answer: Json = client.send(request).await.unwrap().json().unwrap();
-        answer["result"].as_array().unwrap().clone()
+        self.as_person(ACCOUNT, PASSWORD, Method::GET, &path, json!({})).await.as_array().unwrap().clone()
+    }
+
+    /// What a person of the instance does without the platform.
+    pub(crate) async fn as_person(&self, who: &str, password: &str, method: Method, path: &str, body: Json) -> Json {
+        let client = TargetClient::new(TargetOptions::new(NAME, self.running.url.parse().unwrap())).unwrap();
+        let basic = format!("Basic {}", STANDARD.encode(format!("{who}:{password}")));
+        let request = Request::new(method, path, Instant::now() + Duration::from_secs(10))
+            .header(http::header::AUTHORIZATION, basic.parse().unwrap())
+            .json(&body)
+            .unwrap();
+        let answer = client.send(request).await.unwrap();
+        assert!(answer.status.is_success(), "{answer:?}");
+        answer.json::<Json>().unwrap()["result"].clone()
+    }
+
+    /// Calls a tool past the road: one that asks for a second factor there.
+    pub(crate) async fn past_the_road(&self, tool: &str, arguments: Json) -> Json {
+        let tools = self.connector.tools();
+        let tool = tools.iter().find(|t| t.spec().name == tool).unwrap();
+        let cx = ToolCx {
+            call: Arc::new(connector_suites::rig::context()),
+            lease: Arc::new(Lease::new(CredentialKind::Shared, 1, credential(PASSWORD))),
+            targets: Arc::from([]),
+            deadline: Instant::now() + Duration::from_secs(20),
+            clock: self.clock.clone(),
+            secrets: Arc::default(),
+            artifacts: CallArtifacts::none(),
+            journal: None,
+        };
+        tool.call(cx, arguments).await.unwrap().structured
     }
 }
 

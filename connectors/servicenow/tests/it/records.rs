@@ -96,8 +96,9 @@ async fn t17_a_ticket_that_somebody_changed_is_not_the_drafts_any_more() {
     let lab = Lab::start().await;
     let (ports, draft) = (lab.rig.ports(), draft(&lab).await);
     let ticket = ports.open_ticket(&draft, "chg-1").await.unwrap();
-    let arguments = json!({"change_request": ticket.number, "start": "2030-01-01T00:00:00Z", "end": "2030-01-01T01:00:00Z", "reason": "x"});
-    lab.read("set_change_schedule", arguments).await;
+    let path = format!("/api/now/table/change_request/{}", ticket.id);
+    let later = json!({"start_date": "2030-01-01 00:00:00", "end_date": "2030-01-01 01:00:00"});
+    lab.as_person("bob", "pw-bob", http::Method::PATCH, &path, later).await;
     let refused = ports.open_ticket(&draft, "chg-1").await.unwrap_err();
     assert_eq!((refused.kind(), refused.code()), (ErrorKind::Conflict, "ticket_not_as_drafted"));
     assert!(refused.message().contains("planned time"), "{}", refused.message());
