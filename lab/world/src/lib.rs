@@ -6,12 +6,13 @@
 //!
 //! Where to go next: [`state::World`] for what can be asked and changed, [`lines`] for how devices take lines, [`faults`] for
 //! what can go wrong on demand, [`wire`] for serving on a socket, [`admin`] for the lab's admin door, [`accounts`] for who may
-//! sign in at a system.
+//! sign in at a system; [`people`], [`cmdb`] and [`tickets`] for what systems of record know.
 
 pub mod accounts;
 pub mod admin;
 pub mod asa;
 pub(crate) mod cabling;
+pub mod cmdb;
 pub mod commands;
 pub mod condition;
 pub(crate) mod data_centre;
@@ -30,12 +31,14 @@ pub mod lines;
 pub(crate) mod network_door;
 pub mod nx_os;
 pub mod os;
+pub mod people;
 pub(crate) mod platforms;
 pub mod redundancy;
 pub(crate) mod seed;
 pub(crate) mod show;
 pub mod sites;
 pub mod state;
+pub mod tickets;
 pub mod wire;
 
 pub use commands::{CommandLog, DeviceCommand};
