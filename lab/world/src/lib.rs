@@ -11,6 +11,7 @@
 pub mod accounts;
 pub mod admin;
 pub mod asa;
+pub(crate) mod cable;
 pub(crate) mod cabling;
 pub mod cmdb;
 pub mod commands;

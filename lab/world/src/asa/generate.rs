@@ -123,7 +123,7 @@ impl Firewall<'_> {
     }
 
     fn failover_port(&self) -> String {
-        let firewall = |cable: &crate::fleet::Cable<'_>| cable.far.platform.family == self.device.platform.family;
+        let firewall = |cable: &crate::cable::Cable<'_>| cable.far.platform.family == self.device.platform.family;
         let cable = self.fleet.cables_of(self.device).find(firewall);
         cable.map_or_else(String::new, |cable| cable.port.to_owned())
     }

@@ -6,8 +6,9 @@
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 
+use crate::cable::Cable;
 use crate::device::{Device, Family, Role};
-use crate::fleet::{Cable, Fleet};
+use crate::fleet::Fleet;
 use crate::interfaces::physical_ports;
 use crate::lines::Config;
 use crate::os::Os;

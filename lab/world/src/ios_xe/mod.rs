@@ -6,6 +6,7 @@
 pub(crate) mod dialect;
 pub(crate) mod generate;
 pub(crate) mod grammar;
+pub(crate) mod protocols;
 pub(crate) mod show;
 
 pub use crate::lines::{Config, LineOutcome, Merge, Node, merge};

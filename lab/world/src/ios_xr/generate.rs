@@ -5,9 +5,11 @@
 
 use std::fmt::{Result, Write as _};
 
+use crate::cable::Cable;
 use crate::device::{Device, Family};
-use crate::fleet::{Cable, Fleet};
+use crate::fleet::Fleet;
 use crate::interfaces::physical_ports;
+use crate::ios_xr::dialect::DIALECT;
 use crate::lines::Config;
 use crate::os::Os;
 use crate::seed::Seed;
@@ -112,7 +114,9 @@ fn routing(out: &mut String, seed: Seed, fleet: &Fleet, device: &Device) -> Resu
         "router ospf CORE\n log adjacency changes\n router-id {}\n auto-cost reference-bandwidth 400000\n area 0\n  interface Loopback0\n   passive enable",
         device.management_ip
     )?;
-    for cable in fleet.cables_of(device).filter(is_core) {
+    let mut core: Vec<Cable<'_>> = fleet.cables_of(device).filter(is_core).collect();
+    core.sort_by_key(|cable| DIALECT.interface_order(cable.port));
+    for cable in core {
         writeln!(
             out,
             "  interface {}\n   network point-to-point\n   message-digest-key 1 md5 encrypted {secret}",
