@@ -4,5 +4,8 @@
 extern crate interlock_device_config as device_config;
 
 mod commands;
+mod danger;
+mod masking;
+mod pairs;
 mod table;
 mod template;
