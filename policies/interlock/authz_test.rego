@@ -39,6 +39,8 @@ call(groups, connector, risk) := {
 	"now": now, "source": "192.0.2.1", "protocol": "mcp", "request_id": "r",
 }
 
+ticket(tool, risk) := object.union(call(["network-engineers"], "servicenow", risk), {"tool": {"name": tool, "risk": risk}})
+
 deploy := call(["network-engineers"], "catalyst-center", "change")
 
 reload := call(["network-engineers"], "catalyst-center", "disruptive")
@@ -80,6 +82,17 @@ test_network_engineers_only_their_connector if {
 	every c in ["servicenow", "github", "rest-api-proxy", "vault"] {
 		decide(call(["network-engineers"], c, "read")).effect == "deny"
 	}
+}
+
+# Their changes keep a ticket, through ports that nobody can call; the desk's own tools stay the desk's.
+test_network_engineers_reach_tickets_through_ports_only if {
+	every tool in ["port_open_ticket", "port_advance_ticket", "port_attach_to_ticket", "port_find_ticket_conflicts"] {
+		decide(ticket(tool, "record")).allow
+	}
+	every tool in ["port_read_ticket", "port_list_approvals"] { decide(ticket(tool, "read")).allow }
+	every tool in ["list_incidents", "get_change_request"] { decide(ticket(tool, "read")).effect == "deny" }
+	every tool in ["create_incident", "update_change_request"] { decide(ticket(tool, "record")).effect == "deny" }
+	decide(ticket("set_change_schedule", "control")).effect == "deny"
 }
 
 test_service_desk_anything_in_servicenow if {

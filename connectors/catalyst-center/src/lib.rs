@@ -3,13 +3,15 @@
 #![doc = include_str!("../README.md")]
 //!
 //! Where to go next: [`tools`] for what is offered, `offers` for what goes with them, `client` for login, renewal and paging, `error` for what the
-//! vendor's failures mean.
+//! vendor's failures mean, `vendor` for what is asked of it, `ports` for what change control asks of us.
 
 mod client;
 mod error;
 mod model;
 mod offers;
+mod ports;
 pub mod tools;
+mod vendor;
 
 use std::sync::Arc;
 
@@ -21,7 +23,6 @@ use tool_runtime::connector::{CredentialKind, target_unknown};
 use tool_runtime::{CompletionSpec, Connector, Ports, PromptSpec, ResourceSpec, Tool, ToolCx, Toolset};
 
 use crate::client::Api;
-use crate::tools::target_source::Inventory;
 
 /// One Catalyst Center.
 pub struct CatalystCenter {
@@ -56,7 +57,7 @@ impl Connector for CatalystCenter {
     }
 
     fn ports(&self) -> Ports {
-        Ports { target_source: Some(Arc::new(Inventory(Arc::clone(&self.api)))), ..Ports::default() }
+        ports::all(&self.api)
     }
 
     fn toolsets(&self) -> &'static [Toolset] {

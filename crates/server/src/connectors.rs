@@ -6,6 +6,7 @@ use catalyst_center::CatalystCenter;
 use platform::config::ServerConfig;
 use platform::http::{OutboundObserver, TargetClient};
 use platform::{Error, ErrorKind, Result, SharedClock};
+use servicenow::ServiceNow;
 use tool_runtime::Connector;
 
 /// The connector of one instance.
@@ -18,11 +19,15 @@ pub(crate) fn connect(
         "catalyst-center" => {
             Ok(Arc::new(CatalystCenter::new(TargetClient::configured(server, observer)?, Arc::clone(clock))))
         }
+        "servicenow" => {
+            let (target, field) = (TargetClient::configured(server, observer)?, server.plan_hash_field.as_deref());
+            Ok(Arc::new(ServiceNow::new(target, Arc::clone(clock), field)?))
+        }
         other => Err(Error::new(
             ErrorKind::InvalidInput,
             "connector_unknown",
             format!(
-                "The server `{}` names the connector `{other}`, which does not exist. There is: catalyst-center.",
+                "The server `{}` names the connector `{other}`, which does not exist. There are: catalyst-center, servicenow.",
                 server.name
             ),
         )),

@@ -1,7 +1,7 @@
 //! The lab: everything on one machine, in one process, with the simulated systems in a second one so that they outlive a
 //! killed platform. The contract with scripts (the ready line, `lab.json`) stands in `story::ready`.
 //!
-//! `catalyst_center_simulator::lab_world` starts and finds the world's process; this file seeds people, secrets and
+//! `lab_systems::lab_world` starts and finds the world's process; this file seeds people, secrets and
 //! configuration, composes the same parts as production, and serves.
 
 use std::collections::BTreeMap;
@@ -11,10 +11,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use catalyst_center_simulator::lab_world::LabWorld;
-pub use catalyst_center_simulator::lab_world::run as world;
 use conformance_fixture::Fixture;
 use issuer::{GrantType, Issuer, NewClient, NewUser};
+pub use lab_systems::lab_world::run as world;
+use lab_systems::lab_world::{LabSystem, LabWorld};
 use platform::clock::SharedFileClock;
 use platform::config::{Config, IssuerConfig, ServerConfig, load};
 use platform::keys::master::{self, MasterKeySource};
@@ -92,7 +92,7 @@ pub async fn run(options: LabOptions) -> Result<()> {
             ("password".to_owned(), Secret::new(system.password.clone())),
         ]);
         put_once(stores.secrets.as_ref(), &format!("api/{name}"), credential).await?;
-        config.server.push(server(name, &system.url)?);
+        config.server.push(server(name, system)?);
     }
     let mut fixtures: Vec<(String, Arc<dyn mcp::CallHandler>)> = Vec::new();
     if options.conformance {
@@ -142,17 +142,18 @@ fn configuration(state: &LabState, address: SocketAddr, profile: Profile) -> Res
 /// The article's groups, and those who read the audit.
 const GROUPS: [&str; 5] = ["admin", "auditors", "developers", "network-engineers", "service-desk"];
 
-fn server(name: &str, url: &str) -> Result<ServerConfig> {
+fn server(name: &str, system: &LabSystem) -> Result<ServerConfig> {
     Ok(ServerConfig {
         name: name.to_owned(),
-        connector: "catalyst-center".to_owned(),
+        connector: system.connector.to_owned(),
         environment: "lab".to_owned(),
-        target: Some(Url::parse(url).map_err(Error::internal)?),
+        target: Some(Url::parse(&system.url).map_err(Error::internal)?),
         ca_file: None,
         pin_sha256: None,
         // A simulator on the same machine; tests and benches ask more of it than of a vendor's.
         calls_per_minute: 600_000,
         concurrency: 256,
+        plan_hash_field: None,
     })
 }
 

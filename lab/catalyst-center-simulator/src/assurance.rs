@@ -1,115 +1,23 @@
-//! Assurance: issues in both shapes, health of the network and of devices, detail of one device.
+//! Assurance: health of the network and of devices, detail of one device.
+//!
+//! Where next: [`crate::issues`] for what is wrong, [`crate::site_health`] for places, [`crate::clients`] for people's devices.
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::get;
 use serde_json::{Value, json};
-use world::{Device, Family, Issue, Reachability, Role, World};
+use world::{Device, Family, Reachability, Role, World};
 
+use crate::inventory::managed;
 use crate::query::Params;
 use crate::reply::{Answer, Fail, bare, enveloped};
 use crate::simulator::Shared;
 
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
-        .route("/dna/intent/api/v1/issues", get(issues))
-        .route("/dna/data/api/v1/assuranceIssues", get(data_issues))
-        .route("/dna/data/api/v1/assuranceIssues/count", get(data_count))
-        .route("/dna/data/api/v1/assuranceIssues/{id}", get(data_issue))
         .route("/dna/intent/api/v1/network-health", get(network_health))
         .route("/dna/intent/api/v1/device-health", get(device_health))
         .route("/dna/intent/api/v1/device-detail", get(device_detail))
-}
-
-/// The device that an issue is about, with the id of its site.
-fn subject<'a>(world: &'a World, issue: &Issue) -> Option<(&'a Device, String)> {
-    let device = world.devices().get(issue.device)?;
-    Some((device, world.site_of(device).map(|site| site.id.to_string()).unwrap_or_default()))
-}
-
-fn matching(world: &World, params: &Params) -> Result<Vec<Issue>, Fail> {
-    let (from, to) = (params.number("startTime")?, params.number("endTime")?);
-    if let (Some(from), Some(to)) = (from, to)
-        && from > to
-    {
-        return Err(Fail::bad("startTime must be before endTime"));
-    }
-    let issues = world.issues().into_iter();
-    Ok(issues
-        .filter(|issue| from.is_none_or(|from| issue.seen_ms.1 >= from) && to.is_none_or(|to| issue.seen_ms.0 <= to))
-        .filter(|issue| params.passes("priority", issue.priority) && params.passes("severity", issue.severity))
-        .filter(|issue| params.passes("category", issue.category) && params.passes("name", issue.name))
-        .filter(|_| params.passes("issueStatus", "ACTIVE") && params.passes("status", "ACTIVE"))
-        .filter(|_| params.get("aiDriven").is_none_or(|ai| ai.eq_ignore_ascii_case("no") || ai == "false"))
-        .filter(|issue| {
-            subject(world, issue).is_some_and(|(device, site)| {
-                let id = device.id.to_string();
-                params.passes("deviceId", &id)
-                    && params.passes("networkDeviceId", &id)
-                    && params.passes("entityId", &id)
-                    && params.passes("networkDeviceIpAddress", &device.management_ip.to_string())
-                    && params.passes("macAddress", &device.mac_text())
-                    && params.passes("siteId", &site)
-                    && params.passes("issueId", &issue.id.to_string())
-            })
-        })
-        .collect())
-}
-
-async fn issues(State(simulator): State<Shared>, params: Params) -> Answer {
-    let world = &simulator.world;
-    let found = matching(world, &params)?;
-    let rows: Vec<Value> = found
-        .iter()
-        .filter_map(|issue| {
-            let (device, site) = subject(world, issue)?;
-            Some(json!({
-                "issueId": issue.id, "name": issue.summary, "siteId": site, "deviceId": device.id, "deviceRole": device.role.name(),
-                "aiDriven": "No", "clientMac": "", "issue_occurence_count": issue.occurrences, "status": "active",
-                "priority": issue.priority, "category": issue.category, "last_occurence_time": issue.seen_ms.1,
-            }))
-        })
-        .collect();
-    bare(json!({ "version": "1.0", "totalCount": rows.len().to_string(), "response": rows }))
-}
-
-fn data_row(world: &World, issue: &Issue) -> Option<Value> {
-    let (device, site_id) = subject(world, issue)?;
-    let site = world.site_of(device)?;
-    let actions: Vec<Value> = issue.actions.iter().map(|text| json!({ "message": text, "steps": [] })).collect();
-    Some(json!({
-        "issueId": issue.id, "name": issue.name, "summary": issue.summary, "description": issue.summary,
-        "priority": issue.priority, "severity": issue.severity, "status": "ACTIVE", "category": issue.category,
-        "deviceType": device.platform.family.name(), "entityType": "networkDevice", "entityId": device.id,
-        "firstOccurredTime": issue.seen_ms.0, "mostRecentOccurredTime": issue.seen_ms.1, "isGlobal": false,
-        "siteId": site_id, "siteName": site.name, "siteHierarchy": site.name_hierarchy, "siteHierarchyId": site.id_hierarchy,
-        "updatedTime": issue.seen_ms.1, "updatedBy": "", "notes": "", "suggestedActions": actions,
-        "additionalAttributes": [{ "key": "networkDeviceName", "value": world.hostname(device) }],
-    }))
-}
-
-async fn data_issues(State(simulator): State<Shared>, params: Params) -> Answer {
-    let world = &simulator.world;
-    let page = params.page(500, 500).map_err(Fail::of_data_api)?;
-    let found = matching(world, &params).map_err(Fail::of_data_api)?;
-    let count = found.len();
-    let rows: Vec<Value> = page.of(found).iter().filter_map(|issue| data_row(world, issue)).collect();
-    bare(json!({
-        "response": rows, "version": "1.0",
-        "page": { "limit": page.limit, "offset": page.skip + 1, "count": count, "sortBy": Value::Null },
-    }))
-}
-
-async fn data_count(State(simulator): State<Shared>, params: Params) -> Answer {
-    let count = matching(&simulator.world, &params).map_err(Fail::of_data_api)?.len();
-    enveloped(json!({ "count": count }))
-}
-
-async fn data_issue(State(simulator): State<Shared>, Path(id): Path<String>) -> Answer {
-    let world = &simulator.world;
-    let issue = world.issues().into_iter().find(|issue| issue.id.to_string() == id);
-    let row = issue.and_then(|issue| data_row(world, &issue));
-    enveloped(row.ok_or_else(|| Fail::missing(format!("No issue found with id: {id}")).of_data_api())?)
 }
 
 /// Good, fair and bad devices of a list.
@@ -126,7 +34,7 @@ fn percent(part: usize, whole: usize) -> usize {
 }
 
 /// The five layers of the health pages.
-fn category(device: &Device) -> &'static str {
+pub(crate) fn category(device: &Device) -> &'static str {
     match (device.platform.family, device.role) {
         (Family::AccessPoint, _) => "AP",
         (Family::WirelessController, _) => "WLC",
@@ -139,7 +47,7 @@ fn category(device: &Device) -> &'static str {
 
 async fn network_health(State(simulator): State<Shared>) -> Answer {
     let world = &simulator.world;
-    let (good, fair, bad) = tally(world, world.devices().iter());
+    let (good, fair, bad) = tally(world, managed(world));
     let total = good + fair + bad;
     let now = simulator.now_ms() / 300_000 * 300_000;
     let time =
@@ -147,7 +55,7 @@ async fn network_health(State(simulator): State<Shared>) -> Answer {
     let distribution: Vec<Value> = ["Access", "Distribution", "Core", "Router", "WLC", "AP"]
         .iter()
         .map(|name| {
-            let (good, fair, bad) = tally(world, world.devices().iter().filter(|device| category(device) == *name));
+            let (good, fair, bad) = tally(world, managed(world).filter(|device| category(device) == *name));
             let total = good + fair + bad;
             json!({
                 "category": name, "totalCount": total, "healthScore": percent(good, total), "goodPercentage": percent(good, total),
@@ -172,9 +80,7 @@ async fn network_health(State(simulator): State<Shared>) -> Answer {
 async fn device_health(State(simulator): State<Shared>, params: Params) -> Answer {
     let world = &simulator.world;
     let page = params.page(50, 500)?;
-    let found: Vec<&Device> = world
-        .devices()
-        .iter()
+    let found: Vec<&Device> = managed(world)
         .filter(|device| {
             params.passes("deviceRole", device.role.name()) && params.passes("health", world.health(device).word())
         })
@@ -211,12 +117,13 @@ async fn device_detail(State(simulator): State<Shared>, params: Params) -> Answe
     let (Some(identifier), Some(wanted)) = (params.get("identifier"), params.get("searchBy")) else {
         return Err(Fail::bad("Parameters identifier and searchBy are required"));
     };
-    let found = world.devices().iter().find(|device| match identifier {
-        "uuid" => device.id.to_string() == wanted,
-        "macAddress" => device.mac_text().eq_ignore_ascii_case(wanted),
-        "nwDeviceName" => world.hostname(device) == wanted,
-        _ => false,
-    });
+    let index = &simulator.inventory;
+    let found = match identifier {
+        "uuid" => crate::devices::find(world, wanted).ok(),
+        "macAddress" => index.by_mac(world, wanted),
+        "nwDeviceName" => index.by_hostname(world, wanted),
+        _ => None,
+    };
     let device = found.ok_or_else(|| Fail::missing(format!("No device found for {identifier} {wanted}")))?;
     let health = world.health(device);
     let site = world.site_of(device);

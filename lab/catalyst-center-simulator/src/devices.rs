@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, State};
+use axum::http::HeaderMap;
 use axum::routing::{get, put};
 use serde_json::{Value, json};
 use uuid::Uuid;
-use world::{Device, Family, Reachability, World};
+use world::{Device, Family, Reachability, Unusable, World};
 
+use crate::effects::Origin;
+use crate::inventory::{is_managed, managed};
 use crate::query::Params;
-use crate::reply::{Answer, Fail, accepted, enveloped};
+use crate::reply::{Answer, Fail, accepted, enveloped, joined};
 use crate::simulator::{Shared, Simulator};
 
 pub(crate) fn routes() -> Router<Shared> {
@@ -18,14 +21,14 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/dna/intent/api/v1/network-device", get(list))
         .route("/dna/intent/api/v1/network-device/count", get(count))
         .route("/dna/intent/api/v1/network-device/sync", put(resync))
+        .route("/dna/intent/api/v1/network-device/brief", put(change_role))
+        .route("/dna/intent/api/v1/network-device/config", get(all_configs))
+        .route("/dna/intent/api/v1/network-device/config/count", get(count_configs))
         .route("/dna/intent/api/v1/network-device/ip-address/{address}", get(by_address))
         .route("/dna/intent/api/v1/network-device/serial-number/{serial}", get(by_serial))
         .route("/dna/intent/api/v1/network-device/{id}", get(one))
         .route("/dna/intent/api/v1/network-device/{id}/config", get(config))
         .route("/dna/intent/api/v1/network-device/{start}/{count}", get(range))
-        .route("/dna/intent/api/v1/networkDevices", get(modern_list))
-        .route("/dna/intent/api/v1/networkDevices/count", get(modern_count))
-        .route("/dna/intent/api/v1/networkDevices/{id}", get(modern_one))
 }
 
 /// The device with this id, or the controller's refusal.
@@ -33,6 +36,7 @@ pub(crate) fn find<'a>(world: &'a World, id: &str) -> Result<&'a Device, Fail> {
     Uuid::parse_str(id)
         .ok()
         .and_then(|id| world.device(id))
+        .filter(|device| is_managed(device))
         .ok_or_else(|| Fail::missing(format!("No resource found with id: {id}")))
 }
 
@@ -42,6 +46,20 @@ pub(crate) fn names(world: &World, device: &Device) -> Vec<String> {
         vec![device.id.to_string(), world.hostname(device), device.management_ip.to_string(), device.serial_text()];
     names.extend(device.members.iter().map(|member| member.serial.clone()));
     names
+}
+
+/// Why nothing could be sent to a device, as the controller words it.
+pub(crate) fn failure_text(world: &World, device: &Device, error: &Unusable) -> String {
+    match error {
+        Unusable::Unreachable if world.reachability(device) == Reachability::PingReachable => {
+            format!("NCIM12024: SSH connection to the device {} was closed by the remote host", device.management_ip)
+        }
+        Unusable::Unreachable => {
+            format!("NCIM12013: Device {} is not reachable: connection timed out", device.management_ip)
+        }
+        Unusable::NotConfigurable => format!("NCIM12008: Device {} takes no configuration", device.id),
+        Unusable::State(error) => format!("NCIM00000: {error}"),
+    }
 }
 
 /// Seconds as the inventory writes them: `11 days, 9:35:00.00`.
@@ -83,7 +101,9 @@ fn error_of(reach: Reachability, point: bool) -> (Value, Value, &'static str) {
 }
 
 /// The row of the inventory.
-pub(crate) fn row(world: &World, device: &Device) -> Value {
+pub(crate) fn row(simulator: &Simulator, device: &Device) -> Value {
+    let world = &simulator.world;
+    let (role, role_source) = simulator.role(device);
     let reach = world.reachability(device);
     let point = device.platform.family == Family::AccessPoint;
     let (error_code, error_description, collection) = error_of(reach, point);
@@ -94,14 +114,14 @@ pub(crate) fn row(world: &World, device: &Device) -> Value {
     let cards = device.members.len();
     let ports: usize = device.platform.ports.iter().map(|group| usize::from(group.count)).sum();
     let down = reach == Reachability::Unreachable;
-    let mut row = json!({
+    let row = json!({
         "id": device.id, "instanceUuid": device.id, "instanceTenantId": "5f6b7c8d9e0f1a2b3c4d5e6e",
         "hostname": world.hostname(device), "managementIpAddress": device.management_ip.to_string(),
         "dnsResolvedManagementAddress": device.management_ip.to_string(),
         "macAddress": device.mac_text(), "serialNumber": device.serial_text(), "platformId": device.platform_text(),
         "type": device.platform.type_name, "series": device.platform.series, "family": device.platform.family.name(),
-        "role": device.role.name(), "roleSource": "AUTO",
-        "softwareType": if point { Value::Null } else { json!("IOS-XE") },
+        "role": role, "roleSource": role_source,
+        "softwareType": if point { Value::Null } else { json!(software_type(device)) },
         "softwareVersion": device.software_version,
         "reachabilityStatus": reach.name(), "collectionStatus": collection,
         "reachabilityFailureReason": if down { "SNMP Connectivity Failed" } else { "" },
@@ -124,60 +144,77 @@ pub(crate) fn row(world: &World, device: &Device) -> Value {
         "managedAtleastOnce": true, "syncRequestedByApp": "", "reasonsForDeviceResync": "Periodic", "reasonsForPendingSyncRequests": "",
         "pendingSyncRequestsCount": "0",
     });
-    if let (Value::Object(row), Value::Object(more)) = (&mut row, more) {
-        row.extend(more);
+    joined(row, more)
+}
+
+/// The devices that one exact name may mean, instead of a walk over all.
+fn candidates<'a>(simulator: &'a Simulator, params: &Params) -> Option<Vec<&'a Device>> {
+    let (world, index) = (&simulator.world, &simulator.inventory);
+    let exact = |key: &str, find: &dyn Fn(&str) -> Option<&'a Device>| {
+        params.exact(key).and_then(find).map(|device| vec![device])
+    };
+    if params.get("id").is_some() {
+        let ids = params.all("id").into_iter();
+        return Some(ids.filter_map(|id| find(world, id).ok()).collect());
     }
-    row
+    exact("serialNumber", &|text| index.by_serial(world, text))
+        .or_else(|| exact("managementIpAddress", &|text| index.by_address(world, text)))
+        .or_else(|| exact("macAddress", &|text| index.by_mac(world, text)))
+        .or_else(|| exact("hostname", &|text| index.by_hostname(world, text)))
 }
 
 /// The devices that pass the filters of the query, in order, without their rows: rows cost more than filters.
-fn matching<'a>(world: &'a World, params: &Params) -> Vec<&'a Device> {
-    let ids = params.all("id");
-    world
-        .devices()
-        .iter()
-        .filter(|device| {
-            let reach = world.reachability(device);
-            let point = device.platform.family == Family::AccessPoint;
-            let (error, _, collection) = error_of(reach, point);
-            let site = world.site_of(device).map_or("", |site| site.name_hierarchy.as_str());
-            let wlc = device.controller.and_then(|at| world.devices().get(at)).map(|wlc| wlc.management_ip.to_string());
-            (ids.is_empty() || ids.iter().any(|id| device.id.to_string() == *id))
-                && params.passes("hostname", &world.hostname(device))
-                && params.passes("managementIpAddress", &device.management_ip.to_string())
-                && params.passes("macAddress", &device.mac_text())
-                && (params.passes("serialNumber", &device.serial_text())
-                    || device.members.iter().any(|member| params.passes("serialNumber", &member.serial)))
-                && params.passes("family", device.platform.family.name())
-                && params.passes("type", device.platform.type_name)
-                && params.passes("series", device.platform.series)
-                && params.passes("role", device.role.name())
-                && params.passes("platformId", &device.platform_text())
-                && params.passes("softwareType", if point { "" } else { "IOS-XE" })
-                && params.passes("softwareVersion", device.software_version)
-                && params.passes("reachabilityStatus", reach.name())
-                && params.passes("collectionStatus", collection)
-                && params.passes("errorCode", error.as_str().unwrap_or_default())
-                && params.passes("associatedWlcIp", wlc.as_deref().unwrap_or_default())
-                && params.passes("locationName", site)
-        })
-        .collect()
+fn matching<'a>(simulator: &'a Simulator, params: &Params) -> Vec<&'a Device> {
+    let few = candidates(simulator, params);
+    match few {
+        Some(few) => few.into_iter().filter(|device| passes(simulator, params, device)).collect(),
+        None => managed(&simulator.world).filter(|device| passes(simulator, params, device)).collect(),
+    }
+}
+
+fn passes(simulator: &Simulator, params: &Params, device: &Device) -> bool {
+    let world = &simulator.world;
+    let point = device.platform.family == Family::AccessPoint;
+    let wlc = || device.controller.and_then(|at| world.devices().get(at)).map(|wlc| wlc.management_ip.to_string());
+    let status = || error_of(world.reachability(device), point);
+    params.passes_with("hostname", || world.hostname(device))
+        && params.passes_with("managementIpAddress", || device.management_ip.to_string())
+        && params.passes_with("macAddress", || device.mac_text())
+        && (params.passes_with("serialNumber", || device.serial_text())
+            || device.members.iter().any(|member| params.passes("serialNumber", &member.serial)))
+        && params.passes("family", device.platform.family.name())
+        && params.passes("type", device.platform.type_name)
+        && params.passes("series", device.platform.series)
+        && params.passes_with("role", || simulator.role(device).0)
+        && params.passes_with("platformId", || device.platform_text())
+        && params.passes("softwareType", software_type(device))
+        && params.passes("softwareVersion", device.software_version)
+        && params.passes_with("reachabilityStatus", || world.reachability(device).name())
+        && params.passes_with("collectionStatus", || status().2)
+        && params.passes_with("errorCode", || status().0.as_str().unwrap_or_default().to_owned())
+        && params.passes_with("associatedWlcIp", || wlc().unwrap_or_default())
+        && params.passes_with("locationName", || simulator.site_name(device))
+}
+
+/// `IOS-XE` and its siblings; access points have none.
+pub(crate) fn software_type(device: &Device) -> &'static str {
+    if device.platform.family == Family::AccessPoint { "" } else { "IOS-XE" }
 }
 
 async fn list(State(simulator): State<Shared>, params: Params) -> Answer {
     let page = params.page(500, 500)?;
-    let world = &simulator.world;
     let ids = params.all("id");
     if !ids.is_empty() {
         // An id that is not there yields a null row.
-        let rows = page.of(ids).into_iter().map(|id| find(world, id).map_or(Value::Null, |device| row(world, device)));
-        return enveloped(rows.collect::<Vec<_>>());
+        let found = |id| find(&simulator.world, id).map_or(Value::Null, |device| row(&simulator, device));
+        return enveloped(page.of(ids).into_iter().map(found).collect::<Vec<_>>());
     }
-    enveloped(page.of(matching(world, &params)).into_iter().map(|device| row(world, device)).collect::<Vec<_>>())
+    let rows = page.of(matching(&simulator, &params));
+    enveloped(rows.into_iter().map(|device| row(&simulator, device)).collect::<Vec<_>>())
 }
 
 async fn count(State(simulator): State<Shared>, params: Params) -> Answer {
-    enveloped(matching(&simulator.world, &params).len())
+    enveloped(matching(&simulator, &params).len())
 }
 
 async fn range(State(simulator): State<Shared>, Path((start, count)): Path<(String, String)>) -> Answer {
@@ -187,27 +224,24 @@ async fn range(State(simulator): State<Shared>, Path((start, count)): Path<(Stri
     if start < 1 || !(1..=500).contains(&count) {
         return Err(Fail::bad("Start index begins at 1, and at most 500 records are returned"));
     }
-    let rows = simulator.world.devices().iter().skip(start - 1).take(count);
-    enveloped(rows.map(|device| row(&simulator.world, device)).collect::<Vec<_>>())
+    let rows = managed(&simulator.world).skip(start - 1).take(count);
+    enveloped(rows.map(|device| row(&simulator, device)).collect::<Vec<_>>())
 }
 
 async fn one(State(simulator): State<Shared>, Path(id): Path<String>) -> Answer {
-    enveloped(row(&simulator.world, find(&simulator.world, &id)?))
+    enveloped(row(&simulator, find(&simulator.world, &id)?))
 }
 
 async fn by_address(State(simulator): State<Shared>, Path(address): Path<String>) -> Answer {
-    let found = simulator.world.devices().iter().find(|device| device.management_ip.to_string() == address);
+    let found = simulator.inventory.by_address(&simulator.world, &address);
     let device = found.ok_or_else(|| Fail::missing(format!("No resource found with ip address: {address}")))?;
-    enveloped(row(&simulator.world, device))
+    enveloped(row(&simulator, device))
 }
 
 async fn by_serial(State(simulator): State<Shared>, Path(serial): Path<String>) -> Answer {
-    let found =
-        simulator.world.devices().iter().find(|device| {
-            device.serial_text() == serial || device.members.iter().any(|member| member.serial == serial)
-        });
+    let found = simulator.inventory.by_serial(&simulator.world, &serial);
     let device = found.ok_or_else(|| Fail::missing(format!("No resource found with serial number: {serial}")))?;
-    enveloped(row(&simulator.world, device))
+    enveloped(row(&simulator, device))
 }
 
 async fn config(State(simulator): State<Shared>, Path(id): Path<String>) -> Answer {
@@ -218,76 +252,80 @@ async fn config(State(simulator): State<Shared>, Path(id): Path<String>) -> Answ
     enveloped(simulator.world.collected_text(device))
 }
 
-async fn resync(State(simulator): State<Shared>, body: axum::body::Bytes) -> Answer {
+/// Every stored copy at once; the controller limits this old call to few devices a page.
+async fn all_configs(State(simulator): State<Shared>, params: Params) -> Answer {
+    let page = params.page(25, 25)?;
+    let devices = page.of(managed(&simulator.world).filter(|device| device.has_configuration()));
+    let rows = devices.into_iter().map(|device| {
+        json!({
+            "id": device.id, "instanceUuid": device.id, "deviceId": device.id, "attributeInfo": {}, "cdpNeighbors": "",
+            "runningConfig": simulator.world.collected_text(device), "healthMonitor": "", "intfDescription": "",
+            "inventory": "", "ipIntfBrief": "", "macAddressTable": "", "snmp": "", "version": "",
+        })
+    });
+    enveloped(rows.collect::<Vec<_>>())
+}
+
+async fn count_configs(State(simulator): State<Shared>) -> Answer {
+    enveloped(managed(&simulator.world).filter(|device| device.has_configuration()).count())
+}
+
+async fn resync(State(simulator): State<Shared>, headers: HeaderMap, body: axum::body::Bytes) -> Answer {
     let ids: Vec<String> = serde_json::from_slice(&body).map_err(|error| Fail::bad(error.to_string()))?;
-    for id in &ids {
-        find(&simulator.world, id)?;
-    }
-    let task = simulator.start_task("Inventory service", "Synchronization of devices", false)?;
+    let devices = ids.iter().map(|id| find(&simulator.world, id)).collect::<Result<Vec<&Device>, Fail>>()?;
+    let origin = Origin::new("PUT", "/dna/intent/api/v1/network-device/sync", "resync", &headers);
+    let task = simulator.start_work(&origin, &devices, "Inventory service", "Synchronization of devices")?;
+    let ids: Vec<Uuid> = devices.iter().map(|device| device.id).collect();
     let worker = Arc::clone(&simulator);
     tokio::spawn(async move {
-        worker.pause(worker.pace.start_ms).await;
-        let result = collect(&worker, &ids);
-        worker.end_task_logged(task, "Synced devices", None, result.err().map(|fail| format!("{fail:?}")));
+        worker.pause(worker.pace().start_ms).await;
+        let result = worker.read_again(&ids, &origin);
+        worker.end_task_logged(task, "Synced devices", None, result.err().map(|error| error.to_string()));
     });
     accepted(task)
 }
 
-fn collect(simulator: &Simulator, ids: &[String]) -> Result<(), Fail> {
-    for id in ids {
-        let device = find(&simulator.world, id)?;
-        if simulator.world.reachability(device) == Reachability::Reachable {
-            simulator.world.collect(device)?;
+const ROLES: &str = "device_role";
+
+impl Simulator {
+    /// The controller reads devices; a fault may keep its copy old.
+    fn read_again(&self, ids: &[Uuid], origin: &Origin) -> platform::Result<()> {
+        for device in ids.iter().filter_map(|id| self.world.device(*id)) {
+            let stale = self.effects(origin, device).bend.keep_copy;
+            if !stale && self.world.reachability(device) == Reachability::Reachable {
+                self.world.collect(device)?;
+                self.forget_startup(device)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Role and its source: what somebody set, else what the layout says.
+    pub(crate) fn role(&self, device: &Device) -> (String, &'static str) {
+        match self.world.document(ROLES, &device.id.to_string()).as_ref().and_then(Value::as_str) {
+            Some(role) => (role.to_owned(), "MANUAL"),
+            None => (device.role.name().to_owned(), "AUTO"),
         }
     }
-    Ok(())
 }
 
-fn modern(world: &World, device: &Device) -> Value {
-    let reach = match world.reachability(device) {
-        Reachability::Reachable => "REACHABLE",
-        Reachability::PingReachable => "ONLY_PING_REACHABLE",
-        Reachability::Unreachable => "UNREACHABLE",
-    };
-    json!({
-        "id": device.id, "managementAddress": device.management_ip.to_string(), "dnsResolvedManagementIpAddress": device.management_ip.to_string(),
-        "hostname": world.hostname(device), "macAddress": device.mac_text(),
-        "serialNumbers": device.members.iter().map(|member| member.serial.clone()).collect::<Vec<_>>(),
-        "type": device.platform.type_name, "family": device.platform.family.name(), "series": device.platform.series,
-        "status": "MANAGED", "platformIds": device.members.iter().map(|_| device.platform.id).collect::<Vec<_>>(),
-        "softwareType": "IOS-XE", "softwareVersion": device.software_version, "vendor": "Cisco",
-        "stackDevice": device.members.len() > 1, "bootTime": world.now().as_millisecond() - world.uptime_s(device) * 1000,
-        "role": device.role.name().replace(' ', "_"), "roleSource": "AUTO",
-        "reachabilityStatus": reach, "managementState": "MANAGED",
-    })
-}
-
-fn modern_matching<'a>(world: &'a World, params: &Params) -> Vec<&'a Device> {
-    let ids = params.all("id");
-    world
-        .devices()
-        .iter()
-        .filter(|device| {
-            (ids.is_empty() || ids.iter().any(|id| device.id.to_string() == *id))
-                && params.passes("managementAddress", &device.management_ip.to_string())
-                && (params.get("serialNumber").is_none()
-                    || device.members.iter().any(|member| params.passes("serialNumber", &member.serial)))
-                && params.passes("family", device.platform.family.name())
-                && params.passes("role", &device.role.name().replace(' ', "_"))
-        })
-        .collect()
-}
-
-async fn modern_list(State(simulator): State<Shared>, params: Params) -> Answer {
-    let page = params.page(500, 500)?;
-    let rows = page.of(modern_matching(&simulator.world, &params));
-    enveloped(rows.into_iter().map(|device| modern(&simulator.world, device)).collect::<Vec<_>>())
-}
-
-async fn modern_count(State(simulator): State<Shared>, params: Params) -> Answer {
-    enveloped(json!({ "count": modern_matching(&simulator.world, &params).len() }))
-}
-
-async fn modern_one(State(simulator): State<Shared>, Path(id): Path<String>) -> Answer {
-    enveloped(modern(&simulator.world, find(&simulator.world, &id)?))
+async fn change_role(State(simulator): State<Shared>, headers: HeaderMap, body: axum::body::Bytes) -> Answer {
+    let body: Value = serde_json::from_slice(&body).map_err(|error| Fail::bad(error.to_string()))?;
+    let field = |key: &str| body.get(key).and_then(Value::as_str).unwrap_or_default();
+    let (device, role) = (find(&simulator.world, field("id"))?, field("role"));
+    if !["ACCESS", "DISTRIBUTION", "CORE", "BORDER ROUTER", "UNKNOWN"].contains(&role) {
+        return Err(Fail::bad(format!("Invalid role {role}")));
+    }
+    let origin = Origin::new("PUT", "/dna/intent/api/v1/network-device/brief", "device_role", &headers);
+    let told = format!("Device role was successfully updated to {role} for {}", device.management_ip);
+    let task = simulator.start_work(&origin, &[device], "Inventory service", &told)?;
+    let key = device.id.to_string();
+    if simulator.effects_on_objects(&origin).keeps(0, 1) {
+        match field("roleSource") {
+            "AUTO" => simulator.world.remove_document(ROLES, &key)?,
+            _ => simulator.world.put_document(ROLES, &key, json!(role))?,
+        }
+    }
+    simulator.end_task(task, &told, None, None)?;
+    accepted(task)
 }

@@ -3,26 +3,39 @@
 //! platform's connector.
 //!
 //! Where to go next: [`simulator`] for starting one, [`reply`] for envelopes and errors, [`deploy`] for the work that
-//! changes devices, [`process`] for the lab's world process with several instances,
-//! [`lab_world`] for how a lab starts it and finds it again.
+//! changes devices, [`effects`] for what faults do to it. The lab's world process with all systems is a crate above this
+//! one, `lab/systems`.
 
+mod advisories;
 mod assurance;
+mod client_rows;
+mod clients;
 mod command_runner;
 mod compliance;
+mod conditions;
 mod deploy;
 mod devices;
+mod discovery;
+mod effects;
+mod events;
+mod flow;
+mod hardware;
+mod interface_update;
 mod interfaces;
-pub mod lab_world;
+mod inventory;
+mod issues;
+mod modern_devices;
 mod platform_facts;
-pub mod process;
 mod query;
 mod reply;
+mod saving;
 pub mod simulator;
+mod site_health;
 mod sites;
+mod swim;
 mod tasks;
 mod templates;
 mod tokens;
 mod topology;
 
-pub use process::{InstanceOptions, RunningWorld, WorldProcessOptions, WorldReady, run_world, start_world};
 pub use simulator::{Pace, Running, Simulator, SimulatorOptions};

@@ -42,6 +42,18 @@ impl Params {
         wanted.peek().is_none() || wanted.any(|(_, pattern)| wildcard(pattern, value))
     }
 
+    /// As [`Params::passes`], asking for the value only where the filter is there.
+    pub(crate) fn passes_with<T: AsRef<str>>(&self, key: &str, value: impl FnOnce() -> T) -> bool {
+        self.get(key).is_none() || self.passes(key, value().as_ref())
+    }
+
+    /// The one value of a filter without wildcard, for a look-up instead of a walk.
+    pub(crate) fn exact(&self, key: &str) -> Option<&str> {
+        let mut wanted = self.0.iter().filter(|(name, value)| name == key && !value.is_empty());
+        let one = wanted.next().map(|(_, value)| value.as_str()).filter(|value| !value.contains(".*"))?;
+        wanted.next().is_none().then_some(one)
+    }
+
     /// The same parameters without any but these.
     pub(crate) fn only(&self, keys: &[&str]) -> Self {
         Self(self.0.iter().filter(|(name, _)| keys.contains(&name.as_str())).cloned().collect())
@@ -83,6 +95,15 @@ pub(crate) struct Page {
 }
 
 impl Page {
+    /// The page of a query in a body: `{offset, limit}`, as text or numbers.
+    pub(crate) fn read(page: &serde_json::Value, default: usize, most: usize) -> Result<Self, Fail> {
+        let number = |key: &str| {
+            let value = page.get(key).filter(|value| !value.is_null())?;
+            Some((key.to_owned(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+        };
+        Params(["offset", "limit"].iter().filter_map(|key| number(key)).collect()).page(default, most)
+    }
+
     /// The rows of the window.
     pub(crate) fn of<T>(self, rows: impl IntoIterator<Item = T>) -> Vec<T> {
         rows.into_iter().skip(self.skip).take(self.limit).collect()
@@ -91,8 +112,20 @@ impl Page {
 
 /// `.*` stands for any text; letter case does not count, as in the controller.
 fn wildcard(pattern: &str, value: &str) -> bool {
+    stretched(pattern, ".*", value)
+}
+
+/// `*` stands for any text, as in the data API.
+pub(crate) fn glob(pattern: &str, value: &str) -> bool {
+    stretched(pattern, "*", value)
+}
+
+fn stretched(pattern: &str, any: &str, value: &str) -> bool {
+    if !pattern.contains(any) {
+        return pattern.eq_ignore_ascii_case(value);
+    }
     let (pattern, value) = (pattern.to_lowercase(), value.to_lowercase());
-    let mut parts = pattern.split(".*");
+    let mut parts = pattern.split(any);
     let Some(mut rest) = parts.next().and_then(|first| value.strip_prefix(first)) else { return false };
     let middle: Vec<&str> = parts.collect();
     let Some((last, between)) = middle.split_last() else { return rest.is_empty() };

@@ -18,31 +18,17 @@ use serde_json::json;
 use world::accounts::Accounts;
 use world::{CommandLog, Fault, Faults, World};
 
+pub use world::knobs::{Knobs, Pace};
 pub use world::wire::Running;
 
+use crate::inventory::Inventory;
 use crate::reply::{Answer, Fail, bare};
 use crate::tokens::Tokens;
 use crate::{
-    assurance, command_runner, compliance, deploy, devices, interfaces, platform_facts, sites, tasks, templates,
-    topology,
+    advisories, assurance, clients, command_runner, compliance, deploy, devices, discovery, events, flow, hardware,
+    interface_update, interfaces, issues, modern_devices, platform_facts, saving, site_health, sites, swim, tasks,
+    templates, topology,
 };
-
-/// How long asynchronous work takes, in milliseconds of real time.
-#[derive(Debug, Clone, Copy)]
-pub struct Pace {
-    /// From acceptance to the deployment id.
-    pub start_ms: u64,
-    /// From there to the end, shortest.
-    pub least_ms: u64,
-    /// From there to the end, longest.
-    pub most_ms: u64,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self { start_ms: 80, least_ms: 200, most_ms: 600 }
-    }
-}
 
 /// How to start an instance.
 pub struct SimulatorOptions {
@@ -68,6 +54,8 @@ pub struct SimulatorOptions {
     pub pace: Pace,
     /// Calls per minute (real time) and path family before 429; generous by default.
     pub calls_per_minute: u32,
+    /// Where both may be turned while it runs; without any, they stay.
+    pub knobs: Option<Arc<Knobs>>,
 }
 
 impl SimulatorOptions {
@@ -85,6 +73,7 @@ impl SimulatorOptions {
             clock,
             pace: Pace::default(),
             calls_per_minute: 60_000,
+            knobs: None,
         }
     }
 }
@@ -97,9 +86,11 @@ pub struct Simulator {
     pub(crate) faults: Arc<Faults>,
     pub(crate) commands: Arc<CommandLog>,
     pub(crate) clock: SharedClock,
-    pub(crate) pace: Pace,
+    pub(crate) inventory: Inventory,
+    pub(crate) known_ports: interfaces::Known,
+    pub(crate) tallies: clients::Tallies,
     tokens: Tokens,
-    calls_per_minute: u32,
+    knobs: Arc<Knobs>,
     windows: Mutex<HashMap<String, (std::time::Instant, u32)>>,
 }
 
@@ -115,16 +106,19 @@ impl Simulator {
             tokens: Tokens::new(&options.name, &options.username, &options.password, options.accounts),
             name: options.name,
             username: options.username,
+            inventory: Inventory::of(&options.world),
+            known_ports: interfaces::Known::default(),
+            tallies: clients::Tallies::default(),
             world: options.world,
             faults: options.faults,
             commands: options.commands,
             clock: options.clock,
-            pace: options.pace,
-            calls_per_minute: options.calls_per_minute,
+            knobs: options.knobs.unwrap_or_else(|| Arc::new(Knobs::new(options.calls_per_minute, options.pace))),
             windows: Mutex::new(HashMap::new()),
         });
         templates::seed(&simulator)?;
         deploy::close_interrupted(&simulator)?;
+        simulator.close_compliance_runs()?;
         Ok(simulator)
     }
 
@@ -146,14 +140,26 @@ impl Simulator {
     pub fn router(self: &Arc<Self>) -> Router {
         let intent = Router::new()
             .merge(devices::routes())
+            .merge(modern_devices::routes())
+            .merge(hardware::routes())
             .merge(interfaces::routes())
+            .merge(interface_update::routes())
             .merge(sites::routes())
+            .merge(site_health::routes())
             .merge(assurance::routes())
+            .merge(issues::routes())
+            .merge(clients::routes())
+            .merge(events::routes())
             .merge(compliance::routes())
+            .merge(saving::routes())
+            .merge(advisories::routes())
             .merge(templates::routes())
             .merge(deploy::routes())
             .merge(tasks::routes())
             .merge(command_runner::routes())
+            .merge(discovery::routes())
+            .merge(flow::routes())
+            .merge(swim::routes())
             .merge(topology::routes())
             .merge(platform_facts::routes());
         intent
@@ -161,6 +167,11 @@ impl Simulator {
             .layer(axum::middleware::from_fn_with_state(Arc::clone(self), admit))
             .route("/dna/system/api/v1/auth/token", post(token))
             .with_state(Arc::clone(self))
+    }
+
+    /// How long asynchronous work takes now.
+    pub(crate) fn pace(&self) -> Pace {
+        self.knobs.pace()
     }
 
     /// Now in milliseconds since the epoch, by the lab's clock.
@@ -179,7 +190,7 @@ impl Simulator {
             *window = (now, 0);
         }
         window.1 += 1;
-        (window.1 > self.calls_per_minute).then_some(60 - age.min(59))
+        (window.1 > self.knobs.calls_per_minute()).then_some(60 - age.min(59))
     }
 }
 
@@ -201,9 +212,15 @@ async fn admit(State(simulator): State<Shared>, request: Request, next: Next) ->
     }
     if let Some(wait) = simulator.count_call(request.uri().path()) {
         // The field sees the header on some refusals only.
-        return rate_limited(simulator.calls_per_minute, (wait % 2 == 0).then_some(wait));
+        return rate_limited(simulator.knobs.calls_per_minute(), (wait % 2 == 0).then_some(wait));
     }
-    next.run(request).await
+    let mut answer = next.run(request).await;
+    // The controller tells the time of its own clock, which is the lab's.
+    let date = simulator.clock.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    if let Ok(date) = HeaderValue::from_str(&date) {
+        answer.headers_mut().insert(header::DATE, date);
+    }
+    answer
 }
 
 async fn no_route(request: Request) -> Fail {

@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use world::{Device, Site, SiteKind, World};
 
 use crate::devices;
+use crate::inventory::managed;
 use crate::query::Params;
-use crate::reply::{Answer, Fail, bare, enveloped};
-use crate::simulator::Shared;
+use crate::reply::{Answer, Fail, bare, enveloped, joined};
+use crate::simulator::{Shared, Simulator};
 
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
@@ -17,9 +18,22 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/dna/intent/api/v1/sites/count", get(count))
         .route("/dna/intent/api/v1/site", get(older))
         .route("/dna/intent/api/v1/site/count", get(older_count))
+        .route("/dna/intent/api/v2/site", get(second))
+        .route("/dna/intent/api/v2/site/count", get(second_count))
+        .route("/dna/intent/api/v1/site-member/{id}/member", get(members))
         .route("/dna/intent/api/v1/membership/{id}", get(membership))
         .route("/dna/intent/api/v1/networkDevices/assignedToSite", get(assigned))
+        .route("/dna/intent/api/v1/networkDevices/assignedToSite/count", get(assigned_count))
+        .route("/dna/intent/api/v1/networkDevices/notAssignedToSite", get(unassigned))
+        .route("/dna/intent/api/v1/networkDevices/notAssignedToSite/count", get(unassigned_count))
         .route("/dna/intent/api/v1/networkDevices/{id}/assignedToSite", get(site_of_device))
+}
+
+impl Simulator {
+    /// The hierarchy of a device's site.
+    pub(crate) fn site_name(&self, device: &Device) -> String {
+        self.world.site_of(device).map(|site| site.name_hierarchy.clone()).unwrap_or_default()
+    }
 }
 
 fn kind(site: &Site) -> &'static str {
@@ -36,7 +50,7 @@ fn parent(world: &World, site: &Site) -> Option<String> {
 }
 
 fn row(world: &World, site: &Site) -> Value {
-    let mut row = json!({
+    let row = json!({
         "id": site.id, "siteHierarchyId": site.id_hierarchy, "parentId": parent(world, site), "name": site.name,
         "nameHierarchy": site.name_hierarchy, "type": kind(site),
     });
@@ -50,10 +64,7 @@ fn row(world: &World, site: &Site) -> Value {
         }),
         SiteKind::Global | SiteKind::Area => json!({}),
     };
-    if let (Value::Object(row), Value::Object(more)) = (&mut row, more) {
-        row.extend(more);
-    }
-    row
+    joined(row, more)
 }
 
 fn matching<'a>(world: &'a World, params: &Params) -> Vec<&'a Site> {
@@ -112,6 +123,52 @@ async fn older(State(simulator): State<Shared>, params: Params) -> Answer {
     enveloped(page.of(found).into_iter().map(|site| older_row(&simulator.world, site)).collect::<Vec<_>>())
 }
 
+/// The row of the second version.
+fn second_row(world: &World, site: &Site) -> Value {
+    let mut row = older_row(world, site);
+    if let Value::Object(row) = &mut row {
+        let names = row.remove("siteNameHierarchy").unwrap_or_default();
+        let ids = row.remove("siteHierarchy").unwrap_or_default();
+        row.insert("groupNameHierarchy".to_owned(), names);
+        row.insert("groupHierarchy".to_owned(), ids);
+        row.insert("groupTypeList".to_owned(), json!(["SITE"]));
+    }
+    row
+}
+
+fn second_matching<'a>(world: &'a World, params: &Params) -> Vec<&'a Site> {
+    let sites = world.sites().iter();
+    sites
+        .filter(|site| {
+            params.passes("groupNameHierarchy", &site.name_hierarchy)
+                && params.passes_with("id", || site.id.to_string())
+                && params.passes("type", kind(site))
+        })
+        .collect()
+}
+
+async fn second(State(simulator): State<Shared>, params: Params) -> Answer {
+    let page = params.page(500, 500)?;
+    let rows = page.of(second_matching(&simulator.world, &params));
+    enveloped(rows.into_iter().map(|site| second_row(&simulator.world, site)).collect::<Vec<_>>())
+}
+
+async fn second_count(State(simulator): State<Shared>, params: Params) -> Answer {
+    enveloped(second_matching(&simulator.world, &params).len())
+}
+
+async fn members(State(simulator): State<Shared>, Path(id): Path<String>, params: Params) -> Answer {
+    let kind = params.get("memberType").ok_or_else(|| Fail::bad("Parameter memberType is required"))?;
+    let page = params.page(500, 500)?;
+    let world = &simulator.world;
+    let site = site(world, &id)?;
+    if !kind.eq_ignore_ascii_case("networkdevice") {
+        return enveloped(json!([]));
+    }
+    let rows = page.of(below(world, site));
+    enveloped(rows.into_iter().map(|(device, _)| devices::row(&simulator, device)).collect::<Vec<_>>())
+}
+
 async fn older_count(State(simulator): State<Shared>, params: Params) -> Answer {
     enveloped(older_matching(&simulator.world, &params).len())
 }
@@ -123,9 +180,10 @@ fn site<'a>(world: &'a World, id: &str) -> Result<&'a Site, Fail> {
 
 /// Devices of a site and of everything below it.
 fn below<'a>(world: &'a World, site: &'a Site) -> impl Iterator<Item = (&'a Device, &'a Site)> {
-    world.devices().iter().filter_map(move |device| {
+    let inside = format!("{}/", site.id_hierarchy);
+    managed(world).filter_map(move |device| {
         let own = world.site_of(device)?;
-        own.id_hierarchy.starts_with(&site.id_hierarchy).then_some((device, own))
+        (own.id == site.id || own.id_hierarchy.starts_with(&inside)).then_some((device, own))
     })
 }
 
@@ -134,7 +192,7 @@ async fn membership(State(simulator): State<Shared>, Path(id): Path<String>, par
     let site = site(world, &id)?;
     let page = params.page(500, 500)?;
     let rows: Vec<Value> =
-        page.of(below(world, site)).into_iter().map(|(device, _)| devices::row(world, device)).collect();
+        page.of(below(world, site)).into_iter().map(|(device, _)| devices::row(&simulator, device)).collect();
     bare(json!({
         "site": { "response": [older_row(world, site)], "version": "1.0" },
         "device": [{ "response": rows, "version": "1.0", "siteId": site.id }],
@@ -151,6 +209,21 @@ async fn assigned(State(simulator): State<Shared>, params: Params) -> Answer {
     let world = &simulator.world;
     let rows = page.of(below(world, site(world, id)?));
     enveloped(rows.into_iter().map(|(device, site)| assignment(device, site)).collect::<Vec<_>>())
+}
+
+async fn assigned_count(State(simulator): State<Shared>, params: Params) -> Answer {
+    let id = params.get("siteId").ok_or_else(|| Fail::bad("Parameter siteId is required"))?;
+    let world = &simulator.world;
+    enveloped(json!({ "count": below(world, site(world, id)?).count() }))
+}
+
+/// Every device of the world stands somewhere.
+async fn unassigned() -> Answer {
+    enveloped(json!({ "deviceIds": [] }))
+}
+
+async fn unassigned_count() -> Answer {
+    enveloped(json!({ "count": 0 }))
 }
 
 async fn site_of_device(State(simulator): State<Shared>, Path(id): Path<String>) -> Answer {

@@ -1,7 +1,7 @@
 //! The lab's admin door, for scripts and checks: faults, accounts, the record of device commands, the clock, shutdown.
 //! Loopback only, with a bearer token.
 //!
-//! Where next: [`crate::faults`], [`crate::accounts`], [`crate::commands`].
+//! Where next: [`crate::faults`], [`crate::accounts`], [`crate::commands`], [`crate::network_door`].
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,6 +22,8 @@ use tokio::sync::Notify;
 use crate::accounts::Accounts;
 use crate::commands::CommandLog;
 use crate::faults::{Fault, Faults, Match};
+use crate::knobs::Knobs;
+use crate::state::World;
 
 /// What the admin door needs.
 #[derive(Clone)]
@@ -30,6 +32,10 @@ pub struct Admin {
     pub token: Secret,
     /// Systems that faults may name, with their accounts.
     pub systems: Arc<BTreeMap<String, Arc<Accounts>>>,
+    /// The networks behind systems, by system.
+    pub networks: Arc<BTreeMap<String, Arc<World>>>,
+    /// The knobs of systems.
+    pub knobs: Arc<BTreeMap<String, Arc<Knobs>>>,
     /// The lab's faults.
     pub faults: Arc<Faults>,
     /// The record of device commands.
@@ -40,16 +46,19 @@ pub struct Admin {
     pub stop: Arc<Notify>,
 }
 
-/// `POST /faults`, `GET /faults`, `POST /accounts`, `GET /accounts`, `GET /device-commands?after=N`, `POST /clock`, `GET /clock`, `POST /shutdown`.
-pub fn router(admin: Admin) -> Router {
+/// `POST /faults`, `GET /faults`, `POST /accounts`, `GET /accounts`, `GET /device-commands?after=N`, `POST /clock`, `GET /clock`, `POST /shutdown`,
+/// those of [`crate::network_door`], and routes of single systems, behind the same token.
+pub fn router(admin: Admin, of_systems: Router) -> Router {
     Router::new()
         .route("/faults", post(inject).get(list))
         .route("/accounts", post(set_account).get(accounts))
         .route("/device-commands", get(commands))
         .route("/clock", post(advance).get(time))
         .route("/shutdown", post(shutdown))
-        .layer(axum::middleware::from_fn_with_state(admin.clone(), authenticate))
-        .with_state(admin)
+        .merge(crate::network_door::routes())
+        .with_state(admin.clone())
+        .merge(of_systems)
+        .layer(axum::middleware::from_fn_with_state(admin, authenticate))
 }
 
 async fn authenticate(State(admin): State<Admin>, request: Request<Body>, next: Next) -> Response {
@@ -66,7 +75,7 @@ fn same(one: &str, other: &str) -> bool {
     one.len() == other.len() && one.bytes().zip(other.bytes()).fold(0, |seen, (a, b)| seen | (a ^ b)) == 0
 }
 
-fn refusal(status: StatusCode, code: &str, message: &str) -> Response {
+pub(crate) fn refusal(status: StatusCode, code: &str, message: &str) -> Response {
     (status, Json(json!({ "code": code, "message": message }))).into_response()
 }
 

@@ -25,6 +25,8 @@ pub(crate) enum Entry {
     Collected { device: Uuid, at_ms: i64, text: Option<String> },
     /// Whether the controller reaches the device.
     Reach { device: Uuid, reachable: bool, at_ms: i64 },
+    /// Whether a cable is plugged.
+    Cable { link: Uuid, plugged: bool, at_ms: i64 },
     /// A document of a simulator; without value, it is gone.
     Document { space: String, key: String, value: Option<serde_json::Value> },
 }

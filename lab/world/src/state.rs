@@ -49,6 +49,7 @@ pub struct World {
 pub(crate) struct State {
     journal: Journal,
     edits: HashMap<usize, Edit>,
+    pub(crate) cabling: crate::cabling::Cabling,
     documents: BTreeMap<String, BTreeMap<String, Box<str>>>,
 }
 
@@ -81,7 +82,7 @@ impl World {
                 .and_then(|()| Journal::open(&folder.join(format!("world-{}.jsonl", options.region.name()))))
                 .map_err(|error| storage(&error))?,
         };
-        let state = State { journal, edits: HashMap::new(), documents: BTreeMap::new() };
+        let state = State { journal, edits: HashMap::new(), cabling: Default::default(), documents: BTreeMap::new() };
         let mut world = Self {
             seed,
             clock: options.clock,
@@ -110,7 +111,7 @@ impl World {
         Ok(world)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -180,6 +181,14 @@ impl World {
 
     /// Whether the controller reaches the device now.
     pub fn reachability(&self, device: &Device) -> Reachability {
+        if self.lock().cabling.is_isolated(device.index) {
+            return Reachability::Unreachable;
+        }
+        self.own_reachability(device)
+    }
+
+    /// Whether the device would answer if a path led to it.
+    pub(crate) fn own_reachability(&self, device: &Device) -> Reachability {
         match self.edit(device).and_then(|edit| edit.reachable) {
             Some(true) => Reachability::Reachable,
             Some(false) => Reachability::Unreachable,
@@ -225,7 +234,7 @@ impl World {
     }
 
     /// Whether somebody has changed the running configuration since birth.
-    pub(crate) fn is_edited(&self, device: &Device) -> bool {
+    pub fn is_edited(&self, device: &Device) -> bool {
         self.lock().edits.get(&device.index).is_some_and(|edit| edit.running.is_some())
     }
 
@@ -256,15 +265,29 @@ impl World {
 
     /// The interfaces of a device under its running configuration.
     pub fn interfaces(&self, device: &Device) -> Vec<Interface> {
+        self.interfaces_under(device, &self.running(device))
+    }
+
+    /// The interfaces of a device under the controller's copy of its configuration.
+    pub fn interfaces_collected(&self, device: &Device) -> Vec<Interface> {
+        self.interfaces_under(device, &self.collected(device))
+    }
+
+    /// The controller's id of an interface of this name, whether or not it exists now.
+    pub fn interface_id(&self, device: &Device, name: &str) -> Uuid {
+        self.seed.uuid(name, device.index as u64)
+    }
+
+    fn interfaces_under(&self, device: &Device, config: &Config) -> Vec<Interface> {
         let cabled: Vec<(String, bool)> = self
             .links_of(device)
             .map(|link| {
                 let mine = usize::from(link.ends[1].0 == device.index);
                 let far = self.fleet.devices.get(link.ends[1 - mine].0);
-                (link.ends[mine].1.clone(), far.is_some_and(|far| self.reachability(far) != Reachability::Unreachable))
+                (link.ends[mine].1.clone(), far.is_some() && self.link_up(link))
             })
             .collect();
-        crate::interfaces::expand(self.seed, device, &self.running(device), &cabled)
+        crate::interfaces::expand(self.seed, device, config, &cabled)
     }
 
     /// Replaces the running configuration. `collect` = the controller reads it too; otherwise its copy stays as it was.
@@ -301,6 +324,16 @@ impl World {
         self.record(Entry::Collected { device: device.id, at_ms: self.now().as_millisecond(), text: None })
     }
 
+    /// Makes the controller's copy, where it is not the running configuration, `ms` milliseconds old.
+    ///
+    /// # Errors
+    /// `world_state` when the journal cannot be written.
+    pub fn age_copy(&self, device: &Device, ms: i64) -> platform::Result<()> {
+        let Some(text) = self.edit(device).and_then(|edit| edit.stale) else { return Ok(()) };
+        let at_ms = self.now().as_millisecond() - ms;
+        self.record(Entry::Collected { device: device.id, at_ms, text: Some(text.as_ref().into()) })
+    }
+
     /// Stores a document of a simulator; it survives a kill.
     ///
     /// # Errors
@@ -335,7 +368,7 @@ impl World {
         self.lock().documents.get(space).map(|rows| rows.keys().cloned().collect()).unwrap_or_default()
     }
 
-    fn record(&self, entry: Entry) -> platform::Result<()> {
+    pub(crate) fn record(&self, entry: Entry) -> platform::Result<()> {
         let mut state = self.lock();
         state.journal.append(&entry).map_err(|error| storage(&error))?;
         self.absorb(&mut state, entry);
@@ -367,6 +400,7 @@ impl World {
                 let Some(at) = at(device) else { return };
                 state.edits.entry(at).or_default().reachable = Some(reachable);
             }
+            Entry::Cable { link, plugged, at_ms } => state.cabling.set_plugged(&self.fleet, link, plugged, at_ms),
             Entry::Document { space, key, value } => {
                 let rows = state.documents.entry(space).or_default();
                 match value {

@@ -30,6 +30,11 @@ const ROWS: &[Row] = &[
         why: "the pipeline knows tools and classes of command lines, never a vendor, a protocol or an engine",
     },
     Row {
+        who: &["crates/connector-suites"],
+        may: &["crates/tool-runtime", "crates/platform", "crates/platform-suites", "lab/world"],
+        why: "what all connectors are tested with; it knows the faults of the simulated world, and no connector",
+    },
+    Row {
         who: &["crates/change-control"],
         may: &["crates/tool-runtime", "crates/device-config", "crates/platform"],
         why: "a change acts through the pipeline's ports; it knows no vendor and no engine",
@@ -90,6 +95,11 @@ const ROWS: &[Row] = &[
         why: "the edge never names a connector, a backend or the issuer; those reach it through traits and HTTP",
     },
     Row {
+        who: &["lab/systems"],
+        may: &["lab/*", "crates/platform"],
+        why: "the world process stands above the simulators, which do not know each other",
+    },
+    Row {
         who: &["lab/*"],
         may: &["lab/world", "crates/platform", "crates/mcp"],
         why: "a simulator must not agree with us by construction: no connector, no device-config",
@@ -139,8 +149,8 @@ const IN_TESTS: &[Row] = &[
     },
     Row {
         who: &["connectors/*"],
-        may: &["lab/world", "lab/<self>-simulator"],
-        why: "a connector is tested against its own simulator, over a real socket",
+        may: &["crates/connector-suites", "lab/world", "lab/<self>-simulator"],
+        why: "a connector is tested against its own simulator, over a real socket, in the rig of all connectors",
     },
     Row {
         who: &["backends/tokens-oidc"],
@@ -150,7 +160,8 @@ const IN_TESTS: &[Row] = &[
 ];
 
 /// Crates that no shipped crate may name outside tests.
-const ONLY_IN_TESTS: &[&str] = &["crates/platform-suites", "crates/cli", "engines", "e2e", "bench", "fuzz", "xtask"];
+const ONLY_IN_TESTS: &[&str] =
+    &["crates/platform-suites", "crates/connector-suites", "crates/cli", "engines", "e2e", "bench", "fuzz", "xtask"];
 
 /// Libraries that stay behind a border: only these crates name them outside tests.
 struct Fence {
@@ -319,6 +330,7 @@ mod tests {
             ("connectors/mcp-upstream", "crates/mcp", false),
             ("crates/server", "connectors/github", false),
             ("crates/server", "lab/world", false),
+            ("lab/systems", "lab/servicenow-simulator", false),
             ("connectors/github", "lab/github-simulator", true),
             ("crates/gateway", "crates/platform-suites", true),
             ("backends/tokens-oidc", "crates/issuer", true),
@@ -343,6 +355,7 @@ mod tests {
             ("backends/store-sqlite", "backends/audit-log", false),
             ("backends/store-sqlite", "crates/workflow-api", false),
             ("lab/catalyst-center-simulator", "crates/device-config", true),
+            ("lab/servicenow-simulator", "lab/catalyst-center-simulator", false),
             ("crates/server", "crates/platform-suites", false),
             ("crates/server", "crates/cli", false),
             ("xtask", "crates/server", false),

@@ -1,12 +1,10 @@
-//! Deployment of a template, and following it. The vendor's handle (its task) is written down before the first poll
-//! (T20); a deployment that takes longer than a moment goes on by itself and is followed with `get_deployment`.
+//! Deployment of a template, and following it. A deployment that takes longer than a moment goes on by itself and is
+//! followed with `get_deployment`. What is sent and how it is read stands in `vendor::deployments`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use http::Method;
-use platform::http::Request;
 use platform::{Error, ErrorKind, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,17 +14,16 @@ use tool_runtime::tool::{following, parse_arguments};
 use tool_runtime::{FollowUp, SideEffect, Tool, ToolCx, ToolOutput, ToolSpec};
 
 use super::devices::DEVICE;
-use super::templates::deployable;
-use crate::client::{Api, Enveloped, segment};
+use crate::client::Api;
+use crate::vendor;
+use crate::vendor::deployments::{End, Order, TaskState, task_state, told};
+use crate::vendor::tasks;
+use crate::vendor::templates::{open_to_all, versions};
 
 /// How long `deploy_template` itself waits for the end.
 const WAIT: Duration = Duration::from_secs(5);
 /// How long after that a poll that hangs is given up.
 const GRACE: Duration = Duration::from_millis(500);
-/// What the vendor's progress text says when it sends nothing, because the device has it already.
-const ALREADY: &str = "already deployed";
-/// Where the vendor's progress text names the deployment; the typo is the vendor's.
-const MARK: &str = "Template Deployemnt Id:";
 
 #[derive(Deserialize, JsonSchema)]
 struct DeployTemplate {
@@ -138,89 +135,35 @@ impl Tool for Deploy {
 /// What is said of a deployment that was accepted and cannot be watched at the moment.
 const UNFOLLOWED: &str = "Catalyst Center accepted the deployment and does not say at the moment how it goes.";
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Started {
-    task_id: String,
-}
-
-/// Starts the deployment and writes the vendor's handle down.
+/// Starts the deployment of the latest committed version.
 async fn start(api: &Api, cx: &ToolCx, args: &DeployTemplate) -> Result<String, Error> {
     if let Some(journal) = &cx.journal {
         journal.preparing();
     }
-    let template = deployable(api, cx, &args.template_id).await?.ok_or_else(|| {
+    let template = versions(api, cx, &args.template_id).await?;
+    open_to_all(template.project_name.as_deref())?;
+    let version = template.latest().ok_or_else(|| {
         Error::new(
             ErrorKind::InvalidInput,
             "template_not_committed",
             "This template has no committed version, so it cannot be deployed. Commit it in Catalyst Center first.",
         )
     })?;
-    let target = json!({
-        "type": "MANAGED_DEVICE_UUID",
-        "id": args.device_id,
-        "params": args.params,
-        "versionedTemplateId": template.version,
-    });
-    let body = json!({
-        "templateId": template.version,
-        "mainTemplateId": args.template_id,
-        "forcePushTemplate": args.force,
-        "isComposite": template.composite,
-        "targetInfo": [target],
-    });
-    let path = "/dna/intent/api/v2/template-programmer/template/deploy";
-    let request = Request::new(Method::POST, path, cx.deadline).json(&body)?;
-    if let Some(journal) = &cx.journal {
-        journal.sending();
-    }
-    let started: Enveloped<Started> = api.request(cx, request).await?.json()?;
-    let task_id = started.response.task_id;
-    if let Some(journal) = &cx.journal {
-        journal.started(json!({"task_id": task_id})).await?;
-    }
-    Ok(task_id)
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Task {
-    #[serde(default)]
-    is_error: bool,
-    progress: Option<String>,
-    failure_reason: Option<String>,
-    end_time: Option<Json>,
-}
-
-/// What a task has to say.
-enum TaskState {
-    Running,
-    /// It names the deployment, which tells the rest.
-    Deploying(String),
-    /// Nothing was to be done.
-    Needless(String),
-    Failed(String),
-}
-
-fn task_state(task: Task) -> TaskState {
-    let text = task.progress.unwrap_or_default();
-    let named = text.split_once(MARK).map(|(_, rest)| rest.trim());
-    let id = named.and_then(|rest| rest.split([' ', '|', ',']).next()).filter(|id| !id.is_empty());
-    match id {
-        Some(id) => TaskState::Deploying(id.to_owned()),
-        None if task.is_error => TaskState::Failed(task.failure_reason.filter(|r| !r.is_empty()).unwrap_or(text)),
-        None if task.end_time.is_some() && text.contains(ALREADY) => TaskState::Needless(text),
-        None if task.end_time.is_some() => TaskState::Failed(text),
-        None => TaskState::Running,
-    }
+    let order = Order {
+        template_id: &args.template_id,
+        version_id: &version.id,
+        composite: template.composite,
+        device_id: &args.device_id,
+        params: &args.params,
+        force: args.force,
+    };
+    vendor::deployments::start(api, cx, &order).await
 }
 
 /// Polls the task until it names the deployment, then the deployment until it ends.
 async fn follow(api: &Api, cx: &ToolCx, task_id: &str, until: Instant) -> Result<(Option<String>, Deployment), Error> {
-    let path = format!("/dna/intent/api/v1/task/{}", segment(task_id)?);
     let task = poll_until(until, || async {
-        let task: Task = api.read(cx, &path).await?;
-        Ok(match task_state(task) {
+        Ok(match task_state(&tasks::read(api, cx, task_id).await?) {
             TaskState::Running => Poll::Pending(TaskState::Running),
             other => Poll::Ready(other),
         })
@@ -240,43 +183,16 @@ async fn follow(api: &Api, cx: &ToolCx, task_id: &str, until: Instant) -> Result
 }
 
 fn plain(status: Status, message: &str) -> Deployment {
-    let message = told(Some(message.to_owned()));
+    let message = told(Some(message));
     Deployment { status, template_id: None, device_id: None, deployment_id: None, message, devices: Vec::new() }
 }
 
-/// The vendor's words, without the secrets of a configuration line that they may quote.
-fn told(message: Option<String>) -> Option<String> {
-    let message = message.filter(|m| !m.is_empty())?;
-    Some(device_config::mask(device_config::Platform::IosXe, &message).text)
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct VendorDeployment {
-    status: Option<String>,
-    status_message: Option<String>,
-    #[serde(default)]
-    devices: Vec<VendorDeviceDeployment>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct VendorDeviceDeployment {
-    device_id: Option<String>,
-    name: Option<String>,
-    status: Option<String>,
-    detailed_status_message: Option<String>,
-}
-
 async fn status(api: &Api, cx: &ToolCx, deployment_id: &str) -> Result<Poll<Deployment>, Error> {
-    let path = format!("/dna/intent/api/v1/template-programmer/template/deploy/status/{}", segment(deployment_id)?);
-    let found: VendorDeployment = api.get(cx, &path).await?;
-    let failed = found.devices.iter().any(|d| d.status.as_deref().is_some_and(|s| s.contains("FAIL")));
-    let status = match found.status.as_deref() {
-        // A success of the whole with a device that failed is no success.
-        Some("SUCCESS") if !failed => Status::Success,
-        Some("SUCCESS" | "FAILURE") => Status::Failure,
-        _ => Status::InProgress,
+    let found = vendor::deployments::read(api, cx, deployment_id).await?;
+    let status = match found.end() {
+        Some(End::Success) => Status::Success,
+        Some(End::Failure) => Status::Failure,
+        None => Status::InProgress,
     };
     let running = matches!(status, Status::InProgress);
     let deployment = Deployment {
@@ -284,15 +200,15 @@ async fn status(api: &Api, cx: &ToolCx, deployment_id: &str) -> Result<Poll<Depl
         template_id: None,
         device_id: None,
         deployment_id: Some(deployment_id.to_owned()),
-        message: told(found.status_message),
+        message: told(found.status_message.as_deref()),
         devices: found
             .devices
             .into_iter()
             .map(|d| DeviceDeployment {
+                message: told(d.detailed_status_message.as_deref()),
                 device_id: d.device_id,
                 name: d.name,
                 status: d.status,
-                message: told(d.detailed_status_message),
             })
             .collect(),
     };

@@ -18,6 +18,8 @@ use crate::client::{Api, Filter, Query, segment};
 use crate::model::{Device, Interface, VendorDevice, VendorInterface};
 
 pub(crate) const DEVICES: &str = "/dna/intent/api/v1/network-device";
+/// The interfaces of a device: its id follows.
+pub(crate) const INTERFACES: &str = "/dna/intent/api/v1/interface/network-device";
 /// The argument that names a device.
 pub(crate) const DEVICE: &[TargetArgument] = &[TargetArgument { argument: "device_id", kind: "device" }];
 
@@ -69,13 +71,26 @@ pub(super) fn get_device(api: &Arc<Api>) -> Arc<dyn Tool> {
     single(api, spec, |api, cx, args: OneDevice| async move { device(&api, &cx, &args.device_id).await })
 }
 
-async fn device(api: &Api, cx: &ToolCx, id: &str) -> Result<Device, Error> {
+/// One device; other words than ids name none.
+pub(crate) async fn device(api: &Api, cx: &ToolCx, id: &str) -> Result<Device, Error> {
     // Other words are routes of the vendor's in this place (`count`, `config`), and never devices.
     if uuid::Uuid::try_parse(id).is_err() {
         return Err(target_unknown("device", id));
     }
     let found: VendorDevice = api.read(cx, &format!("{DEVICES}/{}", segment(id)?)).await?;
     Ok(found.into())
+}
+
+/// The platform of a device whose configuration is understood; `platform_unsupported` for the others.
+pub(crate) fn platform_of(device: &Device) -> Result<Platform, Error> {
+    device.software_type.as_deref().and_then(Platform::of_software_type).ok_or_else(|| {
+        let kind = device.software_type.as_deref().unwrap_or("of an unknown platform");
+        Error::new(
+            ErrorKind::NotFound,
+            "platform_unsupported",
+            format!("This device is {kind}; only configurations that can be masked are read."),
+        )
+    })
 }
 
 /// What policy and the audit log know a device by.
@@ -184,7 +199,7 @@ pub(super) fn list_interfaces(api: &Arc<Api>) -> Arc<dyn Tool> {
     .targets(DEVICE);
     listed(api, spec, |api, cx, args: OneDevice, page| async move {
         // This route has no paging of its own.
-        let path = format!("/dna/intent/api/v1/interface/network-device/{}", segment(&args.device_id)?);
+        let path = format!("{INTERFACES}/{}", segment(&args.device_id)?);
         Ok(PageOf::<Interface>::cut(api.read::<Vec<VendorInterface>>(&cx, &path).await?, page))
     })
 }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use http::Method;
-use platform::http::Request;
 use platform::{Error, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,44 +11,14 @@ use tool_runtime::{Tool, ToolCx, ToolSpec};
 use super::devices::DEVICE;
 use super::single;
 use crate::client::{Api, Query, segment};
-
-const TEMPLATES: &str = "/dna/intent/api/v1/template-programmer/template";
+use crate::vendor;
+use crate::vendor::templates::{TEMPLATES, VendorTemplate, VendorVersion, is_reserved, open_to_all, versions};
 
 #[derive(Deserialize, JsonSchema)]
 struct AllTemplates {
     /// Only of this project.
     #[schemars(length(max = 255))]
     project: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct VendorTemplate {
-    template_id: String,
-    name: String,
-    project_id: Option<String>,
-    project_name: Option<String>,
-    #[serde(default)]
-    composite: bool,
-    #[serde(default)]
-    versions_info: Vec<VendorVersion>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct VendorVersion {
-    id: String,
-    /// A number, as text.
-    version: Option<Json>,
-}
-
-impl VendorVersion {
-    fn number(&self) -> Option<u64> {
-        match self.version.as_ref()? {
-            Json::String(text) => text.parse().ok(),
-            other => other.as_u64(),
-        }
-    }
 }
 
 /// A template of the list.
@@ -90,7 +58,9 @@ pub(super) fn get_all_templates(api: &Arc<Api>) -> Arc<dyn Tool> {
     single(api, spec, |api, cx, args: AllTemplates| async move {
         let all: Vec<VendorTemplate> =
             api.get(&cx, &Query::default().with("unCommitted", Some(true)).on(TEMPLATES)).await?;
-        let wanted = |t: &VendorTemplate| args.project.is_none() || t.project_name == args.project;
+        let wanted = |t: &VendorTemplate| {
+            (args.project.is_none() || t.project_name == args.project) && !is_reserved(t.project_name.as_deref())
+        };
         let templates: Vec<_> = all.into_iter().filter(wanted).map(TemplateRow::from).collect();
         Ok(Templates { status: "success".to_owned(), count: templates.len(), templates })
     })
@@ -99,7 +69,7 @@ pub(super) fn get_all_templates(api: &Arc<Api>) -> Arc<dyn Tool> {
 impl From<VendorTemplate> for TemplateRow {
     fn from(t: VendorTemplate) -> Self {
         Self {
-            latest_version: t.versions_info.iter().filter_map(VendorVersion::number).max(),
+            latest_version: t.latest().and_then(VendorVersion::number),
             template_id: t.template_id,
             name: t.name,
             project_id: t.project_id,
@@ -192,7 +162,9 @@ pub(super) fn get_template(api: &Arc<Api>) -> Arc<dyn Tool> {
     );
     single(api, spec, |api, cx, args: OneTemplate| async move {
         let path = format!("{TEMPLATES}/{}", segment(&args.template_id)?);
-        api.get::<VendorTemplateDetail>(&cx, &path).await.map(Template::from)
+        let found: VendorTemplateDetail = api.get(&cx, &path).await?;
+        open_to_all(found.project_name.as_deref())?;
+        Ok(Template::from(found))
     })
 }
 
@@ -239,13 +211,6 @@ struct PreviewTemplate {
     params: Map<String, Json>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct VendorPreview {
-    cli_preview: Option<Json>,
-    validation_errors: Option<Json>,
-}
-
 /// What a deployment would send.
 #[derive(Serialize, JsonSchema)]
 struct Preview {
@@ -272,49 +237,14 @@ pub(super) fn preview_template(api: &Arc<Api>) -> Arc<dyn Tool> {
 
 async fn preview(api: &Api, cx: &ToolCx, args: PreviewTemplate) -> Result<Preview, Error> {
     // What a deployment would send is the latest committed version; only a template without one shows its draft.
-    let version = deployable(api, cx, &args.template_id).await?.map(|d| d.version);
-    let template = version.as_ref().unwrap_or(&args.template_id);
-    let body = json!({"templateId": template, "deviceId": args.device_id, "params": args.params});
-    let request =
-        Request::new(Method::PUT, format!("{TEMPLATES}/preview"), cx.deadline).idempotent(true).json(&body)?;
-    let found: VendorPreview = api.request(cx, request).await?.json()?;
-    let text = match found.cli_preview {
-        Some(Json::String(text)) => Some(text),
-        _ => None,
-    };
-    let errors = match found.validation_errors {
-        None | Some(Json::Null) => Vec::new(),
-        Some(Json::Array(errors)) => errors.iter().map(readable).collect(),
-        Some(Json::Object(errors)) => errors.iter().map(|(name, e)| format!("{name}: {}", readable(e))).collect(),
-        Some(other) => vec![readable(&other)],
-    };
+    let template = versions(api, cx, &args.template_id).await?;
+    open_to_all(template.project_name.as_deref())?;
+    let id = template.latest().map_or(&args.template_id, |version| &version.id);
+    let found = vendor::templates::preview(api, cx, id, &args.device_id, &args.params).await?;
     Ok(Preview {
+        lines: found.lines().map(|t| device_config::mask(device_config::Platform::IosXe, t).text),
+        errors: found.errors(),
         template_id: args.template_id,
         device_id: args.device_id,
-        lines: text.map(|t| device_config::mask(device_config::Platform::IosXe, &t).text),
-        errors,
     })
-}
-
-fn readable(error: &Json) -> String {
-    error.as_str().map_or_else(|| error.to_string(), str::to_owned)
-}
-
-/// What of a template may be deployed.
-pub(super) struct Deployable {
-    /// Id of the latest committed version.
-    pub(super) version: String,
-    /// Made of other templates.
-    pub(super) composite: bool,
-}
-
-/// The latest committed version: only that may be deployed.
-pub(super) async fn deployable(api: &Api, cx: &ToolCx, template_id: &str) -> Result<Option<Deployable>, Error> {
-    let path = format!("{TEMPLATES}/version/{}", segment(template_id)?);
-    let found: Vec<VendorTemplate> = api.get(cx, &path).await?;
-    let of = |t: VendorTemplate| {
-        let latest = t.versions_info.into_iter().max_by_key(VendorVersion::number)?;
-        Some(Deployable { version: latest.id, composite: t.composite })
-    };
-    Ok(found.into_iter().find_map(of))
 }

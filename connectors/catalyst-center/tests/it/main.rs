@@ -1,12 +1,15 @@
 //! The connector against the simulated Catalyst Center, over real sockets. Where to go next: `lab` starts one, `reading`
-//! and `deploying` are the tools, `target_source` the target directory's part, `session` and `faults` what goes wrong, `masking` the secrets, `golden` the snapshots.
+//! and `deploying` are the tools, `porting` the ports, `target_source` the target directory's part, `session`, `faults` and
+//! `fault_matrix` what goes wrong, `masking` the secrets, `golden` the snapshots.
 
 mod deploying;
+mod fault_matrix;
 mod faults;
 mod golden;
 mod lab;
 mod list_tools;
 mod masking;
+mod porting;
 mod reading;
 mod road;
 mod session;

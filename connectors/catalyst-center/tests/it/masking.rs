@@ -13,7 +13,7 @@ use crate::lab::Lab;
 use crate::road::Road;
 
 /// The secret of a generated line, found by the line's fixed shape and not by the masking's rules.
-fn planted(line: &str) -> Option<&str> {
+pub(crate) fn planted(line: &str) -> Option<&str> {
     let words: Vec<&str> = line.split(' ').filter(|w| !w.is_empty()).collect();
     Some(match words.as_slice() {
         ["enable", "secret", "9", secret]

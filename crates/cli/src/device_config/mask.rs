@@ -17,6 +17,9 @@ pub(super) struct Mask {
 impl Mask {
     pub(super) fn run(self, terminal: &Terminal) -> Outcome {
         let masked = mask(self.given.platform, &self.given.read()?);
-        terminal.result(&masked.text, &json!({"text": masked.text, "masked_secrets": masked.secrets}))
+        terminal.result(
+            &masked.text,
+            &json!({"text": masked.text, "masked_secrets": masked.secrets, "secrets_unseen": masked.unseen}),
+        )
     }
 }

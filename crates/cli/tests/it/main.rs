@@ -9,6 +9,7 @@ mod backups;
 mod bridge;
 mod connect;
 mod contract;
+mod device_config;
 mod keys;
 mod production;
 mod secrets;

@@ -433,6 +433,8 @@ pub struct ServerConfig {
     /// Most requests to it at once.
     #[serde(default = "default_concurrency")]
     pub concurrency: u32,
+    /// For `servicenow`: the field of change requests that holds a plan's hash. Nothing = first line of `implementation_plan`.
+    pub plan_hash_field: Option<String>,
 }
 
 fn default_calls_per_minute() -> u32 {

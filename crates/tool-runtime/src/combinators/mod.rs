@@ -4,5 +4,5 @@
 mod page;
 mod task;
 
-pub use self::page::{Listing, Page, PageOf, PageRequest, page_schema, paged};
+pub use self::page::{Listing, Page, PageOf, PageRequest, PartOf, page_schema, paged, paged_by_part};
 pub use self::task::{Poll, poll_until};

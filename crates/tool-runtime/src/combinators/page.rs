@@ -40,7 +40,25 @@ pub struct PageOf<R> {
     pub more: bool,
 }
 
+/// What the function found, where the target counts rows that it does not show: the next page begins where the target says,
+/// and not after the rows that came.
+#[derive(Debug, Clone)]
+pub struct PartOf<R> {
+    /// Rows, at most as many as were asked for; a page without any may still have a next one.
+    pub rows: Vec<R>,
+    /// Rows in the whole list, where the target says so.
+    pub total: Option<u64>,
+    /// Rows to skip for the next page; nothing after the last one.
+    pub next: Option<u64>,
+}
+
 impl<R> PageOf<R> {
+    /// The same, for a list that counts the rows it shows.
+    fn part(self, offset: u64) -> PartOf<R> {
+        let end = offset + self.rows.len() as u64;
+        PartOf { next: (self.more && !self.rows.is_empty()).then_some(end), rows: self.rows, total: self.total }
+    }
+
     /// Cuts a page out of a whole list, for targets whose list has no paging of its own.
     pub fn cut<V: Into<R>>(all: Vec<V>, page: PageRequest) -> Self {
         let total = all.len() as u64;
@@ -84,19 +102,33 @@ struct Cursor {
     a: String,
 }
 
-struct PagedTool<L, A, R> {
+struct PagedTool<F, A, R> {
     spec: ToolSpec,
-    list: L,
+    list: F,
     types: std::marker::PhantomData<fn(A) -> R>,
 }
 
 /// Makes a list tool. `spec` comes from `ToolSpec::new::<A, Page>`; `cursor`, `limit` and `fields` are added to its
 /// input schema and the row schema of `R` to its output schema.
-pub fn paged<A, R, L>(mut spec: ToolSpec, list: L) -> Arc<dyn Tool>
+pub fn paged<A, R, L>(spec: ToolSpec, list: L) -> Arc<dyn Tool>
 where
     A: DeserializeOwned + Send + 'static,
     R: Serialize + JsonSchema + 'static,
     L: Listing<A, R>,
+{
+    paged_by_part(spec, move |cx, arguments, page: PageRequest| {
+        let found = list(cx, arguments, page);
+        async move { Ok(found.await?.part(page.offset)) }
+    })
+}
+
+/// Makes a list tool whose target says itself where the next page begins; otherwise as [`paged`].
+pub fn paged_by_part<A, R, F, Fut>(mut spec: ToolSpec, list: F) -> Arc<dyn Tool>
+where
+    A: DeserializeOwned + Send + 'static,
+    R: Serialize + JsonSchema + 'static,
+    F: Fn(ToolCx, A, PageRequest) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<PartOf<R>, Error>> + Send + 'static,
 {
     spec.output = page_schema::<R>();
     let members: Vec<_> = spec
@@ -146,11 +178,12 @@ pub fn page_schema<R: JsonSchema>() -> Json {
 }
 
 #[async_trait::async_trait]
-impl<A, R, L> Tool for PagedTool<L, A, R>
+impl<A, R, F, Fut> Tool for PagedTool<F, A, R>
 where
     A: DeserializeOwned + Send + 'static,
     R: Serialize + JsonSchema + 'static,
-    L: Listing<A, R>,
+    F: Fn(ToolCx, A, PageRequest) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<PartOf<R>, Error>> + Send + 'static,
 {
     fn spec(&self) -> &ToolSpec {
         &self.spec
@@ -162,8 +195,7 @@ where
         let request = page_request(&page, &binding)?;
         let arguments: A = parse_arguments(arguments)?;
         let found = (self.list)(cx, arguments, request).await?;
-        let next = request.offset + found.rows.len() as u64;
-        let next_cursor = (found.more && !found.rows.is_empty()).then(|| cursor(next, binding));
+        let next_cursor = found.next.map(|next| cursor(next, binding));
         let items = found.rows.iter().map(|row| narrowed(row, fields.as_deref())).collect::<Result<_, _>>()?;
         ToolOutput::of(&Page { items, next_cursor, total: found.total })
     }

@@ -4,15 +4,17 @@
 
 use std::sync::Arc;
 
-use platform::artifacts::{ArtifactFacts, ArtifactId, ArtifactOrigin, Artifacts, Held, Readers, not_found};
+use platform::artifacts::{
+    ArtifactFacts, ArtifactId, ArtifactKind, ArtifactOrigin, Artifacts, Held, NewArtifact, Readers, not_found,
+};
 use platform::context::CallReferences;
 use platform::policy::TargetFacts;
-use platform::{CallContext, Error, ErrorKind, Json};
+use platform::{CallContext, Error, ErrorKind, Json, canonical};
 
 use super::authorise::Authorised;
 use super::validate::Validated;
 use super::{CallRequest, Pipeline, Reach, authorise, resolve, step_up};
-use crate::artifacts::{CallArtifacts, MadeBy};
+use crate::artifacts::{ArtifactReference, CallArtifacts, MadeBy, open_of_ports};
 
 /// Most references of one artifact that are tried.
 const MOST_TRIED: usize = 100;
@@ -39,6 +41,45 @@ pub(super) fn of_call(
     // A text may grow fourfold as JSON in JSON.
     let most = road.parts.limits.max_result / 4;
     CallArtifacts::of_call(&road.parts.artifacts, origin, made_by, port, most, (road.own.clone(), Arc::clone(cx)))
+}
+
+/// What seals texts of a change, in the place of a tool's name: it is no tool.
+const SEALER: &str = "change_control";
+
+impl Pipeline {
+    /// Seals bytes unmasked for the ports of a server, outside a call: the platform's own work on a change.
+    pub(crate) async fn seal_for_ports(
+        &self,
+        cx: &CallContext,
+        server: &str,
+        kind: ArtifactKind,
+        media_type: &str,
+        bytes: &[u8],
+    ) -> Result<ArtifactReference, Error> {
+        let digest = hex::encode(canonical::sha256(bytes));
+        let origin =
+            ArtifactOrigin { server: server.to_owned(), tool: SEALER.to_owned(), call_id: cx.request_id.to_string() };
+        let at = self.parts.clock.epoch_seconds();
+        let made_by = MadeBy { arguments: Json::Null, digest: digest.clone(), targets: Vec::new(), at };
+        let new = NewArtifact {
+            kind,
+            media_type,
+            bytes,
+            origin,
+            readers: Readers::Platform,
+            call: &digest,
+            context: &made_by,
+            keep_until: None,
+        };
+        let (id, facts) = self.parts.artifacts.put(new).await?;
+        Ok(ArtifactReference::of(&id, &facts))
+    }
+
+    /// Opens what a server's ports sealed unmasked, outside a call.
+    pub(crate) async fn open_of_ports(&self, server: &str, id: &str) -> Result<Vec<u8>, Error> {
+        let id = ArtifactId::parse(id).ok_or_else(not_found)?;
+        open_of_ports(&self.parts.artifacts, server, &id).await
+    }
 }
 
 /// The facts of the first reference by which this caller may read, or the refusal.

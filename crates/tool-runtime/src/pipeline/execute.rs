@@ -32,8 +32,14 @@ pub(super) async fn execute(
     artifacts: &CallArtifacts,
 ) -> Result<ToolOutput, Error> {
     let deadline = deadline(cx, call);
+    // The tool sees the references however they came in: a create takes its idempotency key to the target.
+    let told = if call.references == cx.references {
+        Arc::clone(cx)
+    } else {
+        Arc::new(CallContext { references: call.references.clone(), ..CallContext::clone(cx) })
+    };
     let tool_cx = ToolCx {
-        call: Arc::clone(cx),
+        call: told,
         lease: Arc::clone(leased.lease()),
         targets: Arc::clone(authorised.targets()),
         deadline,

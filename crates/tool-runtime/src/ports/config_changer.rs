@@ -8,19 +8,29 @@ use async_trait::async_trait;
 use platform::{Error, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Map;
 
+use super::{DEVICE, port_tool};
 use crate::artifacts::ArtifactReference;
-use crate::tool::{Tool, ToolCx};
+use crate::tool::{SideEffect, Tool, ToolCx, ToolSpec};
 
 /// One device's step of a change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StepSpec {
     /// The target system's id of the device.
+    #[schemars(length(min = 1, max = 64))]
     pub device_id: String,
+    /// The change that it belongs to. What is staged for a change is applied for no other (T21).
+    #[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z0-9_-]+$"))]
+    pub change: String,
     /// The template and the committed version of it that carries the lines.
     pub carrier: Carrier,
-    /// Values of the template's parameters.
-    pub params: Json,
+    /// Values of the template's parameters that anybody may see; an object.
+    #[serde(default)]
+    pub params: Map<String, Json>,
+    /// Values that nobody may see, sealed as a JSON object: what [`Staged`] names. They win over `params`.
+    #[serde(default)]
+    pub secrets: Option<ArtifactReference>,
 }
 
 /// A committed version of a template.
@@ -48,6 +58,24 @@ pub struct SealedLines {
     pub artifact: ArtifactReference,
     /// SHA-256 of the text, hexadecimal.
     pub sha256: String,
+}
+
+/// A staged text: the version that carries it, and what it needs beside it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Staged {
+    /// The version.
+    pub carrier: Carrier,
+    /// The secrets of the text, sealed: parameters of the template, which does not hold them itself (T21).
+    pub secrets: Option<ArtifactReference>,
+}
+
+/// How far an attempt is, and by which handle it is followed from now on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Polled {
+    /// The handle, perhaps with more in it than before.
+    pub handle: Handle,
+    /// How far it is.
+    pub progress: Progress,
 }
 
 /// How far an attempt is.
@@ -92,6 +120,11 @@ pub enum Settled {
     },
     /// The vendor has no record of it, and enough time has passed to say so.
     NotDone,
+    /// The vendor has no record of it that would decide, and one may still come: ask again.
+    Pending {
+        /// When that is worth the while, milliseconds from now.
+        again_in_ms: u64,
+    },
     /// Nobody can tell; a person decides.
     Unknown {
         /// What was found, for that person; masked.
@@ -106,24 +139,116 @@ pub trait ConfigChanger: Send + Sync + 'static {
     /// timeout together (T20).
     fn settle_time(&self) -> Duration;
 
-    /// The lines that the step would enter, as the vendor renders them.
+    /// The lines that the step would enter, as the vendor renders exactly its version.
     async fn render(&self, cx: &ToolCx, step: &StepSpec) -> Result<SealedLines, Error>;
 
     /// Commits a text as a template version in the project reserved for a change, and does nothing where the same text
     /// stands there already.
-    async fn stage(&self, cx: &ToolCx, change: &str, device_id: &str, lines: &SealedLines) -> Result<Carrier, Error>;
+    async fn stage(&self, cx: &ToolCx, change: &str, device_id: &str, lines: &SealedLines) -> Result<Staged, Error>;
 
     /// Starts the step on its one device.
     async fn apply(&self, cx: &ToolCx, step: &StepSpec) -> Result<Handle, Error>;
 
-    /// How far it is.
-    async fn poll(&self, cx: &ToolCx, handle: &Handle) -> Result<(Handle, Progress), Error>;
+    /// How far it is on this device.
+    async fn poll(&self, cx: &ToolCx, device_id: &str, handle: &Handle) -> Result<Polled, Error>;
 
     /// What became of an attempt, from the vendor's own records.
     async fn reconcile(&self, cx: &ToolCx, intent: &OpenIntent) -> Result<Settled, Error>;
 }
 
-/// Its tools.
-pub(crate) fn tools(_port: &Arc<dyn ConfigChanger>) -> Vec<Arc<dyn Tool>> {
-    Vec::new()
+/// Arguments of [`STAGE`].
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub(super) struct Stage {
+    /// The target system's id of the device.
+    #[schemars(length(min = 1, max = 64))]
+    pub(super) device_id: String,
+    /// The change.
+    #[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z0-9_-]+$"))]
+    pub(super) change: String,
+    /// The text.
+    pub(super) lines: SealedLines,
+}
+
+/// Arguments of [`POLL`].
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub(super) struct Poll {
+    /// The target system's id of the device.
+    #[schemars(length(min = 1, max = 64))]
+    pub(super) device_id: String,
+    /// What `apply` answered with.
+    pub(super) handle: Handle,
+}
+
+/// Arguments of [`RECONCILE`].
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub(super) struct Reconcile {
+    /// The target system's id of the device, as the intent has it.
+    #[schemars(length(min = 1, max = 64))]
+    pub(super) device_id: String,
+    /// The intent.
+    pub(super) intent: OpenIntent,
+}
+
+/// The tool behind [`ConfigChanger::render`].
+pub const RENDER: &str = "port_render_lines";
+/// The tool behind [`ConfigChanger::stage`].
+pub const STAGE: &str = "port_stage_lines";
+/// The tool behind [`ConfigChanger::apply`].
+pub const APPLY: &str = "port_apply_step";
+/// The tool behind [`ConfigChanger::poll`].
+pub const POLL: &str = "port_poll_step";
+/// The tool behind [`ConfigChanger::reconcile`].
+pub const RECONCILE: &str = "port_reconcile_step";
+
+/// Its tools. Their classes in the operator's table: `render` and `poll` read the controller; `stage` leaves a text on the
+/// controller that nothing enters into a device, as a branch holds a text that nothing has merged, so that it is a `record`
+/// and possible before anybody has approved (T21); `apply` is the `change`; `reconcile` may ask the device itself, and is a
+/// `probe`.
+pub(super) fn tools(port: &Arc<dyn ConfigChanger>) -> Vec<Arc<dyn Tool>> {
+    let render = ToolSpec::new::<StepSpec, SealedLines>(
+        RENDER,
+        "Render a step",
+        "Renders the lines that a step of a change would enter into its device.",
+    );
+    let stage = ToolSpec::new::<Stage, Staged>(
+        STAGE,
+        "Stage a text",
+        "Commits a text as a template version in the project that is reserved for a change.",
+    )
+    .timeout(Duration::from_secs(90));
+    let apply = ToolSpec::new::<StepSpec, Handle>(
+        APPLY,
+        "Apply a step",
+        "Starts a step of a change on its one device. What became of it, `port_poll_step` tells.",
+    )
+    .effect(SideEffect::Discoverable)
+    .timeout(Duration::from_secs(45));
+    let poll = ToolSpec::new::<Poll, Polled>(POLL, "Follow a step", "Tells how far a step of a change is.");
+    let reconcile = ToolSpec::new::<Reconcile, Settled>(
+        RECONCILE,
+        "Settle an attempt",
+        "Tells what became of an attempt whose end nobody heard, from the target system's own records.",
+    )
+    .timeout(Duration::from_secs(90));
+    vec![
+        port_tool(
+            port,
+            render.targets(DEVICE),
+            |port, cx, step: StepSpec| async move { port.render(&cx, &step).await },
+        ),
+        port_tool(port, stage.targets(DEVICE), |port, cx, args: Stage| async move {
+            port.stage(&cx, &args.change, &args.device_id, &args.lines).await
+        }),
+        port_tool(port, apply.targets(DEVICE), |port, cx, step: StepSpec| async move { port.apply(&cx, &step).await }),
+        port_tool(port, poll.targets(DEVICE), |port, cx, args: Poll| async move {
+            port.poll(&cx, &args.device_id, &args.handle).await
+        }),
+        port_tool(port, reconcile.targets(DEVICE), |port, cx, args: Reconcile| async move {
+            // The facts that policy decided about are those of `device_id`.
+            if args.device_id != args.intent.step.device_id {
+                return Err(Error::internal("an intent of another device"));
+            }
+            port.reconcile(&cx, &args.intent).await
+        }),
+    ]
 }

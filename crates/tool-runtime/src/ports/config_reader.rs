@@ -1,14 +1,16 @@
 //! Reading a device's running configuration, from the device itself and now (T15, T18).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use platform::Error;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{DEVICE, port_tool};
 use crate::artifacts::ArtifactReference;
-use crate::tool::{Tool, ToolCx};
+use crate::tool::{Tool, ToolCx, ToolSpec};
 
 /// A running configuration, sealed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -36,7 +38,27 @@ pub trait ConfigReader: Send + Sync + 'static {
     async fn read_live(&self, cx: &ToolCx, device_id: &str) -> Result<SealedConfig, Error>;
 }
 
-/// Its tools.
-pub(crate) fn tools(_port: &Arc<dyn ConfigReader>) -> Vec<Arc<dyn Tool>> {
-    Vec::new()
+/// Arguments of [`READ_LIVE`].
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub(super) struct ReadLive {
+    /// The target system's id of the device.
+    #[schemars(length(min = 1, max = 64))]
+    pub(super) device_id: String,
+}
+
+/// The tool behind [`ConfigReader::read_live`].
+pub const READ_LIVE: &str = "port_read_live_config";
+
+/// Its tools. Reading touches the device, so that the operator's table holds it as a `probe` (T6).
+pub(super) fn tools(port: &Arc<dyn ConfigReader>) -> Vec<Arc<dyn Tool>> {
+    let spec = ToolSpec::new::<ReadLive, SealedConfig>(
+        READ_LIVE,
+        "Read a running configuration",
+        "Reads the running configuration of one device from the device itself, for change control.",
+    )
+    .targets(DEVICE)
+    .timeout(Duration::from_secs(90));
+    let read_live =
+        port_tool(port, spec, |port, cx, args: ReadLive| async move { port.read_live(&cx, &args.device_id).await });
+    vec![read_live]
 }

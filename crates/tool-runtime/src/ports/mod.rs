@@ -4,9 +4,10 @@
 //!
 //! A port never lets an unmasked configuration out of the process: it comes back as a reference to a sealed artifact (T27).
 //!
-//! Where to go next: [`config_reader`], [`config_changer`], [`state_probe`], [`change_records`], [`target_source`].
+//! Where to go next: [`client`] to use them, [`config_reader`], [`config_changer`], [`state_probe`], [`change_records`], [`target_source`].
 
 pub mod change_records;
+pub mod client;
 pub mod config_changer;
 pub mod config_reader;
 pub mod state_probe;
@@ -14,12 +15,18 @@ pub mod target_source;
 
 use std::sync::Arc;
 
+use platform::Error;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 pub use self::change_records::ChangeRecords;
+pub use self::client::PortClient;
 pub use self::config_changer::ConfigChanger;
 pub use self::config_reader::ConfigReader;
 pub use self::state_probe::StateProbe;
 pub use self::target_source::TargetSource;
-use crate::tool::Tool;
+use crate::tool::{TargetArgument, Tool, ToolCx, ToolSpec, typed};
 
 /// The ports that a connector has.
 #[derive(Default, Clone)]
@@ -47,4 +54,20 @@ impl Ports {
         tools.extend(self.target_source.iter().flat_map(target_source::tools));
         tools
     }
+}
+
+/// The argument by which a port names its device, so that facts, policy and limits know it.
+const DEVICE: &[TargetArgument] = &[TargetArgument { argument: "device_id", kind: "device" }];
+
+/// An unlisted tool out of a function of a port.
+fn port_tool<P, A, R, F, Fut>(port: &Arc<P>, spec: ToolSpec, function: F) -> Arc<dyn Tool>
+where
+    P: ?Sized + Send + Sync + 'static,
+    A: DeserializeOwned + Send + 'static,
+    R: Serialize + JsonSchema + 'static,
+    F: Fn(Arc<P>, ToolCx, A) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<R, Error>> + Send + 'static,
+{
+    let port = Arc::clone(port);
+    typed(ToolSpec { listed: false, ..spec }, move |cx, args| function(Arc::clone(&port), cx, args))
 }

@@ -2,13 +2,15 @@
 //! one that is not later than the device's last write is stale.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use platform::{Error, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::tool::{Tool, ToolCx};
+use super::{DEVICE, port_tool};
+use crate::tool::{Tool, ToolCx, ToolSpec};
 
 /// What to look at.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -46,7 +48,40 @@ pub trait StateProbe: Send + Sync + 'static {
     ) -> Result<Vec<Observation>, Error>;
 }
 
-/// Its tools.
-pub(crate) fn tools(_port: &Arc<dyn StateProbe>) -> Vec<Arc<dyn Tool>> {
-    Vec::new()
+/// Arguments of [`OBSERVE`].
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub(super) struct Observe {
+    /// The target system's id of the device.
+    #[schemars(length(min = 1, max = 64))]
+    pub(super) device_id: String,
+    /// What to look at.
+    #[schemars(length(min = 1, max = 20))]
+    pub(super) queries: Vec<CheckQuery>,
+    /// When the device was last written to, milliseconds since the epoch.
+    pub(super) last_write_ms: Option<i64>,
+}
+
+/// What was seen, in the order of the queries.
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub(super) struct Observed {
+    pub(super) observations: Vec<Observation>,
+}
+
+/// The tool behind [`StateProbe::observe`].
+pub const OBSERVE: &str = "port_observe_device";
+
+/// Its tools. Some queries ask the device itself, so that the operator's table holds all of them as a `probe` (T6).
+pub(super) fn tools(port: &Arc<dyn StateProbe>) -> Vec<Arc<dyn Tool>> {
+    let spec = ToolSpec::new::<Observe, Observed>(
+        OBSERVE,
+        "Observe a device",
+        "Observes the state of one device, for the checks of change control.",
+    )
+    .targets(DEVICE)
+    .timeout(Duration::from_secs(90));
+    let observe = port_tool(port, spec, |port, cx, args: Observe| async move {
+        let observations = port.observe(&cx, &args.device_id, &args.queries, args.last_write_ms).await?;
+        Ok(Observed { observations })
+    });
+    vec![observe]
 }

@@ -75,6 +75,18 @@ async fn t12_references_by_argument_meta_and_header_are_one_and_leave_the_argume
 }
 
 #[tokio::test]
+async fn t12_a_tool_sees_the_references_however_they_came_in() {
+    let lab = Lab::new().await;
+    lab.target.script("add_note", |cx, _| async move {
+        let references = cx.call.references.clone();
+        tool_runtime::ToolOutput::of(&json!({"said": {"change": references.change, "key": references.idempotency_key}}))
+    });
+    let inline = json!({"text": "a", "_interlock": {"change": "chg-1", "idempotency_key": "k-1"}});
+    let said = lab.call("add_note", inline).await.unwrap().structured;
+    assert_eq!(said, json!({"said": {"change": "chg-1", "key": "k-1"}}));
+}
+
+#[tokio::test]
 async fn t12_references_that_disagree_or_cannot_be_one_are_refused() {
     let lab = Lab::new().await;
     for (header, meta, inline) in

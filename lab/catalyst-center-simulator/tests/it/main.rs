@@ -1,8 +1,11 @@
 //! The simulator over its socket.
 #![cfg(test)]
 
+mod cables;
+mod changes;
 mod client;
 mod faults;
-mod process;
 mod reads;
+mod systems;
 mod writes;
+mod writes_bent;

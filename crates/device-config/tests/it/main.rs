@@ -1,0 +1,11 @@
+//! What the crate promises, from outside.
+#![cfg(test)]
+
+extern crate interlock_device_config as device_config;
+
+mod commands;
+mod danger;
+mod masking;
+mod pairs;
+mod table;
+mod template;

@@ -1,0 +1,5 @@
+//! The world process over its sockets.
+#![cfg(test)]
+
+mod network;
+mod process;
