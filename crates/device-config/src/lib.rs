@@ -1,13 +1,14 @@
 //! Device configurations, understood without touching a device: pure functions, no I/O.
 //!
 //! [`classify()`] says what a command does, [`template_lines`] what the lines of a controller's template do, [`dangers`] marks the lines
-//! that may cost the way of management, [`mask`] hides the secrets of a configuration.
+//! that may cost the way of management, [`show`] reads what commands print, [`mask`] hides the secrets of a configuration.
 
 mod banner;
 mod classify;
 mod danger;
 mod mask;
 mod platform;
+pub mod show;
 mod template;
 
 pub use classify::{Class, Classified, Mode, UnknownName, class_of, classify};

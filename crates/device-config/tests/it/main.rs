@@ -6,5 +6,6 @@ extern crate interlock_device_config as device_config;
 mod commands;
 mod danger;
 mod masking;
+mod show;
 mod table;
 mod template;
