@@ -12,7 +12,7 @@ pub(crate) struct Body {
 }
 
 /// The banners that a platform knows. Another word would make it refuse the line, and read the text as commands.
-const fn kinds(platform: Platform) -> &'static [&'static str] {
+pub(crate) const fn kinds(platform: Platform) -> &'static [&'static str] {
     match platform {
         Platform::IosXe | Platform::IosXr => &["motd", "login", "exec", "incoming", "slip-ppp", "prompt-timeout"],
         Platform::NxOs => &["motd", "exec"],

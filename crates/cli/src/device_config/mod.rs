@@ -2,7 +2,11 @@
 //! input, offline. Each command has a file of its own name; the understanding itself is the crate `device-config`.
 
 mod classify;
+mod diff;
 mod mask;
+mod merge;
+mod parse;
+mod undo;
 
 use std::path::{Path, PathBuf};
 
@@ -25,6 +29,14 @@ enum DeviceConfigCommand {
     Classify(classify::Classify),
     /// Hide the secrets of a configuration.
     Mask(mask::Mask),
+    /// Print a configuration in canonical form: no volatile lines, no comments, one form for one meaning.
+    Parse(parse::Parse),
+    /// Predict what lines make of a configuration, and name the lines whose effect is not known.
+    Merge(merge::Merge),
+    /// Say in what two configurations differ, secrets hidden.
+    Diff(diff::Differ),
+    /// Print the lines that take a change back, proven on the model, or why there are none.
+    Undo(undo::TakeBack),
 }
 
 /// Which platform a text belongs to, and where it stands.
@@ -44,11 +56,41 @@ impl Given {
     }
 }
 
+/// A text, and the configuration that it is entered into or compared with.
+#[derive(Args)]
+struct Against {
+    /// The running configuration: `show running-config` of the device.
+    #[arg(long, value_name = "FILE")]
+    base: PathBuf,
+    #[command(flatten)]
+    given: Given,
+}
+
+impl Against {
+    fn platform(&self) -> Platform {
+        self.given.platform
+    }
+
+    /// The base and the text.
+    fn read(&self) -> Outcome<(String, String)> {
+        let stdin = |file: Option<&Path>| file.is_none_or(|file| file == Path::new("-"));
+        if stdin(Some(&self.base)) && stdin(self.given.file.as_deref()) {
+            let message = "Standard input can be the base or the text, and not both; name a file for one of them.";
+            return Err(Failure::new(Exit::Usage, "input_twice", message));
+        }
+        Ok((read(Some(&self.base))?, self.given.read()?))
+    }
+}
+
 impl DeviceConfig {
     pub(crate) fn run(self, terminal: &Terminal) -> Outcome {
         match self.command {
             DeviceConfigCommand::Classify(classify) => classify.run(terminal),
             DeviceConfigCommand::Mask(mask) => mask.run(terminal),
+            DeviceConfigCommand::Parse(parse) => parse.run(terminal),
+            DeviceConfigCommand::Merge(merge) => merge.run(terminal),
+            DeviceConfigCommand::Diff(diff) => diff.run(terminal),
+            DeviceConfigCommand::Undo(undo) => undo.run(terminal),
         }
     }
 }

@@ -6,6 +6,7 @@ extern crate interlock_device_config as device_config;
 mod commands;
 mod danger;
 mod masking;
+mod pairs;
 mod show;
 mod table;
 mod template;

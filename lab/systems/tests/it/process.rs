@@ -29,6 +29,7 @@ pub(crate) async fn start(folder: &Path) -> RunningWorld {
         instances: vec![
             instance("catalyst-center", System::CatalystCenter(Region::AmerApj)),
             instance("catalyst-center-emea", System::CatalystCenter(Region::Emea)),
+            instance("servicenow", System::ServiceNow),
         ],
         admin_listen: any,
         admin_token: Secret::new("door"),
@@ -116,7 +117,10 @@ async fn accounts_are_added_and_removed_at_the_admin_door_and_outlive_a_restart(
     let unknown = json!({ "system": "nobody", "username": "x", "password": "y" });
     assert_eq!(admin(&world, post.clone(), "/accounts", "door", unknown).await.0, 422);
     let (_, all) = admin(&world, reqwest::Method::GET, "/accounts", "door", Value::Null).await;
-    assert_eq!(all["accounts"], json!({"catalyst-center": ["admin"], "catalyst-center-emea": ["admin"]}));
+    assert_eq!(
+        all["accounts"],
+        json!({"catalyst-center": ["admin"], "catalyst-center-emea": ["admin"], "servicenow": ["admin"]})
+    );
     assert!(sign_in("admin", "changed").await.is_some());
     world.shutdown().await;
     let again = start(folder.path()).await;

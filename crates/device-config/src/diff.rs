@@ -1,0 +1,370 @@
+//! What differs between two configurations, section by section. Order counts only where it means something: in lists
+//! without numbers, in policies, in blocks of text. Next: [`crate::undo`], which asks for the lines that mend a difference.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::config::{Node, indentation};
+use crate::rules::{Hit, Keyed, Kind, Mode, Table, keyed};
+use crate::{Config, Platform, mask, vlans};
+
+/// Everything in which two configurations differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diff {
+    platform: Platform,
+    /// In the order of the second configuration; what is gone stands where it stood.
+    pub changes: Vec<Change>,
+}
+
+/// One difference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// A line that is gone, with all that stood below it.
+    Removed(Node),
+    /// A line that is new, with all that stands below it.
+    Added(Node),
+    /// A section that both have.
+    Inside {
+        /// Its line.
+        section: String,
+        /// Its line before, where it was another.
+        was: Option<String>,
+        /// What differs in it.
+        changes: Vec<Change>,
+    },
+}
+
+/// Compares two configurations of one platform. Lines that say no more than their absence would, such as `no ip address`,
+/// make no difference.
+pub fn diff(before: &Config, after: &Config) -> Diff {
+    let mode = Table::of(after.platform()).root();
+    Diff { platform: after.platform(), changes: level(after.platform(), mode, before.nodes(), after.nodes()) }
+}
+
+/// Lines of one section with what they mean there.
+pub(crate) struct Items<'n> {
+    pub(crate) nodes: &'n [Node],
+    pub(crate) keys: Vec<Keyed<'static>>,
+    /// The slot of each, told apart from equal ones before it.
+    slots: Vec<(String, usize)>,
+}
+
+impl<'n> Items<'n> {
+    pub(crate) fn of(mode: Option<&'static Mode>, nodes: &'n [Node]) -> Self {
+        let keys: Vec<Keyed<'static>> = nodes.iter().map(|node| keyed(mode, &node.text)).collect();
+        let mut seen: HashMap<&str, usize> = HashMap::new();
+        let slots = keys.iter().map(|key| {
+            let count = seen.entry(key.slot.as_str()).or_default();
+            *count += 1;
+            (key.slot.clone(), *count)
+        });
+        let slots = slots.collect();
+        Self { nodes, keys, slots }
+    }
+
+    fn ordered_among(&self, mode: Option<&Mode>, at: usize) -> Option<String> {
+        if mode.is_some_and(|mode| mode.raw) {
+            return Some(String::new());
+        }
+        self.keys.get(at)?.ordered_among()
+    }
+
+    /// Places of the members of each ordered list, in order.
+    pub(crate) fn lists(&self, mode: Option<&Mode>) -> HashMap<String, Vec<usize>> {
+        let mut lists: HashMap<String, Vec<usize>> = HashMap::new();
+        for at in 0..self.nodes.len() {
+            if let Some(list) = self.ordered_among(mode, at) {
+                lists.entry(list).or_default().push(at);
+            }
+        }
+        lists
+    }
+}
+
+/// Which line of the second is the same one, for each line of the first.
+pub(crate) fn pairs(mode: Option<&Mode>, before: &Items<'_>, after: &Items<'_>) -> Vec<Option<usize>> {
+    let places: HashMap<&(String, usize), usize> =
+        after.slots.iter().enumerate().map(|(at, slot)| (slot, at)).collect();
+    let mut pairs: Vec<Option<usize>> = before.slots.iter().map(|slot| places.get(slot).copied()).collect();
+    let others = after.lists(mode);
+    for (list, own) in before.lists(mode) {
+        let other = others.get(&list).map(Vec::as_slice).unwrap_or_default();
+        for at in &own {
+            if let Some(pair) = pairs.get_mut(*at) {
+                *pair = None;
+            }
+        }
+        let same = |left: usize, right: usize| {
+            before.keys.get(left).map(|key| &key.slot) == after.keys.get(right).map(|key| &key.slot)
+        };
+        for (left, right) in longest_common(&own, other, same) {
+            if let Some(pair) = pairs.get_mut(left) {
+                *pair = Some(right);
+            }
+        }
+    }
+    pairs
+}
+
+/// The longest sequence that two lists have in common. Lists too long to be compared line by line are compared at their
+/// ends only.
+fn longest_common(left: &[usize], right: &[usize], same: impl Fn(usize, usize) -> bool) -> Vec<(usize, usize)> {
+    /// Cells of the table; 4 million take 16 MiB for a moment.
+    const MOST: usize = 4_000_000;
+    let both = left.iter().zip(right).take_while(|(l, r)| same(**l, **r)).count();
+    let tail = left.iter().skip(both).rev().zip(right.iter().skip(both).rev());
+    let end = tail.take_while(|(l, r)| same(**l, **r)).count();
+    let mut found: Vec<(usize, usize)> = left.iter().copied().zip(right.iter().copied()).take(both).collect();
+    let (mid_left, mid_right) =
+        (left.get(both..left.len() - end).unwrap_or_default(), right.get(both..right.len() - end).unwrap_or_default());
+    let width = mid_right.len() + 1;
+    if (mid_left.len() + 1).saturating_mul(width) <= MOST {
+        let mut table = vec![0_u32; (mid_left.len() + 1) * width];
+        let cell = |table: &[u32], row: usize, column: usize| table.get(row * width + column).copied().unwrap_or(0);
+        for (row, l) in mid_left.iter().enumerate().rev() {
+            for (column, r) in mid_right.iter().enumerate().rev() {
+                let value = if same(*l, *r) {
+                    cell(&table, row + 1, column + 1) + 1
+                } else {
+                    cell(&table, row + 1, column).max(cell(&table, row, column + 1))
+                };
+                if let Some(place) = table.get_mut(row * width + column) {
+                    *place = value;
+                }
+            }
+        }
+        let (mut row, mut column) = (0, 0);
+        while let (Some(l), Some(r)) = (mid_left.get(row), mid_right.get(column)) {
+            if same(*l, *r) {
+                found.push((*l, *r));
+                row += 1;
+                column += 1;
+            } else if cell(&table, row + 1, column) >= cell(&table, row, column + 1) {
+                row += 1;
+            } else {
+                column += 1;
+            }
+        }
+    }
+    let ends = left.iter().skip(left.len() - end).copied().zip(right.iter().skip(right.len() - end).copied());
+    found.extend(ends);
+    found
+}
+
+/// The mode below a line.
+pub(crate) fn below(platform: Platform, mode: Option<&'static Mode>, key: &Keyed<'static>) -> Option<&'static Mode> {
+    if mode.is_some_and(|mode| mode.raw) {
+        return mode;
+    }
+    Table::of(platform).opened_by(key.hit.as_ref()?.rule)
+}
+
+fn level(platform: Platform, mode: Option<&'static Mode>, before: &[Node], after: &[Node]) -> Vec<Change> {
+    let (old, new) = (Items::of(mode, before), Items::of(mode, after));
+    let pairs = pairs(mode, &old, &new);
+    let mut partner: Vec<Option<usize>> = vec![None; after.len()];
+    for (left, right) in pairs.iter().enumerate() {
+        if let Some(place) = right.and_then(|right| partner.get_mut(right)) {
+            *place = Some(left);
+        }
+    }
+    let mut changes = Vec::new();
+    let mut shown = 0;
+    let gone = |changes: &mut Vec<Change>, shown: &mut usize, until: usize| {
+        while *shown < until {
+            let silent = old.keys.get(*shown).is_some_and(Keyed::is_silent);
+            if let (Some(None), Some(node), false) = (pairs.get(*shown), before.get(*shown), silent) {
+                changes.push(Change::Removed(node.clone()));
+            }
+            *shown += 1;
+        }
+    };
+    for ((node, key), left) in after.iter().zip(&new.keys).zip(&partner) {
+        let Some((left, was, old_key)) = left.and_then(|at| Some((at, before.get(at)?, old.keys.get(at)?))) else {
+            if !key.is_silent() {
+                changes.push(Change::Added(node.clone()));
+            }
+            continue;
+        };
+        gone(&mut changes, &mut shown, left);
+        changes.extend(same_slot(platform, mode, (was, old_key), (node, key)));
+    }
+    gone(&mut changes, &mut shown, before.len());
+    changes
+}
+
+/// Two lines of one slot: another value, or another inside.
+fn same_slot(
+    platform: Platform,
+    mode: Option<&'static Mode>,
+    (was, old): (&Node, &Keyed<'static>),
+    (node, new): (&Node, &Keyed<'static>),
+) -> Vec<Change> {
+    let inside = level(platform, below(platform, mode, new), &was.children, &node.children);
+    if was.text == node.text || same_set(old, new) {
+        if inside.is_empty() {
+            return Vec::new();
+        }
+        return vec![Change::Inside { section: node.text.clone(), was: None, changes: inside }];
+    }
+    match (old.is_silent(), new.is_silent()) {
+        (true, true) => Vec::new(),
+        (true, false) => vec![Change::Added(node.clone())],
+        (false, true) => vec![Change::Removed(was.clone())],
+        (false, false) if was.children.is_empty() && node.children.is_empty() => {
+            vec![Change::Removed(was.clone()), Change::Added(node.clone())]
+        }
+        (false, false) => {
+            vec![Change::Inside { section: node.text.clone(), was: Some(was.text.clone()), changes: inside }]
+        }
+    }
+}
+
+/// Whether two lines name the same set, in another order or another spelling.
+fn same_set(old: &Keyed<'_>, new: &Keyed<'_>) -> bool {
+    let (Some(left), Some(right)) = (&old.hit, &new.hit) else { return false };
+    if old.negated != new.negated {
+        return false;
+    }
+    match left.rule.kind {
+        Kind::Words => {
+            let sorted = |hit: &Hit<'_>| hit.full.iter().skip(hit.value_at).cloned().collect::<BTreeSet<_>>();
+            sorted(left) == sorted(right)
+        }
+        Kind::Vlans => vlans::parse(&left.value()).is_some_and(|set| vlans::parse(&right.value()) == Some(set)),
+        _ => false,
+    }
+}
+
+impl Diff {
+    /// Whether the configurations say the same.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// How many lines are gone, and how many are new.
+    pub fn counts(&self) -> (usize, usize) {
+        let mut counts = (0, 0);
+        count(&self.changes, &mut counts);
+        counts
+    }
+
+    /// As an engineer reads it: `-` before what is gone, `+` before what is new, and the sections around it.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        write(&mut out, self.platform, 0, &self.changes);
+        out
+    }
+
+    /// The same with secrets hidden. Values are compared before they are hidden: a changed secret shows as changed (rule T27).
+    pub fn masked_text(&self) -> String {
+        let mut out = String::new();
+        write(&mut out, self.platform, 0, &masked(self.platform, &self.changes));
+        out
+    }
+
+    /// The same difference with secrets hidden in every line.
+    pub fn masked(&self) -> Self {
+        Self { platform: self.platform, changes: masked(self.platform, &self.changes) }
+    }
+}
+
+fn count(changes: &[Change], counts: &mut (usize, usize)) {
+    for change in changes {
+        match change {
+            Change::Removed(node) => counts.0 += node.lines(),
+            Change::Added(node) => counts.1 += node.lines(),
+            Change::Inside { was, changes, .. } => {
+                counts.0 += usize::from(was.is_some());
+                counts.1 += usize::from(was.is_some());
+                count(changes, counts);
+            }
+        }
+    }
+}
+
+fn write(out: &mut String, platform: Platform, depth: usize, changes: &[Change]) {
+    for change in changes {
+        match change {
+            Change::Removed(node) => write_node(out, platform, depth, '-', node),
+            Change::Added(node) => write_node(out, platform, depth, '+', node),
+            Change::Inside { section, was, changes } => {
+                match was {
+                    Some(was) => {
+                        write_text(out, platform, depth, '-', was);
+                        write_text(out, platform, depth, '+', section);
+                    }
+                    None => write_text(out, platform, depth, ' ', section),
+                }
+                write(out, platform, depth + 1, changes);
+            }
+        }
+    }
+}
+
+fn write_node(out: &mut String, platform: Platform, depth: usize, sign: char, node: &Node) {
+    write_text(out, platform, depth, sign, &node.text);
+    for child in &node.children {
+        write_node(out, platform, depth + 1, sign, child);
+    }
+}
+
+fn write_text(out: &mut String, platform: Platform, depth: usize, sign: char, text: &str) {
+    for line in text.split('\n') {
+        out.push(sign);
+        out.extend(std::iter::repeat_n(' ', depth * indentation(platform)));
+        out.push_str(line);
+        out.push('\n');
+    }
+}
+
+fn masked(platform: Platform, changes: &[Change]) -> Vec<Change> {
+    let text = |text: &str| mask(platform, text).text;
+    let mut out: Vec<Change> = Vec::with_capacity(changes.len());
+    for change in changes {
+        out.push(match change {
+            Change::Removed(node) => Change::Removed(masked_node(platform, node)),
+            Change::Added(node) => Change::Added(masked_node(platform, node)),
+            Change::Inside { section, was, changes } => Change::Inside {
+                section: text(section),
+                was: was.as_deref().map(text),
+                changes: masked(platform, changes),
+            },
+        });
+    }
+    // A secret that changed would read as a line that is gone and comes again.
+    for at in 1..out.len() {
+        if let [Change::Removed(old), Change::Added(new)] = out.get_mut(at - 1..=at).unwrap_or_default()
+            && old.text == new.text
+            && old.children.is_empty()
+            && new.children.is_empty()
+        {
+            new.text.push_str("  (changed)");
+        }
+    }
+    out
+}
+
+/// A section's lines are masked below its header: some words are a secret only there.
+fn masked_node(platform: Platform, node: &Node) -> Node {
+    let mut lines = String::new();
+    flatten(&mut lines, 0, node);
+    let masked = mask(platform, &lines).text;
+    let mut texts = masked.split('\n');
+    rebuilt(node, &mut texts)
+}
+
+fn flatten(out: &mut String, depth: usize, node: &Node) {
+    for line in node.text.split('\n') {
+        out.extend(std::iter::repeat_n(' ', depth));
+        out.push_str(line);
+        out.push('\n');
+    }
+    node.children.iter().for_each(|child| flatten(out, depth + 1, child));
+}
+
+fn rebuilt<'t>(node: &Node, texts: &mut impl Iterator<Item = &'t str>) -> Node {
+    let lines = node.text.split('\n').count();
+    let own: Vec<&str> = texts.by_ref().take(lines).map(|line| line.trim_start_matches(' ')).collect();
+    let children = node.children.iter().map(|child| rebuilt(child, texts)).collect();
+    Node { text: own.join("\n"), children, closed_by: None }
+}
