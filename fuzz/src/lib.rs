@@ -2,8 +2,9 @@
 //! always hold asserted inside.
 //!
 //! libFuzzer calls them from `libfuzzer/` (`cargo xtask fuzz`), and `tests/` replays the kept corpus on every run of the
-//! suite. Next: [`json`], [`http`], [`oauth`] for the functions by what they read.
+//! suite. Next: [`json`], [`http`], [`oauth`], [`configuration`] for the functions by what they read.
 
+pub mod configuration;
 pub mod http;
 pub mod json;
 pub mod oauth;
@@ -51,4 +52,5 @@ pub const TARGETS: &[Target] = &[
     Target { name: "oauth_form", run: oauth::form, refuses: true },
     Target { name: "redirect_uri", run: oauth::redirect_uri, refuses: true },
     Target { name: "basic_credentials", run: oauth::basic_credentials, refuses: true },
+    Target { name: "device_config", run: configuration::device_config, refuses: true },
 ];

@@ -3,7 +3,9 @@
 
 extern crate interlock_device_config as device_config;
 
+mod asa;
 mod commands;
 mod pairs;
+mod properties;
 mod table;
 mod template;
