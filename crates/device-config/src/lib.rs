@@ -4,11 +4,13 @@
 //! [`undo()`] finds the lines that lead back and proves them on the model; what lines mean stands in tables, one per platform
 //! (`rules`).
 //!
-//! [`classify()`] says what a command does, [`template_lines`] what the lines of a controller's template do, [`mask`] hides the secrets of a configuration.
+//! [`classify()`] says what a command does, [`template_lines`] what the lines of a controller's template do, [`dangers`] marks
+//! the lines that may cost the way of management, [`mask`] hides the secrets of a configuration.
 
 mod banner;
 mod classify;
 mod config;
+mod danger;
 mod diff;
 mod interfaces;
 mod mask;
@@ -22,8 +24,9 @@ mod vlans;
 
 pub use classify::{Class, Classified, Mode, UnknownName, class_of, classify};
 pub use config::{Config, Node, parse};
+pub use danger::{Danger, DangerKind, PlacedLine, dangers, placed_lines};
 pub use diff::{Change, Diff, diff};
-pub use mask::{MASK, Masked, mask};
+pub use mask::{CHANGED, MASK, Masked, mask, mask_changed, mask_line};
 pub use merge::{Lines, Merged, Unmodelled, Why};
 pub use platform::{Platform, UnknownPlatform};
 pub use template::{DirectiveFault, DirectiveFaultKind, TemplateLine, TemplateLines, template_lines};

@@ -29,6 +29,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         instances: vec![
             instance("catalyst-center", System::CatalystCenter(Region::AmerApj)),
             instance("catalyst-center-emea", System::CatalystCenter(Region::Emea)),
+            instance("servicenow", System::ServiceNow),
         ],
         admin_listen: any,
         admin_token: Secret::new("lab-admin"),

@@ -22,9 +22,10 @@ use world::Region;
 use crate::process::{InstanceOptions, System, WorldProcessOptions, run_world};
 
 /// The lab's systems by instance name.
-const SYSTEMS: [(&str, System); 2] = [
+const SYSTEMS: [(&str, System); 3] = [
     ("catalyst-center", System::CatalystCenter(Region::AmerApj)),
     ("catalyst-center-emea", System::CatalystCenter(Region::Emea)),
+    ("servicenow", System::ServiceNow),
 ];
 /// The account of the platform on each.
 const ACCOUNT: &str = "interlock";

@@ -3,6 +3,7 @@
 //!
 //! Where to go next: [`process`] for what runs in it, [`lab_world`] for how a lab starts it and finds it again.
 
+mod approvals;
 pub mod lab_world;
 pub mod process;
 

@@ -9,10 +9,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use axum::Router;
 use catalyst_center_simulator::{Pace, Simulator, SimulatorOptions};
 use platform::clock::SharedFileClock;
 use platform::{Error, ErrorKind, Secret, SharedClock};
 use serde::Serialize;
+use servicenow_simulator::{Simulator as ServiceNow, SimulatorOptions as ServiceNowOptions};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
@@ -22,6 +24,8 @@ use world::knobs::Knobs;
 use world::wire::Running;
 use world::{CommandLog, Faults, Region, World, WorldOptions};
 
+use crate::approvals;
+
 /// Calls per minute and path family that a controller of the lab takes, until somebody turns the knob.
 const CALLS_PER_MINUTE: u32 = 60_000;
 
@@ -30,6 +34,8 @@ const CALLS_PER_MINUTE: u32 = 60_000;
 pub enum System {
     /// A Catalyst Center over one part of the network.
     CatalystCenter(Region),
+    /// A ServiceNow instance that knows the devices of every part before it in the list.
+    ServiceNow,
 }
 
 impl System {
@@ -37,6 +43,7 @@ impl System {
     pub fn connector(self) -> &'static str {
         match self {
             Self::CatalystCenter(_) => "catalyst-center",
+            Self::ServiceNow => "servicenow",
         }
     }
 }
@@ -145,6 +152,8 @@ pub async fn start_world(options: WorldProcessOptions) -> platform::Result<Runni
     let mut ports: BTreeMap<String, u16> =
         std::fs::read(&ports_file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
     let mut systems = Vec::new();
+    let mut worlds: Vec<Arc<World>> = Vec::new();
+    let mut ticketing: BTreeMap<String, Arc<ServiceNow>> = BTreeMap::new();
     let mut accounts = BTreeMap::new();
     let (mut networks, mut knobs) = (BTreeMap::new(), BTreeMap::new());
     let mut simulators = BTreeMap::new();
@@ -166,6 +175,7 @@ pub async fn start_world(options: WorldProcessOptions) -> platform::Result<Runni
                     state_dir: Some(options.state_dir.join(&instance.name)),
                     clock: Arc::clone(&shared),
                 })?);
+                worlds.push(Arc::clone(&world));
                 let own = Arc::new(Knobs::new(CALLS_PER_MINUTE, options.pace));
                 networks.insert(instance.name.clone(), Arc::clone(&world));
                 knobs.insert(instance.name.clone(), Arc::clone(&own));
@@ -184,6 +194,21 @@ pub async fn start_world(options: WorldProcessOptions) -> platform::Result<Runni
                     )
                 })
                 .await?
+            }
+            System::ServiceNow => {
+                let ready = ServiceNow::new(ServiceNowOptions {
+                    seed: options.seed,
+                    accounts: known,
+                    ..ServiceNowOptions::new(
+                        &instance.name,
+                        worlds.clone(),
+                        &instance.username,
+                        instance.password.clone(),
+                        Arc::clone(&shared),
+                    )
+                })?;
+                ticketing.insert(instance.name.clone(), Arc::clone(&ready));
+                ready.serve(listen, Arc::clone(&faults)).await?
             }
         };
         ports.insert(instance.name.clone(), running.address.port());
@@ -216,7 +241,7 @@ pub async fn start_world(options: WorldProcessOptions) -> platform::Result<Runni
     keep(&ports_file, &ports).map_err(state)?;
     let closed = Arc::clone(&close_admin);
     let admin = tokio::spawn(async move {
-        let app = world::admin::router(door);
+        let app = world::admin::router(door, Router::new().merge(approvals::routes(ticketing)));
         axum::serve(listener, app).with_graceful_shutdown(async move { closed.notified().await }).await
     });
     let ready = WorldReady { ready: true, pid: std::process::id(), simulators, admin: format!("http://{address}") };

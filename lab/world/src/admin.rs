@@ -47,8 +47,8 @@ pub struct Admin {
 }
 
 /// `POST /faults`, `GET /faults`, `POST /accounts`, `GET /accounts`, `GET /device-commands?after=N`, `POST /clock`, `GET /clock`, `POST /shutdown`,
-/// and those of [`crate::network_door`].
-pub fn router(admin: Admin) -> Router {
+/// those of [`crate::network_door`], and routes of single systems, behind the same token.
+pub fn router(admin: Admin, of_systems: Router) -> Router {
     Router::new()
         .route("/faults", post(inject).get(list))
         .route("/accounts", post(set_account).get(accounts))
@@ -56,8 +56,9 @@ pub fn router(admin: Admin) -> Router {
         .route("/clock", post(advance).get(time))
         .route("/shutdown", post(shutdown))
         .merge(crate::network_door::routes())
-        .layer(axum::middleware::from_fn_with_state(admin.clone(), authenticate))
-        .with_state(admin)
+        .with_state(admin.clone())
+        .merge(of_systems)
+        .layer(axum::middleware::from_fn_with_state(admin, authenticate))
 }
 
 async fn authenticate(State(admin): State<Admin>, request: Request<Body>, next: Next) -> Response {

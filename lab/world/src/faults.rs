@@ -43,6 +43,8 @@ pub enum Fault {
     },
     /// The action is done; the body is a web page instead of JSON, with status 200.
     Garbage,
+    /// Nothing is done: the system sleeps and answers a page for people, with status 200.
+    Hibernating,
     /// The action is done; the body ends in its middle and the connection closes.
     Truncation,
     /// HTTP 401, and the token that was sent is dead from now on.

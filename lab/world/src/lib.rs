@@ -6,11 +6,12 @@
 //!
 //! Where to go next: [`state::World`] for what can be asked and changed, [`ios_xe`] for how devices take lines,
 //! [`faults`] for what can go wrong on demand, [`wire`] for serving on a socket, [`admin`] for the lab's admin door, [`accounts`] for who may sign in at
-//! a system.
+//! a system, [`people`], [`cmdb`] and [`tickets`] for what systems of record know.
 
 pub mod accounts;
 pub mod admin;
 pub(crate) mod cabling;
+pub mod cmdb;
 pub mod commands;
 pub mod condition;
 pub mod device;
@@ -23,9 +24,11 @@ pub mod ios_xe;
 pub(crate) mod journal;
 pub mod knobs;
 pub(crate) mod network_door;
+pub mod people;
 pub(crate) mod seed;
 pub mod sites;
 pub mod state;
+pub mod tickets;
 pub mod wire;
 
 pub use commands::{CommandLog, DeviceCommand};

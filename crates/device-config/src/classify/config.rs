@@ -93,8 +93,8 @@ fn one_line(platform: Platform, line: &str) -> Verdict {
     if words.first().is_some_and(|word| word.eq_ignore_ascii_case("do")) {
         let command = line.get(2..).unwrap_or_default();
         return match command.trim() {
-            "" => Verdict::disruptive("`do` without a command").as_command(),
-            command => exec::line(platform, command).as_command(),
+            "" => Verdict::disruptive("`do` without a command").into_command(),
+            command => exec::line(platform, command).into_command(),
         };
     }
     let as_configuration = tree(platform).judge(&words);
@@ -106,7 +106,7 @@ fn one_line(platform: Platform, line: &str) -> Verdict {
         return as_configuration;
     }
     let runs_here = platform != Platform::IosXe;
-    let command = as_command.as_command();
+    let command = as_command.into_command();
     if runs_here { command } else { command.at_least(Class::Change, "a command of the prompt in configuration mode") }
 }
 

@@ -22,7 +22,7 @@ impl Verdict {
     }
 
     /// The same, as a command of the prompt.
-    pub(super) fn as_command(self) -> Self {
+    pub(super) fn into_command(self) -> Self {
         Self { command: true, ..self }
     }
 

@@ -5,6 +5,8 @@ extern crate interlock_device_config as device_config;
 
 mod asa;
 mod commands;
+mod danger;
+mod masking;
 mod pairs;
 mod properties;
 mod table;

@@ -2,12 +2,19 @@
 //!
 //! The rule is generous: after a keyword that introduces a secret, everything is masked except a leading encryption
 //! type and the few trailing words that are known to be harmless. A word too many hidden costs a question; a word too
-//! few costs a network.
+//! few costs a network. Next: `rules` for the keywords, `body` for secrets of several lines.
 
-use crate::Platform;
+mod body;
+mod rules;
+
+use crate::{Platform, banner};
+use rules::Hidden;
 
 /// What stands in place of a secret.
 pub const MASK: &str = "<masked>";
+
+/// What stands in a line in place of a secret that is not the same as before.
+pub const CHANGED: &str = "changed (masked)";
 
 /// A masked configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,149 +28,79 @@ pub struct Masked {
     pub unseen: bool,
 }
 
-/// Hides the secrets of a running configuration.
+/// Hides the secrets of a running configuration. What is masked stays as it is when it is masked again.
 pub fn mask(platform: Platform, configuration: &str) -> Masked {
-    match platform {
-        // The rules look for keywords that these platforms share.
-        Platform::IosXe | Platform::NxOs | Platform::IosXr | Platform::Asa => ios_xe(configuration),
-    }
-}
-
-/// How much of a line is secret once its keyword was found.
-#[derive(Clone, Copy)]
-enum Hidden {
-    /// Everything after the keyword and an encryption type.
-    Rest,
-    /// One word after the keyword and an encryption type.
-    Word,
-}
-
-/// A keyword sequence that introduces a secret. `Some` words match themselves, `None` any one word; the sequence may
-/// begin anywhere when `anywhere` is set, else at the line's first word (after `no`).
-struct Rule {
-    words: &'static [Option<&'static str>],
-    anywhere: bool,
-    hidden: Hidden,
-}
-
-const fn from_start(words: &'static [Option<&'static str>], hidden: Hidden) -> Rule {
-    Rule { words, anywhere: false, hidden }
-}
-
-const fn anywhere(words: &'static [Option<&'static str>], hidden: Hidden) -> Rule {
-    Rule { words, anywhere: true, hidden }
-}
-
-/// Order matters: the first rule that fits decides.
-const IOS_XE: &[Rule] = &[
-    from_start(&[Some("snmp-server"), Some("community")], Hidden::Word),
-    from_start(&[Some("snmp-server"), Some("user"), None, None], Hidden::Rest),
-    from_start(&[Some("snmp-server"), Some("host"), None, Some("vrf"), None], Hidden::Rest),
-    from_start(&[Some("snmp-server"), Some("host"), None], Hidden::Rest),
-    from_start(&[Some("crypto"), Some("isakmp"), Some("key")], Hidden::Word),
-    from_start(&[Some("ntp"), Some("authentication-key"), None, None], Hidden::Rest),
-    from_start(&[Some("key")], Hidden::Rest),
-    from_start(&[Some("ip"), Some("nhrp"), Some("authentication")], Hidden::Rest),
-    anywhere(&[Some("message-digest-key"), None, None], Hidden::Rest),
-    anywhere(&[Some("authentication"), Some("md5"), Some("key-string")], Hidden::Word),
-    anywhere(&[Some("authentication"), Some("text")], Hidden::Rest),
-    anywhere(&[Some("pre-shared-key"), Some("local")], Hidden::Rest),
-    anywhere(&[Some("pre-shared-key"), Some("remote")], Hidden::Rest),
-    anywhere(&[Some("pre-shared-key"), Some("address"), None], Hidden::Rest),
-    anywhere(&[Some("set-key"), None], Hidden::Rest),
-    anywhere(&[Some("wpa-psk"), None], Hidden::Rest),
-    anywhere(&[Some("secret")], Hidden::Rest),
-    anywhere(&[Some("password")], Hidden::Rest),
-    anywhere(&[Some("key-string")], Hidden::Rest),
-    anywhere(&[Some("pre-shared-key")], Hidden::Rest),
-    anywhere(&[Some("authentication-key")], Hidden::Rest),
-    anywhere(&[Some("server-key")], Hidden::Rest),
-    anywhere(&[Some("area-password")], Hidden::Rest),
-    anywhere(&[Some("domain-password")], Hidden::Rest),
-    anywhere(&[Some("passphrase")], Hidden::Rest),
-    anywhere(&[Some("psk")], Hidden::Rest),
-    anywhere(&[Some("tacacs-server"), Some("key")], Hidden::Rest),
-    anywhere(&[Some("radius-server"), Some("key")], Hidden::Rest),
-    anywhere(&[Some("pac"), Some("key")], Hidden::Rest),
-    anywhere(&[Some("auth-port"), None, Some("acct-port"), None, Some("key")], Hidden::Rest),
-    anywhere(&[Some("server-private"), None, Some("key")], Hidden::Rest),
-    anywhere(&[Some("host"), None, Some("key")], Hidden::Rest),
-    anywhere(&[Some("config-key"), None], Hidden::Rest),
-    from_start(&[Some("snmp"), Some("mib"), Some("community-map")], Hidden::Word),
-];
-
-/// Lines of older syntax that give addresses, ports and timers in any order, and a key among them.
-const SERVER_LINES: [&str; 4] = ["radius-server", "tacacs-server", "server-private", "client"];
-
-/// Lines that have a rule's words and hold no secret. `section` is the line that the indented one belongs to: `key 1`
-/// names a key in a key chain, and is a short secret anywhere else.
-fn is_harmless(words: &[&str], section: &str) -> bool {
-    let in_key_chain = section.starts_with("key chain") || section.starts_with("key-chain");
-    (in_key_chain && matches!(words, ["key", number] if number.parse::<u32>().is_ok()))
-        || matches!(words, ["key", "chain", ..])
-        || matches!(words, ["service", "password-encryption"] | ["service", "password-recovery"])
-}
-
-fn ios_xe(configuration: &str) -> Masked {
     let mut masked = Masked { text: String::with_capacity(configuration.len()), secrets: 0, unseen: false };
+    let bodies: Vec<&str> = configuration.lines().collect();
     let mut section = String::new();
-    for line in configuration.split_inclusive('\n') {
-        let body = line.trim_end_matches(['\n', '\r']);
-        let ending = line.get(body.len()..).unwrap_or_default();
-        if !body.starts_with([' ', '\t']) {
-            section = body.to_ascii_lowercase();
+    let mut body = body::Body::default();
+    let mut banner_ends = 0;
+    for (at, line) in configuration.split_inclusive('\n').enumerate() {
+        let text = line.trim_end_matches(['\n', '\r']);
+        let ending = line.get(text.len()..).unwrap_or_default();
+        if at >= banner_ends
+            && let Some(banner) = banner::body(platform, bodies.get(at..).unwrap_or_default())
+            && banner.closed
+        {
+            banner_ends = at + banner.lines + 1;
         }
-        masked.unseen |= hidden_before_us(body);
-        match ios_xe_line(body, &section) {
-            Some(hidden) => {
-                masked.secrets += 1;
-                masked.text.push_str(&hidden);
-            }
-            None => masked.text.push_str(body),
+        if !text.starts_with([' ', '\t']) {
+            section = text.to_ascii_lowercase();
         }
+        // A banner may draw with asterisks. It is masked as any other line: one that only looks closed hides nothing.
+        masked.unseen |= at >= banner_ends && hidden_before_us(platform, text);
+        let hidden = if body.holds(platform, &section, text) {
+            Some(indented(text))
+        } else {
+            one_line(platform, text, &section)
+        };
+        masked.secrets += usize::from(hidden.is_some());
+        masked.text.push_str(hidden.as_deref().unwrap_or(text));
         masked.text.push_str(ending);
     }
     masked
 }
 
-fn ios_xe_line(line: &str, section: &str) -> Option<String> {
+/// Hides the secret of one line that stands below others, the outermost first. `None` when it has none.
+pub fn mask_line(platform: Platform, parents: &[&str], line: &str) -> Option<String> {
+    let section = parents.first().copied().unwrap_or(line).to_ascii_lowercase();
+    let mut body = body::Body::default();
+    if body.holds(platform, &section, line) { Some(indented(line)) } else { one_line(platform, line, &section) }
+}
+
+/// How a line that took the place of another is shown (rule T27: values are compared first, and hidden then): where only the
+/// secret differs, [`CHANGED`] stands in its place.
+pub fn mask_changed(platform: Platform, parents: &[&str], before: &str, after: &str) -> Option<String> {
+    let hidden = mask_line(platform, parents, after)?;
+    let same = mask_line(platform, parents, before).is_some_and(|before| before.trim() == hidden.trim());
+    let differ = !before.split_whitespace().eq(after.split_whitespace());
+    Some(if same && differ { hidden.replace(MASK, CHANGED) } else { hidden })
+}
+
+fn indented(line: &str) -> String {
     let indent = line.len() - line.trim_start().len();
+    format!("{}{MASK}", line.get(..indent).unwrap_or_default())
+}
+
+fn one_line(platform: Platform, line: &str, section: &str) -> Option<String> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let lower: Vec<String> = words.iter().map(|w| w.to_ascii_lowercase()).collect();
     let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
-    if is_harmless(&lower, section) || is_prose(&lower) {
+    if rules::is_harmless(platform, &lower, section) || rules::is_prose(&lower) {
         return url_credentials(line);
     }
-    let Some((secret_at, hidden)) = first_secret(&lower) else { return url_credentials(line) };
-    let secret_at =
-        if is_type(lower.get(secret_at).copied(), lower.len() - secret_at) { secret_at + 1 } else { secret_at };
-    let mut out: Vec<&str> = words.iter().take(secret_at).copied().collect();
-    if secret_at >= words.len() {
-        return url_credentials(line);
-    }
+    let Some((at, hidden)) = rules::first_secret(platform, &lower) else { return url_credentials(line) };
+    let typed = rules::is_type(platform, lower.get(at).copied(), lower.len() - at);
+    let at = if typed { at + 1 } else { at };
+    let mut out: Vec<&str> = words.iter().take(at).copied().collect();
     out.push(MASK);
-    if matches!(hidden, Hidden::Word) {
-        out.extend(words.iter().skip(secret_at + 1));
+    let behind = lower.get(at + 1..).unwrap_or_default();
+    if matches!(hidden, Hidden::Word) || rules::is_trailer(platform, typed, behind) {
+        out.extend(words.iter().skip(at + 1));
     }
+    let indent = line.len() - line.trim_start().len();
     let masked = format!("{}{}", line.get(..indent).unwrap_or_default(), out.join(" "));
     Some(url_credentials(&masked).unwrap_or(masked))
-}
-
-/// Where the first secret of a line begins. Of the rules whose words begin first, the one with most words decides.
-fn first_secret(words: &[&str]) -> Option<(usize, Hidden)> {
-    let first = usize::from(words.first() == Some(&"no"));
-    let fitting = IOS_XE.iter().filter_map(|rule| {
-        let secret_at = secret_after(rule, words, first)?;
-        Some((secret_at - rule.words.len(), std::cmp::Reverse(rule.words.len()), secret_at, rule.hidden))
-    });
-    let found = fitting.min_by_key(|(start, length, ..)| (*start, *length)).map(|(.., at, hidden)| (at, hidden));
-    let server_line = words.get(first).is_some_and(|word| SERVER_LINES.contains(word));
-    let keyed = words.iter().position(|word| *word == "key").filter(|at| server_line && at + 1 < words.len());
-    match (found, keyed) {
-        (Some((at, hidden)), Some(key)) if at <= key => Some((at, hidden)),
-        (_, Some(key)) => Some((key + 1, Hidden::Rest)),
-        (found, None) => found,
-    }
 }
 
 /// Words that vendors put in place of a secret, wherever they stand.
@@ -171,51 +108,39 @@ const REMOVED: [&str; 6] = ["<removed>", "<redacted>", "<hidden>", "<omitted>", 
 
 /// Whether a line shows that its secret was hidden before it came here: `*****` (ASA, controllers), `xxxxxxxx`,
 /// `<removed>` (`show tech-support`, sanitised output).
-fn hidden_before_us(line: &str) -> bool {
+fn hidden_before_us(platform: Platform, line: &str) -> bool {
     let words: Vec<String> = line.split_whitespace().map(|word| word.trim_matches('"').to_ascii_lowercase()).collect();
     let lower: Vec<&str> = words.iter().map(String::as_str).collect();
-    if lower.first().is_some_and(|word| word.starts_with(['!', '*'])) || is_prose(&lower) {
+    if lower.first().is_some_and(|word| word.starts_with(['!', '*'])) || rules::is_prose(&lower) {
         return false;
     }
+    let in_url = lower.iter().filter_map(|word| credentials(word)).map(|(_, secret, _)| secret);
     let is_run = |word: &str, of: char, least: usize| word.len() >= least && word.chars().all(|c| c == of);
-    let after_keyword = first_secret(&lower).map_or(lower.len(), |(at, _)| at);
-    lower.iter().any(|word| REMOVED.contains(word) || is_run(word, '*', 3))
+    let after_keyword = rules::first_secret(platform, &lower).map_or(lower.len(), |(at, _)| at);
+    in_url.chain(lower.iter().copied()).any(|word| REMOVED.contains(&word) || is_run(word, '*', 3))
         || lower.iter().skip(after_keyword).any(|word| is_run(word, 'x', 4) || is_run(word, '*', 1))
 }
 
-/// Free text may speak of passwords without holding one.
-fn is_prose(words: &[&str]) -> bool {
-    matches!(words.first(), Some(&("description" | "remark" | "name" | "hostname" | "banner")))
+/// The parts of a word `scheme://user:password@host`: up to the password, the password, what follows it.
+fn credentials(word: &str) -> Option<(&str, &str, &str)> {
+    let scheme = word.find("://")? + 3;
+    let at = word.rfind('@').filter(|at| *at >= scheme)?;
+    let colon = scheme + word.get(scheme..at)?.find(':')? + 1;
+    let secret = word.get(colon..at).filter(|secret| !secret.is_empty())?;
+    Some((word.get(..colon)?, secret, word.get(at..)?))
 }
 
-/// Where the secret begins, when the rule fits.
-fn secret_after(rule: &Rule, words: &[&str], first: usize) -> Option<usize> {
-    let fits = |at: usize| {
-        let given = words.get(at..at + rule.words.len())?;
-        let same = given.iter().zip(rule.words).all(|(word, wanted)| wanted.is_none_or(|wanted| wanted == *word));
-        (same && words.len() > at + rule.words.len()).then_some(at + rule.words.len())
-    };
-    if rule.anywhere { (first..words.len()).find_map(fits) } else { fits(first) }
-}
-
-/// An encryption type stands before the secret: `0`, `5` to `9`, or `level 15 …`'s number when more words follow.
-fn is_type(word: Option<&str>, left: usize) -> bool {
-    left > 1 && matches!(word, Some("0" | "4" | "5" | "6" | "7" | "8" | "9" | "ascii" | "hex" | "encrypted"))
-}
-
-/// `scheme://user:password@host`: the password is hidden, whatever it holds, in every URL of the line.
+/// The password is hidden, whatever it holds, in every URL of the line.
 fn url_credentials(line: &str) -> Option<String> {
     let mut found = false;
     let words: Vec<String> = line
         .split(' ')
-        .map(|word| {
-            let hidden = word.split_once("://").and_then(|(scheme, rest)| {
-                let (credentials, host) = rest.rsplit_once('@')?;
-                let (user, secret) = credentials.split_once(':')?;
-                (!secret.is_empty()).then(|| format!("{scheme}://{user}:{MASK}@{host}"))
-            });
-            found |= hidden.is_some();
-            hidden.unwrap_or_else(|| word.to_owned())
+        .map(|word| match credentials(word) {
+            Some((before, _, after)) => {
+                found = true;
+                format!("{before}{MASK}{after}")
+            }
+            None => word.to_owned(),
         })
         .collect();
     found.then(|| words.join(" "))
@@ -223,7 +148,7 @@ fn url_credentials(line: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MASK, mask};
+    use super::{CHANGED, MASK, mask, mask_changed, mask_line};
     use crate::Platform;
 
     fn line(text: &str) -> String {
@@ -360,6 +285,23 @@ mod tests {
         ] {
             assert!(!mask(Platform::IosXe, seen).unseen, "{seen}");
         }
+    }
+
+    #[test]
+    fn t27_a_secret_is_compared_before_it_is_hidden() {
+        let changed = |before, after| mask_changed(Platform::IosXe, &["tacacs server T"], before, after);
+        assert_eq!(changed("key 7 0A1B", "key 7 0C2D"), Some(format!("key 7 {CHANGED}")));
+        assert_eq!(changed("key 7 0A1B", "key 7  0A1B"), Some(format!("key 7 {MASK}")), "only its spacing differs");
+        assert_eq!(changed("key 7 0A1B", "key 6 0A1B"), Some(format!("key 6 {MASK}")), "more than the secret differs");
+        assert_eq!(changed("timeout 5", "timeout 6"), None);
+    }
+
+    #[test]
+    fn a_line_is_masked_by_what_it_stands_below() {
+        assert_eq!(mask_line(Platform::IosXe, &["key chain A"], "key 1"), None);
+        assert_eq!(mask_line(Platform::IosXe, &["tacacs server T"], "key 4711"), Some(format!("key {MASK}")));
+        let certificate = ["crypto ca certificate chain TP", "certificate 01"];
+        assert_eq!(mask_line(Platform::Asa, &certificate, "    308202b2 3082021b"), Some(format!("    {MASK}")));
     }
 
     proptest::proptest! {
