@@ -2,8 +2,9 @@
 //! always hold asserted inside.
 //!
 //! libFuzzer calls them from `libfuzzer/` (`cargo xtask fuzz`), and `tests/` replays the kept corpus on every run of the
-//! suite. Next: [`json`], [`http`], [`oauth`], [`device`] for the functions by what they read.
+//! suite. Next: [`json`], [`http`], [`oauth`], [`device`], [`configuration`] for the functions by what they read.
 
+pub mod configuration;
 pub mod device;
 pub mod http;
 pub mod json;
@@ -56,4 +57,5 @@ pub const TARGETS: &[Target] = &[
     Target { name: "configuration_mask", run: device::configuration_mask, refuses: true },
     Target { name: "template_directives", run: device::template_directives, refuses: true },
     Target { name: "show_output", run: device::show_output, refuses: true },
+    Target { name: "device_config", run: configuration::device_config, refuses: true },
 ];
