@@ -4,11 +4,11 @@
 //! form `command<IQ>question<R>answer`; `<MLTCMD>` … `</MLTCMD>` keeps several lines together as one command. Directives
 //! are read in any case, as the controller does.
 //!
-//! Where next: [`super::merge`] for the configuration lines.
+//! Where next: [`crate::lines`] for the configuration lines.
 
 /// A part of a rendered template.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub(crate) enum Step {
     /// Lines for configuration mode, in order.
     Configure(Vec<String>),
     /// One exec command with the answers given to its questions.
@@ -21,7 +21,7 @@ pub enum Step {
 }
 
 /// Splits a rendered template into steps.
-pub fn steps(text: &str) -> Vec<Step> {
+pub(crate) fn steps(text: &str) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut lines: Vec<String> = Vec::new();
     let mut exec = false;
