@@ -25,6 +25,8 @@ const CAMPUSES_FROM: usize = 4;
 pub(crate) struct DataCentre {
     /// The routers of the wide-area core.
     pub(crate) wan: Vec<usize>,
+    /// How many ports of 10 Gbit/s they have; those of 100 follow.
+    tens: usize,
 }
 
 impl Layout {
@@ -80,14 +82,15 @@ impl Layout {
             self.wire((*one, tens), (*two, tens));
         }
         // The wide-area core is a chain of pairs, from each data centre to the one before.
-        for (earlier, later) in self.centre.wan.clone().iter().zip(&wan) {
-            self.wire((*earlier, tens + 1), (*later, tens + 2));
+        let before = self.centre.clone();
+        for (earlier, later) in before.wan.iter().zip(&wan) {
+            self.wire((*earlier, before.tens + 1), (*later, tens + 2));
         }
         for router in &wan {
             if let Some(next) = self.next_port.get_mut(*router) {
                 *next = CAMPUSES_FROM;
             }
         }
-        self.centre = DataCentre { wan };
+        self.centre = DataCentre { wan, tens };
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! Where to go next: [`state::World`] for what can be asked and changed, [`lines`] for how devices take lines, [`faults`] for
 //! what can go wrong on demand, [`wire`] for serving on a socket, [`admin`] for the lab's admin door, [`accounts`] for who may
-//! sign in at a system, [`people`], [`cmdb`] and [`tickets`] for what systems of record know.
+//! sign in at a system; [`people`], [`cmdb`] and [`tickets`] for what systems of record know.
 
 pub mod accounts;
 pub mod admin;
