@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 use world::{Device, Health, Issue, World};
 
+use crate::inventory::is_managed;
 use crate::simulator::Simulator;
 use crate::{devices, modern_devices};
 
@@ -120,7 +121,9 @@ impl Simulator {
         {
             return Arc::clone(issues);
         }
-        let issues = Arc::new(self.world.issues());
+        let mut issues = self.world.issues();
+        issues.retain(|issue| self.world.devices().get(issue.device).is_some_and(is_managed));
+        let issues = Arc::new(issues);
         *open(&self.remembered.issues) = Some((from, Arc::clone(&issues)));
         issues
     }
