@@ -42,6 +42,8 @@ pub(crate) static KIND: Kind = Kind {
     name: "change_request",
 };
 
+pub(crate) static TEMPLATES: Table =
+    Table { name: "std_change_record_producer", fields: &["sys_id", "name", "active"] };
 static AFFECTED: Table = Table { name: "task_ci", fields: &["task", "ci_item"] };
 pub(crate) static APPROVALS: Table =
     Table { name: "sysapproval_approver", fields: &["sysapproval", "state", "sys_updated_on"] };

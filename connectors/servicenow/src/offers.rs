@@ -24,6 +24,7 @@ pub(crate) const TOOLSETS: &[Toolset] = &[
         tools: &[
             "list_change_requests",
             "get_change_request",
+            "list_change_templates",
             "create_change_request",
             "update_change_request",
             "set_change_schedule",

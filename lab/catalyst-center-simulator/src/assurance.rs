@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
 use serde_json::{Value, json};
-use world::{Device, Family, Reachability, Role, World};
+use world::{Device, Family, Health, Reachability, Role};
 
 use crate::inventory::managed;
 use crate::query::Params;
@@ -21,8 +21,9 @@ pub(crate) fn routes() -> Router<Shared> {
 }
 
 /// Good, fair and bad devices of a list.
-fn tally<'a>(world: &World, devices: impl Iterator<Item = &'a Device>) -> (usize, usize, usize) {
-    devices.fold((0, 0, 0), |(good, fair, bad), device| match world.health(device).word() {
+fn tally<'a>(health: &[Health], devices: impl Iterator<Item = &'a Device>) -> (usize, usize, usize) {
+    let known = devices.filter_map(|device| health.get(device.index));
+    known.fold((0, 0, 0), |(good, fair, bad), health| match health.word() {
         "GOOD" => (good + 1, fair, bad),
         "FAIR" => (good, fair + 1, bad),
         _ => (good, fair, bad + 1),
@@ -47,7 +48,8 @@ pub(crate) fn category(device: &Device) -> &'static str {
 
 async fn network_health(State(simulator): State<Shared>) -> Answer {
     let world = &simulator.world;
-    let (good, fair, bad) = tally(world, managed(world));
+    let health = simulator.all_health();
+    let (good, fair, bad) = tally(&health, managed(world));
     let total = good + fair + bad;
     let now = simulator.now_ms() / 300_000 * 300_000;
     let time =
@@ -55,7 +57,7 @@ async fn network_health(State(simulator): State<Shared>) -> Answer {
     let distribution: Vec<Value> = ["Access", "Distribution", "Core", "Router", "WLC", "AP"]
         .iter()
         .map(|name| {
-            let (good, fair, bad) = tally(world, managed(world).filter(|device| category(device) == *name));
+            let (good, fair, bad) = tally(&health, managed(world).filter(|device| category(device) == *name));
             let total = good + fair + bad;
             json!({
                 "category": name, "totalCount": total, "healthScore": percent(good, total), "goodPercentage": percent(good, total),
@@ -80,9 +82,11 @@ async fn network_health(State(simulator): State<Shared>) -> Answer {
 async fn device_health(State(simulator): State<Shared>, params: Params) -> Answer {
     let world = &simulator.world;
     let page = params.page(50, 500)?;
+    let health = simulator.all_health();
     let found: Vec<&Device> = managed(world)
         .filter(|device| {
-            params.passes("deviceRole", device.role.name()) && params.passes("health", world.health(device).word())
+            params.passes("deviceRole", device.role.name())
+                && health.get(device.index).is_some_and(|health| params.passes("health", health.word()))
         })
         .filter(|device| {
             params
@@ -91,7 +95,7 @@ async fn device_health(State(simulator): State<Shared>, params: Params) -> Answe
         })
         .collect();
     let total = found.len();
-    let issues = world.issues();
+    let issues = simulator.all_issues();
     let rows: Vec<Value> = page
         .of(found)
         .into_iter()

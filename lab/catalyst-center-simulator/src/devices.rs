@@ -12,8 +12,8 @@ use world::{Device, Family, Reachability, Unusable, World};
 
 use crate::effects::Origin;
 use crate::inventory::{is_managed, managed};
-use crate::query::Params;
-use crate::reply::{Answer, Fail, accepted, enveloped, joined};
+use crate::query::{Filter, Params};
+use crate::reply::{Answer, Fail, accepted, enveloped, enveloped_texts, joined};
 use crate::simulator::{Shared, Simulator};
 
 pub(crate) fn routes() -> Router<Shared> {
@@ -107,9 +107,10 @@ pub(crate) fn row(simulator: &Simulator, device: &Device) -> Value {
     let reach = world.reachability(device);
     let point = device.platform.family == Family::AccessPoint;
     let (error_code, error_description, collection) = error_of(reach, point);
-    let uptime = world.uptime_s(device);
     let collected = world.collected_at_ms(device);
-    let boot = world.now().as_millisecond() - uptime * 1000;
+    // As the controller read it, not as it is now.
+    let boot = world.booted_at_ms(device);
+    let uptime = (collected - boot).max(0) / 1000;
     let wlc = device.controller.and_then(|at| world.devices().get(at)).map(|wlc| wlc.management_ip.to_string());
     let cards = device.members.len();
     let ports: usize = device.platform.ports.iter().map(|group| usize::from(group.count)).sum();
@@ -163,37 +164,63 @@ fn candidates<'a>(simulator: &'a Simulator, params: &Params) -> Option<Vec<&'a D
         .or_else(|| exact("hostname", &|text| index.by_hostname(world, text)))
 }
 
+/// The text filters of the list.
+const FILTERS: [&str; 16] = [
+    "hostname",
+    "managementIpAddress",
+    "macAddress",
+    "serialNumber",
+    "family",
+    "type",
+    "series",
+    "role",
+    "platformId",
+    "softwareType",
+    "softwareVersion",
+    "reachabilityStatus",
+    "collectionStatus",
+    "errorCode",
+    "associatedWlcIp",
+    "locationName",
+];
+
 /// The devices that pass the filters of the query, in order, without their rows: rows cost more than filters.
 fn matching<'a>(simulator: &'a Simulator, params: &Params) -> Vec<&'a Device> {
-    let few = candidates(simulator, params);
-    match few {
-        Some(few) => few.into_iter().filter(|device| passes(simulator, params, device)).collect(),
-        None => managed(&simulator.world).filter(|device| passes(simulator, params, device)).collect(),
+    let filters = params.filters(&FILTERS);
+    let passes = |device: &&Device| filters.iter().all(|filter| passes(simulator, filter, device));
+    match candidates(simulator, params) {
+        Some(few) => few.into_iter().filter(passes).collect(),
+        None => managed(&simulator.world).filter(passes).collect(),
     }
 }
 
-fn passes(simulator: &Simulator, params: &Params, device: &Device) -> bool {
+fn passes(simulator: &Simulator, filter: &Filter, device: &Device) -> bool {
     let world = &simulator.world;
-    let point = device.platform.family == Family::AccessPoint;
-    let wlc = || device.controller.and_then(|at| world.devices().get(at)).map(|wlc| wlc.management_ip.to_string());
-    let status = || error_of(world.reachability(device), point);
-    params.passes_with("hostname", || world.hostname(device))
-        && params.passes_with("managementIpAddress", || device.management_ip.to_string())
-        && params.passes_with("macAddress", || device.mac_text())
-        && (params.passes_with("serialNumber", || device.serial_text())
-            || device.members.iter().any(|member| params.passes("serialNumber", &member.serial)))
-        && params.passes("family", device.platform.family.name())
-        && params.passes("type", device.platform.type_name)
-        && params.passes("series", device.platform.series)
-        && params.passes_with("role", || simulator.role(device).0)
-        && params.passes_with("platformId", || device.platform_text())
-        && params.passes("softwareType", software_type(device))
-        && params.passes("softwareVersion", device.software_version)
-        && params.passes_with("reachabilityStatus", || world.reachability(device).name())
-        && params.passes_with("collectionStatus", || status().2)
-        && params.passes_with("errorCode", || status().0.as_str().unwrap_or_default().to_owned())
-        && params.passes_with("associatedWlcIp", || wlc().unwrap_or_default())
-        && params.passes_with("locationName", || simulator.site_name(device))
+    let status = || error_of(world.reachability(device), device.platform.family == Family::AccessPoint);
+    match filter.key {
+        "hostname" if !world.is_edited(device) => filter.passes(&device.hostname),
+        "hostname" => filter.passes(&world.hostname(device)),
+        "managementIpAddress" => filter.passes(&device.management_ip.to_string()),
+        "macAddress" => filter.passes(&device.mac_text()),
+        "serialNumber" => {
+            filter.passes(&device.serial_text()) || device.members.iter().any(|member| filter.passes(&member.serial))
+        }
+        "family" => filter.passes(device.platform.family.name()),
+        "type" => filter.passes(device.platform.type_name),
+        "series" => filter.passes(device.platform.series),
+        "role" => filter.passes(&simulator.role(device).0),
+        "platformId" => filter.passes(&device.platform_text()),
+        "softwareType" => filter.passes(software_type(device)),
+        "softwareVersion" => filter.passes(device.software_version),
+        "reachabilityStatus" => filter.passes(world.reachability(device).name()),
+        "collectionStatus" => filter.passes(status().2),
+        "errorCode" => filter.passes(status().0.as_str().unwrap_or_default()),
+        "associatedWlcIp" => {
+            let wlc = device.controller.and_then(|at| world.devices().get(at)).map(|wlc| wlc.management_ip.to_string());
+            filter.passes(&wlc.unwrap_or_default())
+        }
+        _ => filter.passes(&simulator.site_name(device)),
+    }
 }
 
 /// `IOS-XE` and its siblings; access points have none.
@@ -206,11 +233,11 @@ async fn list(State(simulator): State<Shared>, params: Params) -> Answer {
     let ids = params.all("id");
     if !ids.is_empty() {
         // An id that is not there yields a null row.
-        let found = |id| find(&simulator.world, id).map_or(Value::Null, |device| row(&simulator, device));
-        return enveloped(page.of(ids).into_iter().map(found).collect::<Vec<_>>());
+        let found = |id| find(&simulator.world, id).map_or_else(|_| "null".into(), |device| simulator.row_text(device));
+        return enveloped_texts(&page.of(ids).into_iter().map(found).collect::<Vec<_>>());
     }
     let rows = page.of(matching(&simulator, &params));
-    enveloped(rows.into_iter().map(|device| row(&simulator, device)).collect::<Vec<_>>())
+    enveloped_texts(&rows.into_iter().map(|device| simulator.row_text(device)).collect::<Vec<_>>())
 }
 
 async fn count(State(simulator): State<Shared>, params: Params) -> Answer {
@@ -225,7 +252,7 @@ async fn range(State(simulator): State<Shared>, Path((start, count)): Path<(Stri
         return Err(Fail::bad("Start index begins at 1, and at most 500 records are returned"));
     }
     let rows = managed(&simulator.world).skip(start - 1).take(count);
-    enveloped(rows.map(|device| row(&simulator, device)).collect::<Vec<_>>())
+    enveloped_texts(&rows.map(|device| simulator.row_text(device)).collect::<Vec<_>>())
 }
 
 async fn one(State(simulator): State<Shared>, Path(id): Path<String>) -> Answer {
@@ -285,7 +312,8 @@ async fn resync(State(simulator): State<Shared>, headers: HeaderMap, body: axum:
     accepted(task)
 }
 
-const ROLES: &str = "device_role";
+/// Where roles are kept that somebody set, by device.
+pub(crate) const ROLES: &str = "device_role";
 
 impl Simulator {
     /// The controller reads devices; a fault may keep its copy old.
@@ -302,8 +330,8 @@ impl Simulator {
 
     /// Role and its source: what somebody set, else what the layout says.
     pub(crate) fn role(&self, device: &Device) -> (String, &'static str) {
-        match self.world.document(ROLES, &device.id.to_string()).as_ref().and_then(Value::as_str) {
-            Some(role) => (role.to_owned(), "MANUAL"),
+        match self.remembered.roles(&self.world).get(&device.id) {
+            Some(role) => (role.clone(), "MANUAL"),
             None => (device.role.name().to_owned(), "AUTO"),
         }
     }
@@ -325,6 +353,7 @@ async fn change_role(State(simulator): State<Shared>, headers: HeaderMap, body: 
             "AUTO" => simulator.world.remove_document(ROLES, &key)?,
             _ => simulator.world.put_document(ROLES, &key, json!(role))?,
         }
+        simulator.remembered.forget_rows();
     }
     simulator.end_task(task, &told, None, None)?;
     accepted(task)

@@ -87,7 +87,7 @@ fn series_rows(simulator: &Simulator, params: &Params) -> Result<Vec<Value>, Fai
     let world = &simulator.world;
     let (from, to) = (params.number("startTime")?, params.number("endTime")?);
     let ids = params.all("eventIds");
-    let mut issues: Vec<Issue> = world.issues();
+    let mut issues: Vec<Issue> = simulator.all_issues().to_vec();
     issues.extend(world.past_issues());
     issues.sort_by_key(|issue| std::cmp::Reverse(issue.seen_ms.0));
     let rows = issues.iter().filter_map(|issue| {
@@ -177,7 +177,7 @@ async fn audit_summary(State(simulator): State<Shared>, params: Params) -> Answe
 fn assurance_rows(simulator: &Simulator, params: &Params) -> Result<Vec<Value>, Fail> {
     let world = &simulator.world;
     let (from, to) = (params.number("startTime")?, params.number("endTime")?);
-    let rows = world.issues().into_iter().filter_map(|issue| {
+    let rows = simulator.all_issues().to_vec().into_iter().filter_map(|issue| {
         let device = world.devices().get(issue.device)?;
         let at = issue.seen_ms.1;
         let wanted = from.is_none_or(|from| at >= from)

@@ -46,7 +46,7 @@ struct Seen {
 impl Simulator {
     fn seen(&self) -> Vec<Seen> {
         let touched = self.world.documents(SPACE);
-        let issues = self.world.issues().into_iter().chain(self.world.past_issues());
+        let issues = self.all_issues().iter().cloned().chain(self.world.past_issues()).collect::<Vec<_>>().into_iter();
         issues
             .map(|issue| {
                 let key = issue.id.to_string();

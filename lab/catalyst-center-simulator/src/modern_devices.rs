@@ -12,8 +12,8 @@ use world::{Device, Reachability};
 use crate::conditions::Conditions;
 use crate::devices::{find, software_type};
 use crate::inventory::managed;
-use crate::query::{Page, Params};
-use crate::reply::{Answer, Fail, enveloped};
+use crate::query::{Filter, Page, Params};
+use crate::reply::{Answer, Fail, enveloped, enveloped_texts};
 use crate::simulator::{Shared, Simulator};
 
 const BASE: &str = "/dna/intent/api/v1/networkDevices";
@@ -35,7 +35,7 @@ fn reach(simulator: &Simulator, device: &Device) -> &'static str {
     }
 }
 
-fn row(simulator: &Simulator, device: &Device) -> Value {
+pub(crate) fn row(simulator: &Simulator, device: &Device) -> Value {
     let world = &simulator.world;
     let (role, role_source) = simulator.role(device);
     let collected = world.collected_at_ms(device);
@@ -46,7 +46,7 @@ fn row(simulator: &Simulator, device: &Device) -> Value {
         "type": device.platform.type_name, "family": device.platform.family.name(), "series": device.platform.series,
         "status": "MANAGED", "platformIds": device.members.iter().map(|_| device.platform.id).collect::<Vec<_>>(),
         "softwareType": software_type(device), "softwareVersion": device.software_version, "vendor": "Cisco",
-        "stackDevice": device.members.len() > 1, "bootTime": world.now().as_millisecond() - world.uptime_s(device) * 1000,
+        "stackDevice": device.members.len() > 1, "bootTime": world.booted_at_ms(device),
         "role": role.replace(' ', "_"), "roleSource": role_source, "apEthernetMacAddress": Value::Null, "apManagerInterfaceIpAddress": Value::Null,
         "apWlcIpAddress": Value::Null, "deviceSupportLevel": "SUPPORTED", "snmpLocation": "", "snmpContact": "",
         "reachabilityStatus": reach(simulator, device), "managementState": "MANAGED", "lastSuccessfulResyncReasons": ["PERIODIC"],
@@ -82,16 +82,29 @@ fn field(simulator: &Simulator, device: &Device, key: &str) -> Option<Value> {
     })
 }
 
-fn passes(simulator: &Simulator, params: &Params, device: &Device) -> bool {
-    params.passes_with("managementAddress", || device.management_ip.to_string())
-        && (params.get("serialNumber").is_none()
-            || device.members.iter().any(|member| params.passes("serialNumber", &member.serial)))
-        && params.passes("family", device.platform.family.name())
-        && params.passes("status", "MANAGED")
-        && params.passes("managementState", "MANAGED")
-        && params.passes_with("reachabilityStatus", || reach(simulator, device))
-        && params.passes_with("role", || simulator.role(device).0.replace(' ', "_"))
-        && params.get("stackDevice").is_none_or(|wanted| (wanted == "true") == (device.members.len() > 1))
+/// The text filters of the list.
+const FILTERS: [&str; 8] = [
+    "managementAddress",
+    "serialNumber",
+    "family",
+    "status",
+    "managementState",
+    "reachabilityStatus",
+    "role",
+    "softwareType",
+];
+
+fn passes(simulator: &Simulator, filter: &Filter, device: &Device) -> bool {
+    match filter.key {
+        "managementAddress" => filter.passes(&device.management_ip.to_string()),
+        "serialNumber" => device.members.iter().any(|member| filter.passes(&member.serial)),
+        "family" => filter.passes(device.platform.family.name()),
+        "reachabilityStatus" => filter.passes(reach(simulator, device)),
+        "role" => filter.passes(&simulator.role(device).0.replace(' ', "_")),
+        "softwareType" => filter.passes(software_type(device)),
+        // Every device of the inventory is managed.
+        _ => filter.passes("MANAGED"),
+    }
 }
 
 fn matching<'a>(simulator: &'a Simulator, params: &Params) -> Result<Vec<&'a Device>, Fail> {
@@ -103,9 +116,15 @@ fn matching<'a>(simulator: &'a Simulator, params: &Params) -> Result<Vec<&'a Dev
         let address = || params.exact("managementAddress").and_then(|address| index.by_address(world, address));
         serial.or_else(address).map(|device| vec![device])
     };
+    let filters = params.filters(&FILTERS);
+    let stacked = params.get("stackDevice").map(|wanted| wanted.eq_ignore_ascii_case("true"));
+    let passes = |device: &&Device| {
+        stacked.is_none_or(|wanted| wanted == (device.members.len() > 1))
+            && filters.iter().all(|filter| passes(simulator, filter, device))
+    };
     let mut found: Vec<&Device> = match few {
-        Some(few) => few.into_iter().filter(|device| passes(simulator, params, device)).collect(),
-        None => managed(world).filter(|device| passes(simulator, params, device)).collect(),
+        Some(few) => few.into_iter().filter(passes).collect(),
+        None => managed(world).filter(passes).collect(),
     };
     let descending = params.get("order").is_some_and(|order| order.eq_ignore_ascii_case("desc"));
     sort(simulator, &mut found, params.get("sortBy"), descending)?;
@@ -130,7 +149,7 @@ fn sort(simulator: &Simulator, found: &mut Vec<&Device>, by: Option<&str>, desce
 async fn list(State(simulator): State<Shared>, params: Params) -> Answer {
     let page = params.page(500, 500)?;
     let rows = page.of(matching(&simulator, &params)?);
-    enveloped(rows.into_iter().map(|device| row(&simulator, device)).collect::<Vec<_>>())
+    enveloped_texts(&rows.into_iter().map(|device| simulator.newer_row_text(device)).collect::<Vec<_>>())
 }
 
 async fn count(State(simulator): State<Shared>, params: Params) -> Answer {
@@ -163,7 +182,7 @@ fn asked<'a>(simulator: &'a Simulator, body: &Bytes) -> Result<(Vec<&'a Device>,
 
 async fn query(State(simulator): State<Shared>, body: Bytes) -> Answer {
     let (found, page) = asked(&simulator, &body)?;
-    enveloped(page.of(found).into_iter().map(|device| row(&simulator, device)).collect::<Vec<_>>())
+    enveloped_texts(&page.of(found).into_iter().map(|device| simulator.newer_row_text(device)).collect::<Vec<_>>())
 }
 
 async fn query_count(State(simulator): State<Shared>, body: Bytes) -> Answer {

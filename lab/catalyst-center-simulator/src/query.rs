@@ -1,6 +1,8 @@
 //! Query parameters as the controller reads them: repeated keys are lists, text filters of the inventory take `.*`, those
 //! of the data API `*`, and `offset` counts from 1.
 
+use std::borrow::Cow;
+
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
@@ -110,32 +112,74 @@ impl Page {
     }
 }
 
-/// `.*` stands for any text; letter case does not count, as in the controller.
+/// A text with a wildcard, read once for many comparisons. Letter case does not count, as in the controller.
+#[derive(Debug)]
+pub(crate) struct Pattern {
+    /// Between two of these stands any text; one alone is the whole text.
+    parts: Vec<String>,
+}
+
+impl Pattern {
+    fn new(text: &str, any: &str) -> Self {
+        Self { parts: text.to_ascii_lowercase().split(any).map(str::to_owned).collect() }
+    }
+
+    /// Whether it stands for a text.
+    pub(crate) fn meets(&self, value: &str) -> bool {
+        let [first, between @ .., last] = self.parts.as_slice() else {
+            return self.parts.first().is_some_and(|whole| whole.eq_ignore_ascii_case(value));
+        };
+        let value = if value.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            Cow::Owned(value.to_ascii_lowercase())
+        } else {
+            Cow::Borrowed(value)
+        };
+        let Some(mut rest) = value.strip_prefix(first.as_str()) else { return false };
+        for part in between {
+            match rest.find(part.as_str()) {
+                Some(at) => rest = rest.get(at + part.len()..).unwrap_or_default(),
+                None => return false,
+            }
+        }
+        rest.ends_with(last.as_str())
+    }
+}
+
+/// One filter of a query: a row passes when any of the patterns meets its value.
+#[derive(Debug)]
+pub(crate) struct Filter {
+    /// The key as the vendor writes it.
+    pub(crate) key: &'static str,
+    patterns: Vec<Pattern>,
+}
+
+impl Filter {
+    /// Whether a value passes.
+    pub(crate) fn passes(&self, value: &str) -> bool {
+        self.patterns.iter().any(|pattern| pattern.meets(value))
+    }
+}
+
+impl Params {
+    /// The filters of these keys that the query has.
+    pub(crate) fn filters(&self, keys: &[&'static str]) -> Vec<Filter> {
+        let of = |key: &str| -> Vec<Pattern> {
+            let values = self.0.iter().filter(|(name, value)| name == key && !value.is_empty());
+            values.map(|(_, value)| Pattern::new(value, ".*")).collect()
+        };
+        let filters = keys.iter().map(|key| Filter { key, patterns: of(key) });
+        filters.filter(|filter| !filter.patterns.is_empty()).collect()
+    }
+}
+
+/// `.*` stands for any text.
 fn wildcard(pattern: &str, value: &str) -> bool {
-    stretched(pattern, ".*", value)
+    Pattern::new(pattern, ".*").meets(value)
 }
 
 /// `*` stands for any text, as in the data API.
 pub(crate) fn glob(pattern: &str, value: &str) -> bool {
-    stretched(pattern, "*", value)
-}
-
-fn stretched(pattern: &str, any: &str, value: &str) -> bool {
-    if !pattern.contains(any) {
-        return pattern.eq_ignore_ascii_case(value);
-    }
-    let (pattern, value) = (pattern.to_lowercase(), value.to_lowercase());
-    let mut parts = pattern.split(any);
-    let Some(mut rest) = parts.next().and_then(|first| value.strip_prefix(first)) else { return false };
-    let middle: Vec<&str> = parts.collect();
-    let Some((last, between)) = middle.split_last() else { return rest.is_empty() };
-    for part in between {
-        match rest.find(part) {
-            Some(at) => rest = rest.get(at + part.len()..).unwrap_or_default(),
-            None => return false,
-        }
-    }
-    rest.ends_with(last)
+    Pattern::new(pattern, "*").meets(value)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 use axum::Json;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
@@ -14,6 +15,21 @@ pub(crate) type Answer = Result<Response, Fail>;
 pub(crate) fn enveloped(response: impl Into<Value>) -> Answer {
     let response: Value = response.into();
     Ok(Json(json!({ "response": response, "version": "1.0" })).into_response())
+}
+
+/// As [`enveloped`], of rows that are text already.
+pub(crate) fn enveloped_texts<T: AsRef<str>>(rows: &[T]) -> Answer {
+    let size: usize = rows.iter().map(|row| row.as_ref().len() + 1).sum();
+    let mut body = String::with_capacity(size + 40);
+    body.push_str("{\"response\":[");
+    for (at, row) in rows.iter().enumerate() {
+        if at > 0 {
+            body.push(',');
+        }
+        body.push_str(row.as_ref());
+    }
+    body.push_str("],\"version\":\"1.0\"}");
+    Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
 }
 
 /// A body without envelope.

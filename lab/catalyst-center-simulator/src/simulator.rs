@@ -22,12 +22,13 @@ pub use world::knobs::{Knobs, Pace};
 pub use world::wire::Running;
 
 use crate::inventory::Inventory;
+use crate::remembered::Remembered;
 use crate::reply::{Answer, Fail, bare};
 use crate::tokens::Tokens;
 use crate::{
-    advisories, assurance, clients, command_runner, compliance, deploy, devices, discovery, events, flow, hardware,
-    interface_update, interfaces, issues, modern_devices, platform_facts, saving, site_health, sites, swim, tasks,
-    templates, topology,
+    advisories, assurance, clients, command_runner, compliance, config_files, deploy, devices, discovery, events, flow,
+    hardware, interface_update, interfaces, issues, modern_devices, platform_facts, saving, site_health, sites, swim,
+    tasks, templates, topology,
 };
 
 /// How to start an instance.
@@ -89,6 +90,7 @@ pub struct Simulator {
     pub(crate) inventory: Inventory,
     pub(crate) known_ports: interfaces::Known,
     pub(crate) tallies: clients::Tallies,
+    pub(crate) remembered: Remembered,
     tokens: Tokens,
     knobs: Arc<Knobs>,
     windows: Mutex<HashMap<String, (std::time::Instant, u32)>>,
@@ -109,6 +111,7 @@ impl Simulator {
             inventory: Inventory::of(&options.world),
             known_ports: interfaces::Known::default(),
             tallies: clients::Tallies::default(),
+            remembered: Remembered::default(),
             world: options.world,
             faults: options.faults,
             commands: options.commands,
@@ -152,6 +155,7 @@ impl Simulator {
             .merge(events::routes())
             .merge(compliance::routes())
             .merge(saving::routes())
+            .merge(config_files::routes())
             .merge(advisories::routes())
             .merge(templates::routes())
             .merge(deploy::routes())

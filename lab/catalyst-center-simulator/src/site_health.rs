@@ -58,9 +58,10 @@ impl Sums {
 fn sums(simulator: &Simulator) -> Vec<Sums> {
     let world = &simulator.world;
     let mut sums = vec![Sums::default(); world.sites().len()];
+    let health = simulator.all_health();
     for device in managed(world) {
         let layer = LAYERS.iter().position(|layer| *layer == category(device)).unwrap_or(0);
-        let good = usize::from(world.health(device).word() == "GOOD");
+        let good = usize::from(health.get(device.index).is_some_and(|health| health.word() == "GOOD"));
         let clients = simulator.tally(device);
         let mut at = Some(device.site);
         while let Some(site) = at {

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -43,6 +44,7 @@ pub struct World {
     born_ms: i64,
     region: Region,
     by_id: HashMap<Uuid, usize>,
+    generation: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -90,6 +92,7 @@ impl World {
             born_ms: 0,
             region: options.region,
             by_id,
+            generation: AtomicU64::new(0),
             state: Mutex::new(state),
         };
         let mut born = None;
@@ -258,6 +261,11 @@ impl World {
         }
     }
 
+    /// When the device booted, ms since the epoch.
+    pub fn booted_at_ms(&self, device: &Device) -> i64 {
+        self.born_ms - device.up_before_birth_s * 1000
+    }
+
     /// Seconds since the device booted.
     pub fn uptime_s(&self, device: &Device) -> i64 {
         (self.now().as_millisecond() - self.born_ms) / 1000 + device.up_before_birth_s
@@ -371,8 +379,17 @@ impl World {
     pub(crate) fn record(&self, entry: Entry) -> platform::Result<()> {
         let mut state = self.lock();
         state.journal.append(&entry).map_err(|error| storage(&error))?;
+        let of_the_network = !matches!(entry, Entry::Document { .. });
         self.absorb(&mut state, entry);
+        if of_the_network {
+            self.generation.fetch_add(1, Ordering::Relaxed);
+        }
         Ok(())
+    }
+
+    /// Counts the changes of devices and cables: what was derived at an equal number and time still holds.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Relaxed)
     }
 
     fn absorb(&self, state: &mut State, entry: Entry) {

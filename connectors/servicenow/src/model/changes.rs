@@ -169,3 +169,29 @@ impl From<Record> for Approval {
         }
     }
 }
+
+/// A template of standard changes.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct ChangeTemplate {
+    /// ServiceNow's `sys_id`: `template` elsewhere.
+    pub id: String,
+    /// Name.
+    pub name: Option<String>,
+    /// What its changes are about.
+    pub short_description: Option<String>,
+    /// When it was last changed.
+    pub updated_at: Option<String>,
+}
+
+pub(crate) const CHANGE_TEMPLATE: &[&str] = &["sys_id", "name", "short_description", "sys_updated_on"];
+
+impl From<Record> for ChangeTemplate {
+    fn from(r: Record) -> Self {
+        Self {
+            id: r.id(),
+            name: r.owned("name"),
+            short_description: r.owned("short_description"),
+            updated_at: r.time("sys_updated_on"),
+        }
+    }
+}

@@ -5,6 +5,8 @@ mod changes;
 mod incidents;
 mod inventory;
 
-pub(crate) use self::changes::{APPROVAL, Approval, CHANGE, CHANGE_ROW, Change, ChangeRow};
+pub(crate) use self::changes::{
+    APPROVAL, Approval, CHANGE, CHANGE_ROW, CHANGE_TEMPLATE, Change, ChangeRow, ChangeTemplate,
+};
 pub(crate) use self::incidents::{INCIDENT, INCIDENT_ROW, Incident, IncidentRow, JOURNAL_ENTRY, JournalEntry};
 pub(crate) use self::inventory::{ITEM, Item, USER, User, serials};

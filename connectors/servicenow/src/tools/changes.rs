@@ -13,9 +13,9 @@ use tool_runtime::{SideEffect, Tool, ToolCx, ToolSpec};
 
 use super::incidents::assign;
 use super::{CHANGE, ITEMS, listed, nothing_to_store, single};
-use crate::changes::{self, KIND, New};
+use crate::changes::{self, KIND, New, TEMPLATES};
 use crate::client::Api;
-use crate::model::{self, Approval, Change, ChangeRow, JournalEntry};
+use crate::model::{self, Approval, Change, ChangeRow, ChangeTemplate, JournalEntry};
 use crate::query::Query;
 use crate::record::Time;
 use crate::resolve::{self, ticket};
@@ -130,9 +130,29 @@ pub(super) fn get_change_request(api: &Arc<Api>) -> Arc<dyn Tool> {
 }
 
 #[derive(Deserialize, JsonSchema)]
+struct ListChangeTemplates {
+    /// Words in the name.
+    #[schemars(length(max = 255))]
+    text: Option<String>,
+}
+
+pub(super) fn list_change_templates(api: &Arc<Api>) -> Arc<dyn Tool> {
+    let spec = ToolSpec::new::<ListChangeTemplates, Page>(
+        "list_change_templates",
+        "List templates of standard changes",
+        "Lists the templates that standard changes are opened from: changes that were approved in advance.",
+    )
+    .example(json!({"text": "VLAN"}));
+    listed(api, spec, |api, cx, args: ListChangeTemplates, page| async move {
+        let query = Query::of(&TEMPLATES).is("active", Some("true")).contains("name", args.text);
+        api.page::<ChangeTemplate>(&cx, &TEMPLATES, &query.build()?, model::CHANGE_TEMPLATE, page).await
+    })
+}
+
+#[derive(Deserialize, JsonSchema)]
 struct CreateChangeRequest {
     kind: ChangeKind,
-    /// `sys_id` of the template of a standard change.
+    /// `id` of the template of a standard change, from `list_change_templates`.
     #[schemars(length(max = 40))]
     template: Option<String>,
     /// What is to be done, in one line.

@@ -30,6 +30,7 @@ pub(crate) fn all(api: &Arc<Api>) -> Vec<Arc<dyn Tool>> {
         incidents::update_incident(api),
         changes::list_change_requests(api),
         changes::get_change_request(api),
+        changes::list_change_templates(api),
         changes::create_change_request(api),
         changes::update_change_request(api),
         changes::set_change_schedule(api),

@@ -6,6 +6,7 @@ mod changes;
 mod client;
 mod faults;
 mod reads;
+mod routes;
 mod systems;
 mod writes;
 mod writes_bent;
