@@ -7,5 +7,6 @@ mod commands;
 mod danger;
 mod masking;
 mod pairs;
+mod show;
 mod table;
 mod template;
