@@ -405,6 +405,18 @@ async fn t18_an_observation_says_when_its_source_saw_it_and_is_stale_when_that_w
     let seen = road.ports().observe(&id, &queries, Some(written)).await.unwrap();
     let stale: Vec<bool> = seen.iter().map(|o| o.stale).collect();
     assert_eq!(stale, [false, true, true, true, true], "{seen:?}");
+    let live: Vec<CheckQuery> =
+        ["interfaces", "neighbors"].map(|name| CheckQuery { name: name.into(), of: json!({"live": true}) }).into();
+    let seen = road.ports().observe(&id, &live, Some(written)).await.unwrap();
+    assert!(seen.iter().all(|o| !o.stale), "{seen:?}");
+    let ports = lab.world.interfaces(device);
+    let held = seen[0].value.as_object().unwrap();
+    assert_eq!(held.len(), ports.len());
+    for port in &ports {
+        let (admin, status) = (if port.admin_up { "UP" } else { "DOWN" }, if port.oper_up { "up" } else { "down" });
+        assert_eq!(held[&port.name], json!({"admin": admin, "status": status}), "{}", port.name);
+    }
+    assert!(!seen[1].value.as_object().unwrap().is_empty());
     let unknown = [CheckQuery { name: "weather".into(), of: Json::Null }];
     assert_eq!(road.ports().observe(&id, &unknown, None).await.unwrap_err().code(), "check_unsupported");
 }
