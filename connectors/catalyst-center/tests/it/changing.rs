@@ -145,7 +145,7 @@ async fn compliance_tells_what_differs_and_masks_it() {
     let before = road.call("get_compliance", of_device.clone(), None).await.unwrap().structured;
     assert!(before["kinds"].as_array().unwrap().iter().all(|k| k["differences"] == json!([])), "{before}");
     let text = format!("{}username canary privilege 15 secret 9 C4N4RY-9\n", lab.world.running(device).text());
-    lab.world.set_running(device, &world::ios_xe::Config::parse(&text), true).unwrap();
+    lab.world.set_running(device, &world::Config::parse(world::Os::IosXe, &text), true).unwrap();
     let ran = road.call("run_compliance", json!({"device_ids": [id]}), None).await.unwrap().structured;
     assert_eq!(ran["status"], "success", "{ran}");
     let after = road.call("get_compliance", of_device, None).await.unwrap().structured;

@@ -71,7 +71,7 @@ async fn long_output_is_cut_and_says_so() {
     let many: String =
         (100..2_100).map(|n| format!("ip route 10.{}.{}.0 255.255.255.0 10.0.0.1\n", n / 250, n % 250)).collect();
     let text = format!("{}{many}", lab.world.running(device).text());
-    lab.world.set_running(device, &world::ios_xe::Config::parse(&text), true).unwrap();
+    lab.world.set_running(device, &world::Config::parse(world::Os::IosXe, &text), true).unwrap();
     let arguments = json!({"device_ids": [device.id.to_string()], "commands": ["show running-config", "show clock"]});
     let shown = road.call("run_show_commands", arguments, None).await.unwrap().structured;
     let results: &Json = &shown["devices"][0]["results"];
