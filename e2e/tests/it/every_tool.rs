@@ -41,6 +41,8 @@ enum Refused {
 use Refused::{Arguments, Unknown};
 
 const CENTERS: &[&str] = &[CENTER, EMEA];
+const DESK: &str = "servicenow";
+const DESKS: &[&str] = &[DESK];
 const PLATFORM: &[&str] = &[OWN];
 
 const fn row(
@@ -85,6 +87,35 @@ const ROWS: &[Row] = &[
     row(CENTERS, "get_compliance", "alice", Unknown, |n, _| json!({"device_id": n["device"]})),
     row(CENTERS, "run_compliance", "alice", Unknown, |n, _| json!({"device_ids": [n["device"]]})),
     row(CENTERS, "get_task", "alice", Unknown, |n, _| json!({"task_id": n["task"]})),
+    row(DESKS, "list_incidents", "sam", Unknown, |_, _| json!({"limit": 2})),
+    row(DESKS, "create_incident", "sam", Unknown, |_, door| json!({"short_description": format!("Door {door}")})),
+    row(DESKS, "get_incident", "sam", Unknown, |n, _| json!({"incident": n["incident"]})),
+    row(DESKS, "update_incident", "sam", Unknown, |n, _| json!({"incident": n["incident"], "work_note": "Seen."})),
+    row(DESKS, "list_change_requests", "sam", Unknown, |_, _| json!({"limit": 2})),
+    row(DESKS, "list_change_templates", "sam", Unknown, |_, _| json!({"limit": 2})),
+    row(
+        DESKS,
+        "create_change_request",
+        "sam",
+        Unknown,
+        |_, door| json!({"kind": "normal", "short_description": format!("Door {door}")}),
+    ),
+    row(DESKS, "get_change_request", "sam", Unknown, |n, _| json!({"change_request": n["change"]})),
+    row(
+        DESKS,
+        "update_change_request",
+        "sam",
+        Unknown,
+        |n, _| json!({"change_request": n["change"], "work_note": "Seen."}),
+    ),
+    row(DESKS, "set_change_schedule", "sam", Unknown, |n, door| {
+        json!({
+            "change_request": n["change"], "start": "2030-01-01T00:00:00Z", "end": format!("2030-01-01T01:00:0{door}Z"),
+            "reason": "Every tool is called once.",
+        })
+    }),
+    row(DESKS, "list_configuration_items", "sam", Unknown, |_, _| json!({"limit": 2})),
+    row(DESKS, "list_users", "sam", Unknown, |_, _| json!({"limit": 2})),
     row(PLATFORM, "echo", "vic", Arguments, |_, _| json!({"message": "hello"})),
     row(PLATFORM, "whoami", "vic", Arguments, |_, _| json!({})),
     row(PLATFORM, "search_tools", "vic", Arguments, |_, _| json!({"query": "device"})),
@@ -179,6 +210,15 @@ async fn names(caller: &Caller, server: &str) -> Names {
         names.insert("artifact", shown.result()["artifact"]["id"].clone());
         let records = caller.lab.records_of(&shown.request_id());
         names.insert("record", records[0]["event"]["sequence"].clone());
+        return names;
+    }
+    if server == DESK {
+        let sam = caller.lab.token("sam").await;
+        let incident = caller.rest(&sam, DESK, "create_incident", &json!({"short_description": "Of the test"})).await;
+        names.insert("incident", incident.result()["incident"]["number"].clone());
+        let change = json!({"kind": "normal", "short_description": "Of the test"});
+        let change = caller.rest(&sam, DESK, "create_change_request", &change).await;
+        names.insert("change", change.result()["change_request"]["number"].clone());
         return names;
     }
     let device = caller.switches(&alice, server).await.remove(0);
