@@ -90,7 +90,10 @@ async fn sites_sum_up_to_the_network_in_both_shapes() {
     assert_eq!(one["response"], *global);
     assert_eq!(lab.call(Method::GET, "/dna/intent/api/v1/site-health?limit=51", None).await.0, StatusCode::BAD_REQUEST);
     let id = global["id"].as_str().unwrap();
-    assert_eq!(lab.get(&format!("/networkDevices/assignedToSite/count?siteId={id}")).await["response"]["count"], managed);
+    assert_eq!(
+        lab.get(&format!("/networkDevices/assignedToSite/count?siteId={id}")).await["response"]["count"],
+        managed
+    );
     let (_, second) = lab.call(Method::GET, "/dna/intent/api/v2/site?type=building", None).await;
     assert!(rows(&second).iter().all(|row| row["groupNameHierarchy"].as_str().unwrap().starts_with("Global/")));
 }
