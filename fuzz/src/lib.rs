@@ -2,8 +2,10 @@
 //! always hold asserted inside.
 //!
 //! libFuzzer calls them from `libfuzzer/` (`cargo xtask fuzz`), and `tests/` replays the kept corpus on every run of the
-//! suite. Next: [`json`], [`http`], [`oauth`] for the functions by what they read.
+//! suite. Next: [`json`], [`http`], [`oauth`], [`device`], [`configuration`] for the functions by what they read.
 
+pub mod configuration;
+pub mod device;
 pub mod http;
 pub mod json;
 pub mod oauth;
@@ -33,7 +35,7 @@ pub struct Target {
     pub refuses: bool,
 }
 
-/// Every parser at the doors.
+/// Every parser at the doors, and of what devices and templates say.
 pub const TARGETS: &[Target] = &[
     Target { name: "strict_json", run: json::strict_json, refuses: true },
     Target { name: "mcp_message", run: json::mcp_message, refuses: true },
@@ -51,4 +53,9 @@ pub const TARGETS: &[Target] = &[
     Target { name: "oauth_form", run: oauth::form, refuses: true },
     Target { name: "redirect_uri", run: oauth::redirect_uri, refuses: true },
     Target { name: "basic_credentials", run: oauth::basic_credentials, refuses: true },
+    Target { name: "command_classes", run: device::command_classes, refuses: true },
+    Target { name: "configuration_mask", run: device::configuration_mask, refuses: true },
+    Target { name: "template_directives", run: device::template_directives, refuses: true },
+    Target { name: "show_output", run: device::show_output, refuses: true },
+    Target { name: "device_config", run: configuration::device_config, refuses: true },
 ];

@@ -1,5 +1,5 @@
-//! The workspace's own tasks: `cargo xtask lab`, `test`, `conformance`, `tidy`, `docs`, `bench`, `fuzz`, `flood`, `crash`,
-//! `engines`.
+//! The workspace's own tasks: `cargo xtask lab`, `test`, `conformance`, `device-config`, `tidy`, `docs`, `bench`, `fuzz`, `flood`,
+//! `crash`, `engines`.
 //!
 //! Where to go next: [`lab`] for what a newcomer meets first, [`test`] for the parts of the suite, [`tidy`] for the rules
 //! of the house.
@@ -7,6 +7,7 @@
 mod bench;
 mod clients;
 mod crash;
+mod device_config;
 mod docs;
 mod engines;
 mod flood;
@@ -37,6 +38,8 @@ enum Task {
     Test(test::Arguments),
     /// Run the official MCP conformance suite against a lab, and print its results.
     Conformance,
+    /// Print how well device configurations are understood: tests, tables, share without an undo, speed, and an oracle.
+    DeviceConfig,
     /// Check the rules of the house: arrows, sizes, names, comments, features, pages.
     Tidy,
     /// Write the generated pages again.
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Task::Lab(arguments) => lab::run(&arguments),
         Task::Test(arguments) => test::run(&arguments),
         Task::Conformance => test::run_conformance(),
+        Task::DeviceConfig => device_config::run(),
         Task::Tidy => tidy::run(),
         Task::Docs(arguments) => docs::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),

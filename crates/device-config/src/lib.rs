@@ -5,7 +5,7 @@
 //! (`rules`).
 //!
 //! [`classify()`] says what a command does, [`template_lines`] what the lines of a controller's template do, [`dangers`] marks
-//! the lines that may cost the way of management, [`mask`] hides the secrets of a configuration.
+//! the lines that may cost the way of management, [`show`] reads what commands print, [`mask`] hides the secrets of a configuration.
 
 mod banner;
 mod classify;
@@ -18,6 +18,7 @@ mod merge;
 mod physical;
 mod platform;
 mod rules;
+pub mod show;
 mod template;
 mod undo;
 mod vlans;

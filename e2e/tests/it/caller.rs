@@ -15,6 +15,8 @@ use crate::lab::Lab;
 pub(crate) const CENTER: &str = "catalyst-center";
 /// The other instance of the same connector.
 pub(crate) const EMEA: &str = "catalyst-center-emea";
+/// Tickets.
+pub(crate) const DESK: &str = "servicenow";
 /// The platform's own tools.
 pub(crate) const OWN: &str = "interlock";
 

@@ -6,18 +6,34 @@ use std::collections::BTreeSet;
 use platform::Json;
 use serde_json::json;
 
-use crate::caller::{Answer, CENTER, Caller, EMEA, OWN};
+use crate::caller::{Answer, CENTER, Caller, DESK, EMEA, OWN};
 
 const PEOPLE: [&str; 6] = ["alice", "sam", "dora", "ada", "audrey", "vic"];
+
+/// A change request that every lab has.
+const CHANGE: &str = "CHG0030032";
 
 /// Arguments that pass the schema of every tool; ids are of things that exist, where that decides anything.
 fn arguments(tool: &str, device: &str) -> Json {
     let nobody = "00000000-0000-4000-8000-000000000000";
     match tool {
-        "get_device" | "get_device_config" | "list_interfaces" => json!({"device_id": device}),
+        "get_device" | "get_device_config" | "list_interfaces" | "get_compliance" => json!({"device_id": device}),
+        "save_config" | "run_compliance" => json!({"device_ids": [device]}),
+        "run_show_commands" => json!({"device_ids": [device], "commands": ["show clock"]}),
+        "update_interface" => json!({"device_id": device, "interface": "GigabitEthernet9/9/9", "vlan": 20}),
+        "get_task" => json!({"task_id": nobody}),
         "get_template" => json!({"template_id": nobody}),
         "preview_template" | "deploy_template" => json!({"template_id": nobody, "device_id": device}),
         "get_deployment" => json!({"deployment_id": nobody}),
+        "get_incident" => json!({"incident": device}),
+        "update_incident" => json!({"incident": device, "work_note": "seen"}),
+        "create_incident" => json!({"short_description": "Uplink flaps"}),
+        "get_change_request" => json!({"change_request": CHANGE}),
+        "update_change_request" => json!({"change_request": CHANGE, "work_note": "seen"}),
+        "create_change_request" => json!({"kind": "normal", "short_description": "VLAN 120"}),
+        "set_change_schedule" => json!({
+            "change_request": CHANGE, "start": "2030-01-01T00:00:00Z", "end": "2030-01-01T01:00:00Z", "reason": "later",
+        }),
         "echo" => json!({"message": "hello"}),
         "search_tools" => json!({"query": "device"}),
         "get_audit_record" => json!({"record": 1}),
@@ -53,9 +69,13 @@ async fn matrix(profile: &'static str) -> String {
     principals.push(("lab-automation", caller.lab.automation_token(&caller.http).await));
 
     let mut table = String::new();
-    for server in [CENTER, EMEA, OWN] {
+    for server in [CENTER, EMEA, DESK, OWN] {
         let device = match server {
             OWN => String::new(),
+            DESK => {
+                let newest = caller.rest(&ada, DESK, "list_incidents", &json!({"state": "new", "limit": 1})).await;
+                newest.result()["items"][0]["number"].as_str().unwrap().to_owned()
+            }
             _ => caller.switches(&ada, server).await.remove(0),
         };
         // Nobody sees every tool: duties are apart.

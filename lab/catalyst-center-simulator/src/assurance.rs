@@ -136,7 +136,7 @@ async fn device_detail(State(simulator): State<Shared>, params: Params) -> Answe
         "nwDeviceId": device.id, "nwDeviceName": world.hostname(device), "managementIpAddr": device.management_ip.to_string(),
         "macAddress": device.mac_text().to_uppercase(), "nwDeviceFamily": device.platform.family.name(), "nwDeviceRole": device.role.name(),
         "nwDeviceType": device.platform.type_name, "platformId": device.platform_text(), "softwareVersion": device.software_version,
-        "osType": "IOS-XE", "serialNumber": device.serial_text(), "deviceSeries": device.platform.series,
+        "osType": device.os().name(), "serialNumber": device.serial_text(), "deviceSeries": device.platform.series,
         "overallHealth": health.overall, "cpu": format!("{}.0", health.cpu_percent), "memory": format!("{}.0", health.memory_percent),
         "cpuScore": if health.cpu_percent > 80 { 5 } else { 10 }, "memoryScore": 10, "haStatus": if device.members.len() > 1 { "SSO" } else { "Non-redundant" },
         "communicationState": if world.reachability(device) == Reachability::Unreachable { "UNREACHABLE" } else { "REACHABLE" },

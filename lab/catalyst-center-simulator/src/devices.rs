@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use axum::routing::{get, put};
 use serde_json::{Value, json};
 use uuid::Uuid;
-use world::{Device, Family, Reachability, Unusable, World};
+use world::{Device, Family, Os, Reachability, Unusable, World};
 
 use crate::effects::Origin;
 use crate::inventory::{is_managed, managed};
@@ -100,6 +100,19 @@ fn error_of(reach: Reachability, point: bool) -> (Value, Value, &'static str) {
     }
 }
 
+/// What the device says of itself over SNMP.
+fn description(device: &Device) -> String {
+    let (image, version) = (device.platform.image, device.software_version);
+    match device.os() {
+        Os::IosXe => {
+            format!("Cisco IOS Software [Cupertino], {image} Software, Version {version}, RELEASE SOFTWARE (fc3)")
+        }
+        Os::NxOs => format!("Cisco NX-OS(tm) {image}, Software (nxos64-cs), Version {version}, RELEASE SOFTWARE"),
+        Os::IosXr => format!("Cisco IOS XR Software ({image}), Version {version}"),
+        Os::Asa => format!("Cisco Adaptive Security Appliance Version {version}"),
+    }
+}
+
 /// The row of the inventory.
 pub(crate) fn row(simulator: &Simulator, device: &Device) -> Value {
     let world = &simulator.world;
@@ -140,7 +153,7 @@ pub(crate) fn row(simulator: &Simulator, device: &Device) -> Value {
         "associatedWlcIp": wlc.unwrap_or_default(), "apManagerInterfaceIp": "", "apEthernetMacAddress": if point { json!(device.mac_text()) } else { Value::Null },
         "snmpContact": "", "snmpLocation": "", "location": Value::Null, "locationName": Value::Null,
         "memorySize": if point { "NA" } else { "1889584" }, "waasDeviceMode": Value::Null, "vendor": "Cisco",
-        "description": if point { Value::Null } else { json!(format!("Cisco IOS Software [Cupertino], {} Software, Version {}, RELEASE SOFTWARE (fc3)", device.platform.image, device.software_version)) },
+        "description": if point { Value::Null } else { json!(description(device)) },
         "lastDeviceResyncStartTime": time_text(collected - 20_000), "lastManagedResyncReasons": "Periodic",
         "managedAtleastOnce": true, "syncRequestedByApp": "", "reasonsForDeviceResync": "Periodic", "reasonsForPendingSyncRequests": "",
         "pendingSyncRequestsCount": "0",
@@ -225,7 +238,7 @@ fn passes(simulator: &Simulator, filter: &Filter, device: &Device) -> bool {
 
 /// `IOS-XE` and its siblings; access points have none.
 pub(crate) fn software_type(device: &Device) -> &'static str {
-    if device.platform.family == Family::AccessPoint { "" } else { "IOS-XE" }
+    if device.platform.family == Family::AccessPoint { "" } else { device.os().name() }
 }
 
 async fn list(State(simulator): State<Shared>, params: Params) -> Answer {

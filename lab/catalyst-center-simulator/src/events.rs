@@ -92,7 +92,7 @@ fn series_rows(simulator: &Simulator, params: &Params) -> Result<Vec<Value>, Fai
     issues.sort_by_key(|issue| std::cmp::Reverse(issue.seen_ms.0));
     let rows = issues.iter().filter_map(|issue| {
         let (id, _, words, severity, domain, sub) = KINDS.iter().find(|kind| kind.1 == issue.name)?;
-        let device = world.devices().get(issue.device)?;
+        let device = world.devices().get(issue.device).filter(|device| device.managed_by_controller())?;
         let at = issue.seen_ms.0;
         let wanted = (ids.is_empty() || ids.contains(id))
             && from.is_none_or(|from| at >= from)
@@ -178,7 +178,7 @@ fn assurance_rows(simulator: &Simulator, params: &Params) -> Result<Vec<Value>, 
     let world = &simulator.world;
     let (from, to) = (params.number("startTime")?, params.number("endTime")?);
     let rows = simulator.all_issues().to_vec().into_iter().filter_map(|issue| {
-        let device = world.devices().get(issue.device)?;
+        let device = world.devices().get(issue.device).filter(|device| device.managed_by_controller())?;
         let at = issue.seen_ms.1;
         let wanted = from.is_none_or(|from| at >= from)
             && to.is_none_or(|to| issue.seen_ms.0 <= to)

@@ -13,10 +13,9 @@ use axum::http::HeaderMap;
 use axum::routing::{get, post};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
-use world::{Device, Endpoint, Link, Reachability};
+use world::{Device, Endpoint, Link};
 
 use crate::effects::Origin;
-use crate::interfaces::ports_of;
 use crate::query::Params;
 use crate::reply::{Answer, Fail, accepted, enveloped};
 use crate::simulator::{Shared, Simulator};
@@ -54,19 +53,6 @@ fn end<'a>(simulator: &'a Simulator, address: &str) -> Result<End<'a>, String> {
     found.ok_or_else(|| format!("NCFA00005: IP address {address} is not found in the network"))
 }
 
-/// Whether both ends of a cable have a signal.
-fn carries(simulator: &Simulator, link: &Link) -> bool {
-    let world = &simulator.world;
-    link.ends.iter().all(|(at, name)| {
-        let Some(device) = world.devices().get(*at) else { return false };
-        if device.has_configuration() {
-            ports_of(world, device).iter().any(|port| port.name == *name && port.oper_up)
-        } else {
-            world.reachability(device) != Reachability::Unreachable
-        }
-    })
-}
-
 /// The cables from one device to another, in order; empty when they are the same.
 fn cables<'a>(simulator: &'a Simulator, from: &Device, to: &Device) -> Option<Vec<&'a Link>> {
     let world = &simulator.world;
@@ -79,7 +65,7 @@ fn cables<'a>(simulator: &'a Simulator, from: &Device, to: &Device) -> Option<Ve
         let Some(device) = world.devices().get(at) else { continue };
         for link in world.links_of(device) {
             let far = link.ends[usize::from(link.ends[0].0 == at)].0;
-            if far != from.index && !came.contains_key(&far) && carries(simulator, link) {
+            if far != from.index && !came.contains_key(&far) && world.link_up(link) {
                 came.insert(far, link);
                 next.push_back(far);
             }

@@ -63,7 +63,7 @@ async fn count_modules(State(simulator): State<Shared>, params: Params) -> Answe
 }
 
 async fn module(State(simulator): State<Shared>, Path(id): Path<String>) -> Answer {
-    let mut rows = simulator.world.devices().iter().flat_map(module_rows);
+    let mut rows = simulator.world.managed().flat_map(module_rows);
     let found = rows.find(|row| row.get("id").and_then(Value::as_str) == Some(id.as_str()));
     enveloped(found.ok_or_else(|| Fail::missing(format!("No resource found with id: {id}")))?)
 }
@@ -170,11 +170,13 @@ async fn neighbour(State(simulator): State<Shared>, Path((id, port)): Path<(Stri
     if owner.id != device.id {
         return Err(Fail::missing(format!("No interface {} on device {id}", port.id)));
     }
-    let found = cable(&simulator.world, device, &port.name).filter(|_| port.oper_up);
+    // Firewalls do not tell who they are.
+    let found = cable(&simulator.world, device, &port.name)
+        .filter(|(_, far, _)| port.oper_up && far.platform.family != Family::Firewall);
     let Some((_, far, far_port)) = found else { return enveloped(json!({})) };
     let capabilities = match far.platform.family {
         Family::AccessPoint => json!(["TRANS_BRIDGE"]),
-        Family::Router => json!(["ROUTER"]),
+        Family::Router | Family::Firewall => json!(["ROUTER"]),
         Family::Switch | Family::WirelessController => json!(["ROUTER", "SWITCH", "IGMP_CONDITIONAL_FILTERING"]),
     };
     let name = simulator.world.hostname(far);

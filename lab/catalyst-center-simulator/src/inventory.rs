@@ -10,12 +10,12 @@ use world::{Device, World};
 
 /// The devices that the controller manages, in the order of the inventory.
 pub(crate) fn managed(world: &World) -> impl Iterator<Item = &Device> {
-    world.devices().iter().filter(|device| is_managed(device))
+    world.managed()
 }
 
 /// Whether the controller manages a device.
-pub(crate) fn is_managed(_device: &Device) -> bool {
-    true
+pub(crate) fn is_managed(device: &Device) -> bool {
+    device.managed_by_controller()
 }
 
 /// Positions by name.
@@ -68,7 +68,7 @@ impl Inventory {
 
     /// The device that one of its names means: id, serial number, address, MAC address or host name.
     pub(crate) fn by_any<'a>(&self, world: &'a World, name: &str) -> Option<&'a Device> {
-        let by_id = Uuid::parse_str(name).ok().and_then(|id| world.device(id));
+        let by_id = Uuid::parse_str(name).ok().and_then(|id| world.device(id)).filter(|device| is_managed(device));
         by_id
             .or_else(|| self.by_serial(world, name))
             .or_else(|| self.by_address(world, name))

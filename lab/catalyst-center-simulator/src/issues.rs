@@ -78,7 +78,7 @@ impl Simulator {
 
 /// The device that an issue is about, with the id of its site.
 fn subject<'a>(world: &'a World, issue: &Issue) -> Option<(&'a Device, String)> {
-    let device = world.devices().get(issue.device)?;
+    let device = world.devices().get(issue.device).filter(|device| device.managed_by_controller())?;
     Some((device, world.site_of(device).map(|site| site.id.to_string()).unwrap_or_default()))
 }
 

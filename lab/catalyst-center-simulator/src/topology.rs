@@ -1,6 +1,6 @@
 //! Topology: devices as nodes, cables as links, sites as a tree.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use axum::Router;
 use axum::extract::{Path, State};
@@ -34,26 +34,31 @@ fn node(world: &World, device: &Device) -> Value {
     })
 }
 
-/// The topology of the devices and cables that are wanted. Ports are expanded once per device, not once per cable.
-fn graph(
-    simulator: &Simulator,
-    wanted: impl Fn(&Device) -> bool,
-    carries: impl Fn(&[Option<&Interface>; 2]) -> bool,
-) -> Value {
+/// The topology of the devices that are wanted, and of the cables between them; with `mode`, only those whose ends are in
+/// this mode. Ports are expanded only for that, once per device.
+fn graph(simulator: &Simulator, wanted: impl Fn(&Device) -> bool, mode: Option<&str>) -> Value {
     let world = &simulator.world;
     let devices: Vec<&Device> = managed(world).filter(|device| wanted(device)).collect();
-    let ports: HashMap<usize, Vec<Interface>> =
-        devices.iter().map(|device| (device.index, ports_of(world, device))).collect();
-    let links = world.links().iter().filter_map(|link| {
+    let shown: HashSet<usize> = devices.iter().map(|device| device.index).collect();
+    let ports: HashMap<usize, Vec<Interface>> = match mode {
+        Some(_) => devices.iter().map(|device| (device.index, ports_of(world, device))).collect(),
+        None => HashMap::new(),
+    };
+    let fits = |(at, name): &(usize, String)| {
+        mode.is_none_or(|mode| {
+            let port = ports.get(at).and_then(|ports| ports.iter().find(|port| port.name == *name));
+            port.is_none_or(|port| port.mode == mode)
+        })
+    };
+    let links = world.links().iter().filter(|link| link.ends.iter().all(|end| shown.contains(&end.0) && fits(end)));
+    let links = links.filter_map(|link| {
         let [(one, one_port), (other, other_port)] = &link.ends;
         let (source, target) = (world.devices().get(*one)?, world.devices().get(*other)?);
-        let find = |at: &usize, name: &str| Some(ports.get(at)?.iter().find(|port| port.name == name));
-        let ends = [find(one, one_port)?, find(other, other_port)?];
-        carries(&ends).then_some(())?;
-        let up = ends.iter().flatten().all(|port| port.oper_up);
+        let id = |device: &Device, port: &str| device.has_configuration().then(|| world.interface_id(device, port));
+        let up = world.link_up(link);
         Some(json!({
             "id": link.id, "source": source.id, "target": target.id, "startPortName": one_port, "endPortName": other_port,
-            "startPortID": ends[0].map(|port| port.id), "endPortID": ends[1].map(|port| port.id), "startPortSpeed": link.speed_kbps.to_string(),
+            "startPortID": id(source, one_port), "endPortID": id(target, other_port), "startPortSpeed": link.speed_kbps.to_string(),
             "endPortSpeed": link.speed_kbps.to_string(), "linkStatus": if up { "up" } else { "down" }, "greyOut": !up, "additionalInfo": {},
         }))
     });
@@ -63,7 +68,7 @@ fn graph(
 
 async fn physical(State(simulator): State<Shared>, params: Params) -> Answer {
     let known = params.get("nodeType").is_none_or(|wanted| wanted.eq_ignore_ascii_case("device"));
-    enveloped(graph(&simulator, |_| known, |_| true))
+    enveloped(graph(&simulator, |_| known, None))
 }
 
 /// The devices that have a VLAN, and the cables that carry it: trunks.
@@ -74,7 +79,7 @@ async fn layer_2(State(simulator): State<Shared>, Path(vlan): Path<String>) -> A
     let has = |device: &Device| {
         device.has_configuration() && simulator.world.collected(device).text().lines().any(|line| line == header)
     };
-    enveloped(graph(&simulator, has, |ends| ends.iter().flatten().all(|port| port.mode == "trunk")))
+    enveloped(graph(&simulator, has, Some("trunk")))
 }
 
 /// The devices that run a routing protocol, and the routed cables between them.
@@ -91,7 +96,7 @@ async fn layer_3(State(simulator): State<Shared>, Path(protocol): Path<String>) 
         device.has_configuration()
             && simulator.world.collected(device).text().lines().any(|line| line.starts_with(lead))
     };
-    enveloped(graph(&simulator, runs, |ends| ends.iter().flatten().all(|port| port.mode == "routed")))
+    enveloped(graph(&simulator, runs, Some("routed")))
 }
 
 /// Every VLAN that some device has, as the topology page offers them.

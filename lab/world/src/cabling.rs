@@ -1,6 +1,7 @@
-//! Cables that are pulled and plugged, who is cut off by it, and what was lost and is back.
+//! Cables that are pulled and plugged, and what is lost by it: a link is up while it is plugged, both devices have power and
+//! neither end is shut; a device that no path leads to is out of the controller's reach.
 //!
-//! Where next: [`crate::condition`], which makes issues of them.
+//! Where next: [`crate::condition`], which makes issues of them; [`crate::redundancy`], who stands in for whom.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,7 +9,9 @@ use uuid::Uuid;
 
 use crate::device::{Device, Reachability};
 use crate::fleet::{Fleet, Link};
+use crate::interfaces::is_shut;
 use crate::journal::Entry;
+use crate::lines::Config;
 use crate::state::World;
 
 /// What was lost by a pulled cable.
@@ -31,8 +34,11 @@ pub(crate) struct Outage {
 /// Which cables carry nothing, and who is cut off by it.
 #[derive(Debug, Default)]
 pub(crate) struct Cabling {
+    /// Pulled cables, and since when, ms since the epoch.
     unplugged: HashMap<Uuid, i64>,
+    /// Numbers of links with the devices that have shut their end.
     shut: HashSet<(u32, usize)>,
+    /// Devices that no path leads to, and since when.
     isolated: HashMap<usize, i64>,
     past: Vec<Outage>,
 }
@@ -45,6 +51,7 @@ impl Cabling {
         self.isolated.contains_key(&device)
     }
 
+    /// Takes note of a pulled or plugged cable.
     pub(crate) fn set_plugged(&mut self, fleet: &Fleet, link: Uuid, plugged: bool, at_ms: i64) {
         if plugged {
             let Some(from_ms) = self.unplugged.remove(&link) else { return };
@@ -53,6 +60,18 @@ impl Cabling {
             self.unplugged.entry(link).or_insert(at_ms);
         }
         self.trace(fleet, at_ms);
+    }
+
+    /// Takes note of the ports that a new running configuration shuts.
+    pub(crate) fn set_configuration(&mut self, fleet: &Fleet, device: &Device, config: &Config, at_ms: i64) {
+        let mut changed = false;
+        for cable in fleet.cables_of(device) {
+            let key = (cable.number, device.index);
+            changed |= if is_shut(config, cable.port) { self.shut.insert(key) } else { self.shut.remove(&key) };
+        }
+        if changed {
+            self.trace(fleet, at_ms);
+        }
     }
 
     fn remember(&mut self, outage: Outage) {
@@ -67,10 +86,10 @@ impl Cabling {
             && !link.ends.iter().any(|(device, _)| self.shut.contains(&(number, *device)))
     }
 
+    /// Follows the cables from the first core, beside which the controller stands.
     fn trace(&mut self, fleet: &Fleet, at_ms: i64) {
         let mut reached = vec![self.unplugged.is_empty() && self.shut.is_empty(); fleet.devices.len()];
-        let mut next: Vec<usize> =
-            fleet.devices.iter().filter(|d| d.role == crate::Role::Core).map(|d| d.index).collect();
+        let mut next = vec![0_usize];
         while let Some(at) = next.pop() {
             match reached.get_mut(at) {
                 Some(seen) if !*seen => *seen = true,
@@ -89,7 +108,9 @@ impl Cabling {
             self.isolated.remove(&at);
             self.remember(Outage { of: Lost::Device(at), from_ms, until_ms: at_ms });
         }
-        for at in (0..fleet.devices.len()).filter(|at| !reached[*at]) {
+        // What was laid out without a cable is reached in another way.
+        let cabled = |at: &usize| fleet.cables.get(*at).is_some_and(|list| !list.is_empty());
+        for at in (0..fleet.devices.len()).filter(|at| !reached[*at]).filter(cabled) {
             self.isolated.entry(at).or_insert(at_ms);
         }
     }
@@ -101,9 +122,13 @@ impl World {
         self.fleet.links.iter().find(|link| link.id == id)
     }
 
-    /// Whether a cable carries a signal: it is plugged and both devices have power.
+    /// Whether a cable carries a signal: it is plugged, both devices have power, and neither end is shut.
     pub fn link_up(&self, link: &Link) -> bool {
-        !self.is_unplugged(link)
+        let number = link.ends.first().and_then(|(device, _)| self.fleet.cables.get(*device)).and_then(|numbers| {
+            numbers.iter().find(|number| self.fleet.links.get(**number as usize).is_some_and(|held| held.id == link.id))
+        });
+        let carries = number.is_some_and(|number| self.lock().cabling.carries(*number, link));
+        carries
             && link.ends.iter().all(|(device, _)| {
                 self.fleet
                     .devices

@@ -101,7 +101,7 @@ impl Cmdb {
     pub fn of(world: &World) -> Self {
         let flaws = flaws(world);
         let mut cmdb = Self { items: Vec::new(), relations: Vec::new(), flaws };
-        let mut clusters: BTreeMap<String, Vec<Uuid>> = BTreeMap::new();
+        let mut clusters: BTreeMap<&str, Vec<Uuid>> = BTreeMap::new();
         let mut whole: Vec<Option<Uuid>> = vec![None; world.devices().len()];
         for device in world.devices() {
             if flaws.is_some_and(|flaws| flaws.missing == device.index) {
@@ -111,7 +111,7 @@ impl Cmdb {
             if let Some(slot) = whole.get_mut(device.index) {
                 *slot = Some(id);
             }
-            if let Some(group) = redundancy_group(device) {
+            if let Some(group) = world.redundancy_group(device) {
                 clusters.entry(group).or_default().push(id);
             }
         }
@@ -120,7 +120,7 @@ impl Cmdb {
             let cluster = ConfigurationItem {
                 id: world.seed.uuid("cluster", number),
                 class: CiClass::Cluster,
-                name,
+                name: name.to_owned(),
                 serial_number: None,
                 device: None,
                 is_stack: false,
@@ -185,16 +185,10 @@ fn class(device: &Device) -> CiClass {
     match device.platform.family {
         Family::Switch => CiClass::Switch,
         Family::Router => CiClass::Router,
+        Family::Firewall => CiClass::Firewall,
         Family::WirelessController => CiClass::NetworkGear,
         Family::AccessPoint => CiClass::AccessPoint,
     }
-}
-
-/// The name that two devices share but for the number at its end, above the access layer.
-fn redundancy_group(device: &Device) -> Option<String> {
-    let stands_in = device.role != Role::Access || device.platform.family == Family::WirelessController;
-    let group = device.hostname.strip_suffix(['1', '2'])?;
-    stands_in.then(|| group.to_owned())
 }
 
 /// The last three reachable access switches of one chassis, so that what tests and people take first is as it should be.

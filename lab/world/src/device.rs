@@ -1,11 +1,13 @@
 //! What a simulated device is: platform, members, addresses, role and the state in which it was born. Everything that
 //! people change later stands in [`crate::state`] instead.
 //!
-//! Where next: [`crate::fleet`] for the layout, [`crate::interfaces`] for ports, [`crate::ios_xe`] for configurations.
+//! Where next: [`crate::platforms`] for the models, [`crate::fleet`] for the layout, [`crate::interfaces`] for ports, [`crate::lines`] for configurations.
 
 use std::net::Ipv4Addr;
 
 use uuid::Uuid;
+
+use crate::os::Os;
 
 /// The vendor's product families, in the vendor's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,6 +20,8 @@ pub enum Family {
     WirelessController,
     /// Access points.
     AccessPoint,
+    /// Firewalls.
+    Firewall,
 }
 
 impl Family {
@@ -28,6 +32,7 @@ impl Family {
             Self::Router => "Routers",
             Self::WirelessController => "Wireless Controller",
             Self::AccessPoint => "Unified AP",
+            Self::Firewall => "Security and VPN",
         }
     }
 }
@@ -79,8 +84,8 @@ impl Reachability {
     }
 }
 
-/// A group of equal ports: `count` ports named `<kind><member>/<slot>/<first…>` (routers without the member number count
-/// from 0).
+/// A group of equal ports: `count` ports whose names are made of the kind, the slot and the number in the way of the
+/// operating system ([`crate::interfaces::physical_ports`]).
 #[derive(Debug)]
 pub struct PortGroup {
     /// `GigabitEthernet`, `TenGigabitEthernet`, ….
@@ -106,86 +111,12 @@ pub struct Platform {
     pub series: &'static str,
     /// Family.
     pub family: Family,
+    /// What it runs.
+    pub os: Os,
     /// Ports per member.
     pub ports: &'static [PortGroup],
-    /// Ports that face the access side; the rest are uplinks.
+    /// Name of its software, as the controller and `show version` tell it.
     pub image: &'static str,
-}
-
-const fn ports(kind: &'static str, slot: u8, first: u8, count: u8, speed_kbps: u64) -> PortGroup {
-    PortGroup { kind, slot, first, count, speed_kbps }
-}
-
-const fn switch(
-    id: &'static str,
-    type_name: &'static str,
-    series: &'static str,
-    ports: &'static [PortGroup],
-) -> Platform {
-    Platform { id, type_name, series, family: Family::Switch, ports, image: "CAT9K_IOSXE" }
-}
-
-const ACCESS_48: &[PortGroup] =
-    &[ports("GigabitEthernet", 0, 1, 48, 1_000_000), ports("TenGigabitEthernet", 1, 1, 8, 10_000_000)];
-const ACCESS_24: &[PortGroup] =
-    &[ports("GigabitEthernet", 0, 1, 24, 1_000_000), ports("TenGigabitEthernet", 1, 1, 8, 10_000_000)];
-
-const POINT_PORTS: &[PortGroup] = &[ports("GigabitEthernet", 0, 0, 1, 1_000_000)];
-
-const C9300: (&str, &str) = ("Cisco Catalyst 9300 Switch", "Cisco Catalyst 9300 Series Switches");
-const C9500: (&str, &str) = ("Cisco Catalyst 9500 Switch", "Cisco Catalyst 9500 Series Switches");
-const C9800: (&str, &str) =
-    ("Cisco Catalyst 9800-40 Wireless Controller", "Cisco Catalyst 9800 Series Wireless Controllers");
-const C9120: (&str, &str) =
-    ("Cisco Catalyst 9120AXE Unified Access Point", "Cisco Catalyst 9120AX Series Unified Access Points");
-const C9166: (&str, &str) =
-    ("Cisco Catalyst 9166I Unified Access Point", "Cisco Catalyst 9166 Series Unified Access Points");
-
-pub(crate) static ACCESS_PLATFORMS: &[Platform] = &[
-    switch("C9300-48P", C9300.0, C9300.1, ACCESS_48),
-    switch("C9300-48U", C9300.0, C9300.1, ACCESS_48),
-    switch("C9300-24P", C9300.0, C9300.1, ACCESS_24),
-    switch("C9300-48UXM", C9300.0, C9300.1, ACCESS_48),
-];
-pub(crate) static DISTRIBUTION_PLATFORM: Platform = switch(
-    "C9500-24Y4C",
-    C9500.0,
-    C9500.1,
-    &[ports("TwentyFiveGigE", 0, 1, 24, 25_000_000), ports("HundredGigE", 0, 25, 4, 100_000_000)],
-);
-pub(crate) static CORE_PLATFORM: Platform = switch(
-    "C9500-48Y4C",
-    C9500.0,
-    C9500.1,
-    &[ports("TwentyFiveGigE", 0, 1, 48, 25_000_000), ports("HundredGigE", 0, 49, 4, 100_000_000)],
-);
-pub(crate) static ROUTER_PLATFORM: Platform = Platform {
-    id: "C8300-2N2S-6T",
-    type_name: "Cisco Catalyst 8300-2N2S-6T Router",
-    series: "Cisco Catalyst 8300 Series Edge Platforms",
-    family: Family::Router,
-    ports: &[ports("GigabitEthernet", 0, 0, 6, 1_000_000)],
-    image: "C8000BE",
-};
-pub(crate) static CONTROLLER_PLATFORM: Platform = Platform {
-    id: "C9800-40-K9",
-    type_name: C9800.0,
-    series: C9800.1,
-    family: Family::WirelessController,
-    ports: &[ports("TenGigabitEthernet", 0, 0, 4, 10_000_000)],
-    image: "C9800-SW-iosxe-wlc",
-};
-pub(crate) static POINT_PLATFORMS: &[Platform] = &[point("C9120AXE-B", C9120), point("CW9166I-B", C9166)];
-
-const fn point(id: &'static str, names: (&'static str, &'static str)) -> Platform {
-    Platform {
-        id,
-        type_name: names.0,
-        series: names.1,
-        family: Family::AccessPoint,
-        ports: POINT_PORTS,
-        image: "ap1g7",
-    }
 }
 
 /// One chassis of a device; a stack has several.
@@ -226,6 +157,8 @@ pub struct Device {
     pub up_before_birth_s: i64,
     /// Index of its wireless controller, for access points.
     pub controller: Option<usize>,
+    /// Its redundancy group, by number; a stack is one device and needs none.
+    pub(crate) group: Option<usize>,
 }
 
 impl Device {
@@ -244,7 +177,17 @@ impl Device {
         self.members.iter().map(|_| self.platform.id).collect::<Vec<_>>().join(", ")
     }
 
-    /// Whether it runs IOS-XE with a configuration of its own (access points take theirs from the controller).
+    /// What it runs.
+    pub fn os(&self) -> Os {
+        self.platform.os
+    }
+
+    /// Whether the region's controller manages it: firewalls have a manager of their own.
+    pub fn managed_by_controller(&self) -> bool {
+        self.platform.family != Family::Firewall
+    }
+
+    /// Whether it has a configuration of its own (access points take theirs from the controller).
     pub fn has_configuration(&self) -> bool {
         self.platform.family != Family::AccessPoint
     }

@@ -1,13 +1,16 @@
 //! What a device does when a controller or a person gives it lines: merges configuration, runs exec commands, prints.
 //!
-//! Where next: [`crate::ios_xe`] for the semantics, [`crate::faults`] for how a test bends them.
+//! Where next: [`crate::lines`] for the semantics, [`crate::show`] for what is printed, [`crate::faults`] for how a test
+//! bends them.
 
 use serde::Serialize;
 
 use crate::device::{Device, Reachability};
-use crate::ios_xe::directives::{Step, steps};
-use crate::ios_xe::show::{self, Asked};
-use crate::ios_xe::{LineOutcome, merge};
+use crate::directives::{Step, steps};
+use crate::lines::dialect::Dialect;
+use crate::lines::{Config, LineOutcome, Node, merge_until_refused};
+use crate::os::Os;
+use crate::show::{self, Asked, View};
 use crate::state::World;
 
 /// How an application is bent by a fault; the default is an honest device.
@@ -52,7 +55,8 @@ pub enum Unusable {
 
 impl World {
     /// Gives a rendered template to a device. As a controller does, it stops at the first rejected line; what was
-    /// entered before stays.
+    /// entered before stays, unless the device stages lines: then the controller commits at the end of the lines, and a
+    /// rejected line or a refused commit leaves everything as it was.
     ///
     /// # Errors
     /// [`Unusable`]; nothing has reached the device then.
@@ -77,24 +81,23 @@ impl World {
             match step {
                 Step::Configure(lines) => {
                     let (sent, refused) = split_refused(lines, bend.reject_line, &mut seen);
-                    let before = self.running(device);
-                    let stop = merge(&before, sent.iter().map(String::as_str)).first_error().cloned();
-                    // A controller stops at the first complaint: lines after it are never sent.
-                    let upto = match &stop {
-                        Some(failed) => {
-                            sent.iter().position(|line| line.trim() == failed.line).map_or(sent.len(), |at| at + 1)
-                        }
-                        None => sent.len(),
-                    };
-                    let merged = merge(&before, sent.iter().take(upto).map(String::as_str));
+                    let mut sent: Vec<&str> = sent.iter().map(String::as_str).collect();
+                    let commits = Dialect::of(device.os()).staged
+                        && !sent.last().is_some_and(|line| line.trim().starts_with("commit"));
+                    if commits {
+                        sent.push("commit");
+                    }
+                    let merged = merge_until_refused(&self.running(device), sent);
+                    let stop = merged.first_error().cloned();
                     applied.lines.extend(merged.outcomes);
                     if let Some(line) = refused {
-                        let error = Some("% Invalid input detected at '^' marker.".to_owned());
+                        let error = Some(show::unknown(device.os()).to_owned());
                         applied.lines.push(LineOutcome { line, error });
                     }
                     if merged.changed {
                         applied.changed = true;
                         self.set_running(device, &merged.config, !bend.keep_copy)?;
+                        self.replicate(device, &merged.config)?;
                     }
                     if let Some(failed) = stop {
                         applied.error = Some(format!("{}\n{}", failed.line, failed.error.unwrap_or_default()));
@@ -103,7 +106,7 @@ impl World {
                 }
                 Step::Exec { command, .. } => {
                     let output = self.exec(device, &command)?;
-                    let failed = output.starts_with('%');
+                    let failed = show::is_complaint(&output);
                     applied.exec.push((command.clone(), output.clone()));
                     if failed {
                         applied.error = Some(format!("{command}\n{output}"));
@@ -127,37 +130,78 @@ impl World {
             Some((command, pipe)) => (command.trim(), Some(pipe)),
             None => (command.trim(), None),
         };
-        let output = match show::asked(command) {
-            Asked::RunningConfig { interface: None } => self.running_text(device),
-            Asked::RunningConfig { interface: Some(name) } => match self.running(device).block(&["interface", &name]) {
-                Some(block) => {
-                    let lines: Vec<String> = block.children.iter().map(|child| format!(" {}", child.line)).collect();
-                    format!("Building configuration...\n\n!\ninterface {name}\n{}\nend\n", lines.join("\n"))
-                }
-                None => "% Invalid input detected at '^' marker.".to_owned(),
-            },
-            Asked::StartupConfig => format!("Using 16384 out of 2097152 bytes\n{}end\n", self.startup(device).text()),
-            Asked::Version => show::version(device, &self.hostname(device), &uptime_words(self.uptime_s(device))),
-            Asked::InterfacesStatus => show::interfaces_status(&self.interfaces(device)),
-            Asked::IpInterfaceBrief => show::ip_interface_brief(&self.interfaces(device)),
-            Asked::VlanBrief => show::vlan_brief(&self.running(device), &self.interfaces(device)),
-            Asked::Inventory => show::inventory(device),
-            Asked::Clock => self.now().strftime("*%H:%M:%S.000 UTC %a %b %e %Y").to_string(),
-            Asked::Neighbors => self.neighbours(device),
+        let Some((asked, rest)) = show::asked(device.os(), command) else {
+            return Ok(show::unknown(device.os()).to_owned());
+        };
+        let output = match asked {
             Asked::Save => {
                 self.save(device)?;
-                "Building configuration...\n[OK]".to_owned()
+                match device.os() {
+                    Os::NxOs => "[########################################] 100%\nCopy complete.",
+                    Os::Asa => "Building configuration...\nCryptochecksum: 4f0a2c11 9d3be870 5c6e12aa 7704f3d9\n[OK]",
+                    Os::IosXe | Os::IosXr => "Building configuration...\n[OK]",
+                }
+                .to_owned()
             }
             Asked::Reload => {
                 let startup = self.startup(device);
                 self.set_running(device, &startup, true)?;
                 "Proceed with reload? [confirm]".to_owned()
             }
-            Asked::WriteErase => "[OK]\nErase of nvram: complete".to_owned(),
+            Asked::Erase => "[OK]\nErase of nvram: complete".to_owned(),
             Asked::Harmless => String::new(),
-            Asked::Unknown => "% Invalid input detected at '^' marker.".to_owned(),
+            Asked::RunningConfig => self.running_text(device),
+            Asked::RunningInterface => self.running_block(device, &rest.join("")),
+            Asked::StartupConfig => self.startup_text(device),
+            _ => {
+                let view = View::new(self, device);
+                match device.os() {
+                    Os::IosXe => crate::ios_xe::show::answer(&view, asked),
+                    Os::NxOs => crate::nx_os::show::answer(&view, asked),
+                    Os::IosXr => crate::ios_xr::show::answer(&view, asked),
+                    Os::Asa => crate::asa::show::answer(&view, asked),
+                }
+            }
         };
         Ok(show::filtered(&output, pipe))
+    }
+
+    /// The active firewall gives its configuration to the standby one, which keeps its own name and place.
+    fn replicate(&self, device: &Device, config: &Config) -> platform::Result<()> {
+        let Some(group) = self.redundancy(device).filter(|group| group.kind.replicates()) else { return Ok(()) };
+        let [first, second] = group.members.as_slice() else { return Ok(()) };
+        let Some(peer) = self.devices().get(*second).filter(|_| *first == device.index) else { return Ok(()) };
+        let beside =
+            self.links_of(device).any(|link| link.ends.iter().any(|(at, _)| at == second) && self.link_up(link));
+        if !beside || self.own_reachability(peer) == Reachability::Unreachable {
+            return Ok(());
+        }
+        let own = self.running(peer);
+        let kept = |lead: &str| own.roots().iter().find(|node| node.line.starts_with(lead)).cloned();
+        let mut copy = config.clone();
+        for lead in ["hostname ", "failover lan unit "] {
+            if let (Some(kept), Some(lines)) = (kept(lead), copy.lines_at(&[]))
+                && let Some(node) = lines.iter_mut().find(|node| node.line.starts_with(lead))
+            {
+                *node = kept;
+            }
+        }
+        self.set_running(peer, &copy, true)
+    }
+
+    fn running_block(&self, device: &Device, typed: &str) -> String {
+        let config = self.running(device);
+        let block = Dialect::of(device.os()).interface_name(typed).and_then(|name| {
+            config.roots().iter().find(|node| node.line.strip_prefix("interface ") == Some(name.as_str()))
+        });
+        let Some(block) = block else { return show::unknown(device.os()).to_owned() };
+        let unit = if device.os() == Os::NxOs { "  " } else { " " };
+        let lines: String = block.children.iter().map(|child| nested(child, unit, 1)).collect();
+        match device.os() {
+            Os::IosXe => format!("Building configuration...\n\n!\n{}\n{lines}end\n", block.line),
+            Os::NxOs => format!("\n!Command: show running-config {}\n\n{}\n{lines}\n", block.line, block.line),
+            Os::IosXr | Os::Asa => format!("{}\n{lines}!\n", block.line),
+        }
     }
 
     /// The device's running configuration as `show running-config` prints it.
@@ -170,32 +214,53 @@ impl World {
         self.printed(device, &self.collected(device).text())
     }
 
+    fn startup_text(&self, device: &Device) -> String {
+        let body = self.startup(device).text();
+        match device.os() {
+            Os::IosXe => format!("Using 16384 out of 2097152 bytes\n{body}end\n"),
+            _ => self.printed(device, &body),
+        }
+    }
+
     fn printed(&self, device: &Device, body: &str) -> String {
         let changed = jiff::Timestamp::from_millisecond(self.changed_at_ms(device)).unwrap_or_default();
         let when = changed.strftime("%H:%M:%S UTC %a %b %e %Y");
-        format!(
-            "\nBuilding configuration...\n\nCurrent configuration : {} bytes\n!\n! Last configuration change at {when} by dnac\n{body}end\n",
-            body.len()
-        )
-    }
-
-    fn neighbours(&self, device: &Device) -> String {
-        let mut out = String::from("Device ID        Local Intrfce     Holdtme    Capability  Platform  Port ID\n");
-        for link in self.links_of(device) {
-            let mine = usize::from(link.ends[1].0 == device.index);
-            let (far, port) = &link.ends[1 - mine];
-            let Some(far) = self.devices().get(*far) else { continue };
-            let row = format!(
-                "{:<16} {:<17} 150        S I         {:<9} {}\n",
-                self.hostname(far),
-                show::short(&link.ends[mine].1),
-                far.platform.id,
-                show::short(port)
-            );
-            out.push_str(&row);
+        let version = device.software_version;
+        match device.os() {
+            Os::IosXe => format!(
+                "\nBuilding configuration...\n\nCurrent configuration : {} bytes\n!\n! Last configuration change at {when} by dnac\n{body}end\n",
+                body.len()
+            ),
+            Os::NxOs => {
+                let (changed, now) =
+                    (changed.strftime("%a %b %e %H:%M:%S %Y"), self.now().strftime("%a %b %e %H:%M:%S %Y"));
+                format!(
+                    "\n!Command: show running-config\n!Running configuration last done at: {changed}\n!Time: {now}\n\n{body}\n"
+                )
+            }
+            Os::IosXr => {
+                let when = changed.strftime("%a %b %e %H:%M:%S %Y");
+                format!(
+                    "Building configuration...\n!! IOS XR Configuration {version}\n!! Last configuration change at {when} by dnac\n!\n{body}end\n\n"
+                )
+            }
+            Os::Asa => {
+                let serial = device.serial_text();
+                let model = device.platform.id;
+                format!(
+                    ": Saved\n\n: \n: Serial Number: {serial}\n: Hardware:   {model}\n:\nASA Version {version} \n!\n{body}Cryptochecksum:{:016x}{:016x}\n: end\n",
+                    crate::seed::fnv(body.as_bytes()),
+                    crate::seed::fnv(serial.as_bytes())
+                )
+            }
         }
-        out
     }
+}
+
+fn nested(node: &Node, unit: &str, depth: usize) -> String {
+    let mut text = format!("{}{}\n", unit.repeat(depth), node.line);
+    text.extend(node.children.iter().map(|child| nested(child, unit, depth + 1)));
+    text
 }
 
 impl Step {
@@ -244,11 +309,4 @@ fn split_refused(lines: Vec<String>, refuse: Option<usize>, seen: &mut usize) ->
         })
         .collect();
     (kept, refused)
-}
-
-/// `2 weeks, 3 days, 4 hours, 5 minutes`.
-fn uptime_words(seconds: i64) -> String {
-    let (weeks, days) = (seconds / 604_800, seconds / 86_400 % 7);
-    let (hours, minutes) = (seconds / 3600 % 24, seconds / 60 % 60);
-    format!("{weeks} weeks, {days} days, {hours} hours, {minutes} minutes")
 }

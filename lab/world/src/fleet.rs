@@ -1,17 +1,22 @@
-//! The layout of a region: campuses with a core pair, border routers and wireless controllers; buildings with a
-//! distribution pair; floors with access switches (some stacked) and access points; and the cables between them.
+//! The layout of a region: campuses with a core pair, border routers, wireless controllers and firewalls; buildings with a
+//! distribution pair; floors with access switches (some stacked) and access points; and the cables between them. A data
+//! centre stands behind the first campus, and behind every eighth after it.
 //!
 //! Devices are laid out in a fixed order, so that a larger world begins with the devices of a smaller one.
-//! Where next: [`crate::interfaces`] and [`crate::ios_xe::generate`], which expand one device on demand.
+//! Where next: [`crate::data_centre`], laid out between campuses; [`crate::interfaces`] and the `generate` of each operating
+//! system, which expand one device on demand.
 
 use std::net::Ipv4Addr;
 
 use uuid::Uuid;
 
-use crate::device::{
-    ACCESS_PLATFORMS, CONTROLLER_PLATFORM, CORE_PLATFORM, DISTRIBUTION_PLATFORM, Device, Family, Member,
-    POINT_PLATFORMS, Platform, ROUTER_PLATFORM, Reachability, Role,
+use crate::data_centre::DataCentre;
+use crate::device::{Device, Family, Member, Platform, Reachability, Role};
+use crate::platforms::{
+    ACCESS_PLATFORMS, CAMPUS_FIREWALL_PLATFORM, CONTROLLER_PLATFORM, CORE_PLATFORM, DISTRIBUTION_PLATFORM,
+    POINT_PLATFORMS, ROUTER_PLATFORM,
 };
+use crate::redundancy::{RedundancyGroup, RedundancyKind};
 use crate::seed::Seed;
 use crate::sites::{City, Region, Site, SitePlan};
 
@@ -33,8 +38,11 @@ pub(crate) struct Fleet {
     pub(crate) links: Vec<Link>,
     /// Link indexes of each device.
     pub(crate) cables: Vec<Vec<u32>>,
+    pub(crate) groups: Vec<RedundancyGroup>,
 }
 
+/// One data centre for so many campuses.
+const CAMPUSES: u32 = 8;
 const BUILDINGS: u32 = 3;
 const FLOORS: u32 = 3;
 const CAMPUS_ADDRESSES: u32 = 1024;
@@ -51,10 +59,16 @@ impl Fleet {
             next_port: Vec::new(),
             serials: 0,
             in_campus: 0,
+            groups: Vec::new(),
+            centre: DataCentre::default(),
         };
         let mut campus = 0;
         while layout.devices.len() < layout.wanted {
-            layout.campus(campus);
+            let borders = layout.campus(campus);
+            if !borders.is_empty() {
+                layout.data_centre(campus, campus / CAMPUSES);
+                layout.join_wan(&borders);
+            }
             campus += 1;
         }
         let mut cables = vec![Vec::new(); layout.devices.len()];
@@ -65,46 +79,55 @@ impl Fleet {
                 }
             }
         }
-        Self { sites: layout.plan.sites, devices: layout.devices, links: layout.links, cables }
+        Self { sites: layout.plan.sites, devices: layout.devices, links: layout.links, cables, groups: layout.groups }
     }
 }
 
-struct Layout {
-    seed: Seed,
-    region: Region,
+pub(crate) struct Layout {
+    pub(crate) seed: Seed,
+    pub(crate) region: Region,
     wanted: usize,
-    plan: SitePlan,
+    pub(crate) plan: SitePlan,
     devices: Vec<Device>,
     links: Vec<Link>,
     /// Next free port per device, counted over its port list.
-    next_port: Vec<usize>,
+    pub(crate) next_port: Vec<usize>,
     serials: u32,
     in_campus: u32,
+    groups: Vec<RedundancyGroup>,
+    /// The data centre that the campuses laid out now belong to.
+    pub(crate) centre: DataCentre,
 }
 
 /// What the layout decides about one device.
-struct Blueprint {
-    name: String,
-    platform: &'static Platform,
-    role: Role,
-    members: u32,
-    site: usize,
-    campus: u32,
-    controller: Option<usize>,
-    version: &'static str,
+#[derive(Clone)]
+pub(crate) struct Blueprint {
+    pub(crate) name: String,
+    pub(crate) platform: &'static Platform,
+    pub(crate) role: Role,
+    pub(crate) members: u32,
+    pub(crate) site: usize,
+    pub(crate) campus: u32,
+    pub(crate) controller: Option<usize>,
+    pub(crate) version: &'static str,
 }
 
 impl Layout {
-    fn campus(&mut self, campus: u32) {
+    /// The city of a campus, and the campus's number in it.
+    pub(crate) fn city_of(&self, campus: u32) -> Option<(&'static City, u32)> {
         let cities = self.region.cities();
         let count = u32::try_from(cities.len()).unwrap_or(1);
-        let Some(city) = cities.get((campus % count) as usize) else { return };
-        let number = campus / count;
+        Some((cities.get((campus % count) as usize)?, campus / count))
+    }
+
+    /// Lays out a campus and returns its border routers, where a data centre stands beside it.
+    fn campus(&mut self, campus: u32) -> Vec<usize> {
+        let Some((city, number)) = self.city_of(campus) else { return Vec::new() };
         self.in_campus = 0;
         let head = self.plan.building(city, number, 1);
         let prefix = format!("{}{:02}", city.code, number + 1);
-        let single = |name: String, platform, role, version| Blueprint {
-            name,
+        let like = |platform, role, version| Blueprint {
+            name: prefix.clone(),
             platform,
             role,
             members: 1,
@@ -113,17 +136,11 @@ impl Layout {
             controller: None,
             version,
         };
-        let cores: Vec<usize> = (1..=2)
-            .filter_map(|n| self.add(single(format!("{prefix}-cs{n}"), &CORE_PLATFORM, Role::Core, "17.12.4")))
-            .collect();
-        let borders: Vec<usize> = (1..=2)
-            .filter_map(|n| {
-                self.add(single(format!("{prefix}-br{n}"), &ROUTER_PLATFORM, Role::BorderRouter, "17.9.6a"))
-            })
-            .collect();
-        let controllers: Vec<usize> = (1..=2)
-            .filter_map(|n| self.add(single(format!("{prefix}-wlc{n}"), &CONTROLLER_PLATFORM, Role::Access, "17.12.4")))
-            .collect();
+        let cores = self.pair("cs", RedundancyKind::CorePair, &like(&CORE_PLATFORM, Role::Core, "17.12.4"));
+        let router = like(&ROUTER_PLATFORM, Role::BorderRouter, "17.9.6a");
+        let borders = self.pair("br", RedundancyKind::BorderPair, &router);
+        let controller = like(&CONTROLLER_PLATFORM, Role::Access, "17.12.4");
+        let controllers = self.pair("wlc", RedundancyKind::WirelessHa, &controller);
         if let [one, two] = cores.as_slice() {
             self.connect(*one, *two);
         }
@@ -132,8 +149,51 @@ impl Layout {
                 self.connect(*core, *below);
             }
         }
+        // The campus that a data centre stands beside is plugged into it when it is there.
+        let beside = campus.is_multiple_of(CAMPUSES);
+        if !beside {
+            self.join_wan(&borders);
+        }
         for building in 1..=BUILDINGS {
             self.building(city, campus, number, building, &cores, controllers.first().copied());
+        }
+        // Every second campus has a way to the internet of its own.
+        if campus.is_multiple_of(2) {
+            let firewall = like(&CAMPUS_FIREWALL_PLATFORM, Role::BorderRouter, "9.16(4)");
+            let firewalls = self.pair("fw", RedundancyKind::Failover, &firewall);
+            for (core, firewall) in cores.iter().zip(&firewalls) {
+                self.connect(*core, *firewall);
+                self.connect(*core, *firewall);
+            }
+            if let [one, two] = firewalls.as_slice() {
+                self.connect(*one, *two);
+            }
+        }
+        if beside { borders } else { Vec::new() }
+    }
+
+    /// Adds two devices named `<prefix>-<suffix>1` and `2` that stand in for each other. A world that ends between them has
+    /// one, which then is no group.
+    pub(crate) fn pair(&mut self, suffix: &str, kind: RedundancyKind, like: &Blueprint) -> Vec<usize> {
+        let stem = format!("{}-{suffix}", like.name);
+        let members: Vec<usize> =
+            (1..=2).filter_map(|n| self.add(Blueprint { name: format!("{stem}{n}"), ..like.clone() })).collect();
+        if members.len() == 2 {
+            let group = Some(self.groups.len());
+            for member in &members {
+                if let Some(device) = self.devices.get_mut(*member) {
+                    device.group = group;
+                }
+            }
+            self.groups.push(RedundancyGroup { name: stem, kind, members: members.clone() });
+        }
+        members
+    }
+
+    /// Plugs the border routers of a campus into the wide-area core, each into one router of it.
+    fn join_wan(&mut self, borders: &[usize]) {
+        for (border, wan) in borders.iter().zip(self.centre.wan.clone()) {
+            self.connect(wan, *border);
         }
     }
 
@@ -151,20 +211,17 @@ impl Layout {
         }
         let place = self.plan.building(city, number, building);
         let prefix = format!("{}{:02}-b{building}", city.code, number + 1);
-        let pair: Vec<usize> = (1..=2)
-            .filter_map(|n| {
-                self.add(Blueprint {
-                    name: format!("{prefix}-ds{n}"),
-                    platform: &DISTRIBUTION_PLATFORM,
-                    role: Role::Distribution,
-                    members: 1,
-                    site: place,
-                    campus,
-                    controller: None,
-                    version: "17.12.4",
-                })
-            })
-            .collect();
+        let like = Blueprint {
+            name: prefix.clone(),
+            platform: &DISTRIBUTION_PLATFORM,
+            role: Role::Distribution,
+            members: 1,
+            site: place,
+            campus,
+            controller: None,
+            version: "17.12.4",
+        };
+        let pair = self.pair("ds", RedundancyKind::Hsrp, &like);
         if let [one, two] = pair.as_slice() {
             self.connect(*one, *two);
         }
@@ -217,7 +274,7 @@ impl Layout {
         }
     }
 
-    fn add(&mut self, blueprint: Blueprint) -> Option<usize> {
+    pub(crate) fn add(&mut self, blueprint: Blueprint) -> Option<usize> {
         let index = self.devices.len();
         if index >= self.wanted {
             return None;
@@ -268,6 +325,7 @@ impl Layout {
             reachability,
             up_before_birth_s: i64::from(draw.below(200 * 86_400)) + 3_600,
             controller: blueprint.controller,
+            group: None,
         });
         self.next_port.push(0);
         Some(index)
@@ -296,9 +354,24 @@ impl Layout {
     /// Plugs the next free port of `above` into the next free uplink of `below`.
     fn connect(&mut self, above: usize, below: usize) {
         let Some((upper, speed)) = self.free_port(above, false) else { return };
-        let Some((lower, _)) = self.free_port(below, true) else { return };
+        let Some((lower, own)) = self.free_port(below, true) else { return };
+        self.cable([(above, upper), (below, lower)], speed.min(own));
+    }
+
+    /// Plugs port number `one.1` of a device into port number `two.1` of another, counted over their port lists.
+    pub(crate) fn wire(&mut self, one: (usize, usize), two: (usize, usize)) {
+        let port = |(device, number): (usize, usize)| {
+            let ports = crate::interfaces::physical_ports(self.devices.get(device)?);
+            ports.get(number).map(|port| (port.name.clone(), port.speed_kbps))
+        };
+        if let (Some((upper, speed)), Some((lower, own))) = (port(one), port(two)) {
+            self.cable([(one.0, upper), (two.0, lower)], speed.min(own));
+        }
+    }
+
+    fn cable(&mut self, ends: [(usize, String); 2], speed_kbps: u64) {
         let id = self.seed.uuid("link", self.links.len() as u64);
-        self.links.push(Link { id, ends: [(above, upper), (below, lower)], speed_kbps: speed });
+        self.links.push(Link { id, ends, speed_kbps });
     }
 
     fn free_port(&mut self, index: usize, uplink: bool) -> Option<(String, u64)> {

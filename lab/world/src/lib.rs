@@ -4,28 +4,39 @@
 //! It depends on the platform's contracts only, never on a connector or on the platform's own reading of configurations:
 //! a simulator must not agree with us by construction.
 //!
-//! Where to go next: [`state::World`] for what can be asked and changed, [`ios_xe`] for how devices take lines,
-//! [`faults`] for what can go wrong on demand, [`wire`] for serving on a socket, [`admin`] for the lab's admin door, [`accounts`] for who may sign in at
-//! a system, [`people`], [`cmdb`] and [`tickets`] for what systems of record know.
+//! Where to go next: [`state::World`] for what can be asked and changed, [`lines`] for how devices take lines, [`faults`] for
+//! what can go wrong on demand, [`wire`] for serving on a socket, [`admin`] for the lab's admin door, [`accounts`] for who may
+//! sign in at a system; [`people`], [`cmdb`] and [`tickets`] for what systems of record know.
 
 pub mod accounts;
 pub mod admin;
+pub mod asa;
+pub(crate) mod cable;
 pub(crate) mod cabling;
 pub mod cmdb;
 pub mod commands;
 pub mod condition;
+pub(crate) mod data_centre;
 pub mod device;
 pub mod devices_in_use;
+pub(crate) mod directives;
 pub mod endpoints;
 pub mod faults;
 pub(crate) mod fleet;
 pub mod interfaces;
 pub mod ios_xe;
+pub mod ios_xr;
 pub(crate) mod journal;
 pub mod knobs;
+pub mod lines;
 pub(crate) mod network_door;
+pub mod nx_os;
+pub mod os;
 pub mod people;
+pub(crate) mod platforms;
+pub mod redundancy;
 pub(crate) mod seed;
+pub(crate) mod show;
 pub mod sites;
 pub mod state;
 pub mod tickets;
@@ -39,5 +50,8 @@ pub use endpoints::Endpoint;
 pub use faults::{Fault, Faults, Match, Occasion};
 pub use fleet::Link;
 pub use interfaces::Interface;
+pub use lines::{Config, Node};
+pub use os::Os;
+pub use redundancy::{RedundancyGroup, RedundancyKind};
 pub use sites::{Region, Site, SiteKind};
 pub use state::{World, WorldOptions};

@@ -171,10 +171,20 @@ impl SitePlan {
 
     /// Building `building` (from 1) of campus `campus` (from 0) in a city.
     pub(crate) fn building(&mut self, city: &'static City, campus: u32, building: u32) -> usize {
+        let name = format!("{}{:02}-B{building}", city.code.to_uppercase(), campus + 1);
+        self.house(city, campus, building, &name)
+    }
+
+    /// The data centre of a campus.
+    pub(crate) fn data_centre(&mut self, city: &'static City, campus: u32) -> usize {
+        let name = format!("{}{:02}-DC1", city.code.to_uppercase(), campus + 1);
+        self.house(city, campus, 9, &name)
+    }
+
+    fn house(&mut self, city: &'static City, campus: u32, building: u32, name: &str) -> usize {
         let country = self.child(0, city.country, SiteKind::Area);
         let town = self.child(country, city.name, SiteKind::Area);
-        let name = format!("{}{:02}-B{building}", city.code.to_uppercase(), campus + 1);
-        let at = self.child(town, &name, SiteKind::Building);
+        let at = self.child(town, name, SiteKind::Building);
         if let Some(site) = self.sites.get_mut(at) {
             site.latitude = city.latitude + f64::from(building) * 0.001 + f64::from(campus) * 0.01;
             site.longitude = city.longitude + f64::from(building) * 0.001;

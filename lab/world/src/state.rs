@@ -1,8 +1,8 @@
 //! The world: what was generated, plus the edits of people and controllers, which alone are kept in memory and in the
 //! journal.
 //!
-//! Where next: [`crate::devices_in_use`] for what a device does with entered lines, [`crate::condition`] for health and
-//! issues.
+//! Where next: [`crate::devices_in_use`] for what a device does with entered lines, [`crate::cabling`] for links and who
+//! stands in for whom, [`crate::condition`] for health and issues.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -13,11 +13,13 @@ use jiff::Timestamp;
 use platform::{Error, ErrorKind, Json, SharedClock};
 use uuid::Uuid;
 
+use crate::cabling::Cabling;
 use crate::device::{Device, Reachability};
 use crate::fleet::{Fleet, Link};
 use crate::interfaces::Interface;
-use crate::ios_xe::{Config, generate};
 use crate::journal::{Entry, Journal};
+use crate::lines::Config;
+use crate::os::Os;
 use crate::seed::Seed;
 use crate::sites::{Region, Site};
 
@@ -51,7 +53,7 @@ pub struct World {
 pub(crate) struct State {
     journal: Journal,
     edits: HashMap<usize, Edit>,
-    pub(crate) cabling: crate::cabling::Cabling,
+    pub(crate) cabling: Cabling,
     documents: BTreeMap<String, BTreeMap<String, Box<str>>>,
 }
 
@@ -84,7 +86,7 @@ impl World {
                 .and_then(|()| Journal::open(&folder.join(format!("world-{}.jsonl", options.region.name()))))
                 .map_err(|error| storage(&error))?,
         };
-        let state = State { journal, edits: HashMap::new(), cabling: Default::default(), documents: BTreeMap::new() };
+        let state = State { journal, edits: HashMap::new(), cabling: Cabling::default(), documents: BTreeMap::new() };
         let mut world = Self {
             seed,
             clock: options.clock,
@@ -168,10 +170,14 @@ impl World {
     }
 
     fn base(&self, device: &Device) -> Config {
-        if device.has_configuration() {
-            generate::configuration(self.seed, &self.fleet, device)
-        } else {
-            Config::default()
+        if !device.has_configuration() {
+            return Config::empty(device.os());
+        }
+        match device.os() {
+            Os::IosXe => crate::ios_xe::generate::configuration(self.seed, &self.fleet, device),
+            Os::NxOs => crate::nx_os::generate::configuration(self.seed, &self.fleet, device),
+            Os::IosXr => crate::ios_xr::generate::configuration(self.seed, &self.fleet, device),
+            Os::Asa => crate::asa::generate::configuration(self.seed, &self.fleet, device),
         }
     }
 
@@ -182,7 +188,7 @@ impl World {
         named.unwrap_or(&device.hostname).to_owned()
     }
 
-    /// Whether the controller reaches the device now.
+    /// Whether the controller reaches the device now: it answers, and a path leads to it.
     pub fn reachability(&self, device: &Device) -> Reachability {
         if self.lock().cabling.is_isolated(device.index) {
             return Reachability::Unreachable;
@@ -210,7 +216,7 @@ impl World {
     /// The running configuration as the device holds it.
     pub fn running(&self, device: &Device) -> Config {
         match self.edit(device).and_then(|edit| edit.running) {
-            Some(text) => Config::parse(&text),
+            Some(text) => Config::parse(device.os(), &text),
             None => self.base(device),
         }
     }
@@ -218,7 +224,7 @@ impl World {
     /// The startup configuration.
     pub fn startup(&self, device: &Device) -> Config {
         match self.edit(device).and_then(|edit| edit.startup) {
-            Some(text) => Config::parse(&text),
+            Some(text) => Config::parse(device.os(), &text),
             None => self.base(device),
         }
     }
@@ -226,7 +232,7 @@ impl World {
     /// The controller's copy of the running configuration, which may be older than the device's.
     pub fn collected(&self, device: &Device) -> Config {
         match self.edit(device).and_then(|edit| edit.stale) {
-            Some(text) => Config::parse(&text),
+            Some(text) => Config::parse(device.os(), &text),
             None => self.running(device),
         }
     }
@@ -287,14 +293,8 @@ impl World {
     }
 
     fn interfaces_under(&self, device: &Device, config: &Config) -> Vec<Interface> {
-        let cabled: Vec<(String, bool)> = self
-            .links_of(device)
-            .map(|link| {
-                let mine = usize::from(link.ends[1].0 == device.index);
-                let far = self.fleet.devices.get(link.ends[1 - mine].0);
-                (link.ends[mine].1.clone(), far.is_some() && self.link_up(link))
-            })
-            .collect();
+        let cabled: Vec<(String, bool)> =
+            self.fleet.cables_of(device).map(|cable| (cable.port.to_owned(), self.link_up(cable.link))).collect();
         crate::interfaces::expand(self.seed, device, config, &cabled)
     }
 
@@ -398,6 +398,10 @@ impl World {
             Entry::Born { .. } => {}
             Entry::Running { device, at_ms, text } => {
                 let Some(at) = at(device) else { return };
+                if let Some(device) = self.fleet.devices.get(at) {
+                    let config = Config::parse(device.os(), &text);
+                    state.cabling.set_configuration(&self.fleet, device, &config, at_ms);
+                }
                 let edit = state.edits.entry(at).or_default();
                 edit.running = Some(text.into());
                 edit.running_at = Some(at_ms);

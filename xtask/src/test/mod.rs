@@ -86,18 +86,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 /// `cargo xtask conformance`: the one part that the protocol's own suite is, on a fresh build.
 pub(crate) fn run_conformance() -> Result<()> {
-    let pinned = clients::Pinned::read(&workspace::root().join(clients::PINNED_FILE))?;
-    terminal::say("== build");
-    workspace::build_debug_binary()?;
-    let binary = workspace::debug_binary(&workspace::metadata()?);
-    terminal::say("\n== conformance");
     let began = Instant::now();
-    let tally = run_client(&pinned, CONFORMANCE, &binary, true)?;
+    let tally = run_one_client(CONFORMANCE)?;
     terminal::say(format_args!("\n{tally} in {}", terminal::took(began.elapsed())));
     if tally.failed > 0 {
         bail!("{} failed", tally.failed);
     }
     Ok(())
+}
+
+/// One client on a fresh build; where it cannot be had, that is a failure.
+pub(crate) fn run_one_client(name: &str) -> Result<Tally> {
+    let pinned = clients::Pinned::read(&workspace::root().join(clients::PINNED_FILE))?;
+    terminal::say("== build");
+    workspace::build_debug_binary()?;
+    let binary = workspace::debug_binary(&workspace::metadata()?);
+    terminal::say(format_args!("\n== {name}"));
+    run_client(&pinned, name, &binary, true)
 }
 
 /// The client that is the protocol's own suite.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use device_config::show;
 use http::Method;
 use platform::http::Request;
 use platform::{Error, ErrorKind, Json};
@@ -55,7 +56,9 @@ impl StateProbe for CenterPorts {
         for query in queries {
             let sight = match query.name.as_str() {
                 "reachability" => self.reachability(cx, &device).await?,
+                "interfaces" if is_live(query) => self.live_interfaces(cx, &device).await?,
                 "interfaces" => self.interfaces(cx, &device, &query.of, inventory_ms).await?,
+                "neighbors" if is_live(query) => self.live_neighbors(cx, &device).await?,
                 "neighbors" => self.neighbors(cx, &device, inventory_ms).await?,
                 "issues" => self.issues(cx, &device).await?,
                 _ => self.compliance(cx, &device).await?,
@@ -88,6 +91,35 @@ impl CenterPorts {
         let run = command_runner::run(&self.api, cx, std::slice::from_ref(&device.id), &[CLOCK.to_owned()]).await?;
         let answers = matches!(run.outcome(&device.id, CLOCK, device.hostname.as_deref()), Outcome::Printed(_));
         Ok(Sight { value: json!({"answers": answers, "inventory": device.reachability}), source_at_ms })
+    }
+
+    /// What a device prints now; the read is at least as new as the returned time.
+    async fn printed(&self, cx: &ToolCx, device: &Device, command: &str) -> Result<(String, i64), Error> {
+        let source_at_ms = cx.clock.now().as_millisecond();
+        let run = command_runner::run(&self.api, cx, std::slice::from_ref(&device.id), &[command.to_owned()]).await?;
+        match run.outcome(&device.id, command, device.hostname.as_deref()) {
+            Outcome::Printed(text) => Ok((text, source_at_ms)),
+            Outcome::Failed(_) | Outcome::Blocked => Err(command_runner::failed()),
+        }
+    }
+
+    /// By name, from the device itself: as configured, and as it is.
+    async fn live_interfaces(&self, cx: &ToolCx, device: &Device) -> Result<Sight, Error> {
+        let (text, source_at_ms) = self.printed(cx, device, "show ip interface brief").await?;
+        let rows = show::ports::ip_interface_brief(devices::platform_of(device)?, &text).map_err(unread)?;
+        let all = rows.into_iter().map(|row| {
+            let admin = if row.enabled { "UP" } else { "DOWN" };
+            (row.interface, json!({"admin": admin, "status": if row.up { "up" } else { "down" }}))
+        });
+        Ok(Sight { value: json!(all.collect::<BTreeMap<String, Json>>()), source_at_ms })
+    }
+
+    /// By local port, from the device itself: who is there, by CDP.
+    async fn live_neighbors(&self, cx: &ToolCx, device: &Device) -> Result<Sight, Error> {
+        let (text, source_at_ms) = self.printed(cx, device, "show cdp neighbors").await?;
+        let rows = show::neighbors::cdp_neighbors(devices::platform_of(device)?, &text).map_err(unread)?;
+        let all = rows.into_iter().map(|row| (row.local_port, json!({"device": row.device, "port": row.remote_port})));
+        Ok(Sight { value: json!(all.collect::<BTreeMap<String, Json>>()), source_at_ms })
     }
 
     /// By name: as configured, as it is, and its VLANs. `of.names` narrows it.
@@ -143,6 +175,17 @@ impl CenterPorts {
         let source_at_ms = row.last_update_time.map_or(0, |at| at - ahead_ms);
         Ok(Sight { value: json!({"status": row.compliance_status}), source_at_ms })
     }
+}
+
+/// Whether the device itself is to be asked, and not the controller: `of.live`.
+fn is_live(query: &CheckQuery) -> bool {
+    query.of.get("live").and_then(Json::as_bool).unwrap_or(false)
+}
+
+/// What a device prints that is not read on its platform, or is no such output.
+fn unread(fault: show::ShowFault) -> Error {
+    let message = format!("The device cannot be observed live: {fault}. Observe it by the inventory instead.");
+    Error::new(ErrorKind::InvalidInput, "check_unsupported", message)
 }
 
 #[derive(Deserialize)]

@@ -2,12 +2,14 @@
 //! of them, observations.
 #![cfg(test)]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use platform::artifacts::{ArtifactId, ArtifactKind, Readers};
 use platform::context::RequestId;
 use platform::{Clock as _, Json};
 use serde_json::json;
+use tool_runtime::ports::PortClient;
 use tool_runtime::ports::config_changer::{
     Carrier, Handle, OpenIntent, Polled, Progress, SealedLines, Settled, StepSpec,
 };
@@ -61,7 +63,7 @@ async fn opened(road: &Road, id: &str) -> String {
 }
 
 /// Seals a text as change control does: for ports of this server only.
-async fn sealed(road: &Road, text: &str) -> SealedLines {
+pub(crate) async fn sealed(road: &Road, text: &str) -> SealedLines {
     let artifact = road.ports().seal(ArtifactKind::Plan, "text/plain", text.as_bytes()).await.unwrap();
     SealedLines { artifact, sha256: hex::encode(platform::canonical::sha256(text.as_bytes())) }
 }
@@ -92,7 +94,7 @@ async fn t18_a_live_configuration_is_the_devices_own_and_not_the_stored_copy() {
     let before = road.ports().read_live(&device.id.to_string()).await.unwrap();
     // Somebody changes the device behind the controller's back.
     let text = format!("{}vlan 3111\n name BEHIND\n", lab.world.running(device).text());
-    lab.world.set_running(device, &world::ios_xe::Config::parse(&text), false).unwrap();
+    lab.world.set_running(device, &world::Config::parse(world::Os::IosXe, &text), false).unwrap();
     lab.clock.advance(30);
     let asked = lab.clock.now().as_millisecond();
     let after = road.ports().read_live(&device.id.to_string()).await.unwrap();
@@ -119,6 +121,36 @@ async fn t27_an_unmasked_configuration_is_read_by_nobody_and_by_no_other_server(
     assert!(secrets.len() > 5, "nothing is masked in what was sealed");
     let kept = road.kept();
     assert!(secrets.iter().all(|secret| !kept.contains(secret)), "records and store hold no secret");
+}
+
+#[tokio::test]
+async fn t13_no_caller_can_name_a_port_and_no_list_shows_one() {
+    let lab = Lab::start().await;
+    let road = Road::over(&lab).await;
+    let catalogue = road.pipeline.visibility().catalogue();
+    let server = catalogue.server(NAME).unwrap();
+    let ports: Vec<&str> =
+        server.tools_and_ports().map(|t| t.name()).filter(|name| name.starts_with("port_")).collect();
+    assert_eq!(ports.len(), 8, "{ports:?}");
+    assert!(!server.tools().any(|tool| ports.contains(&tool.name())));
+    for port in ports {
+        let refused = road.call(port, json!({"device_id": device(&lab).id.to_string()}), None).await.unwrap_err();
+        assert_eq!(refused.code(), "tool_unknown", "{port}");
+    }
+}
+
+#[tokio::test]
+async fn t27_what_is_sealed_for_one_server_does_not_exist_for_another() {
+    let lab = Lab::start().await;
+    let road = Road::over(&lab).await;
+    let read = road.ports().read_live(&device(&lab).id.to_string()).await.unwrap();
+    assert!(road.ports().open(&read.artifact).await.unwrap().ends_with(b"\nend\n"));
+    let own = road.ports().seal(ArtifactKind::Plan, "text/plain", b"no vlan 5\n").await.unwrap();
+    assert_eq!(road.ports().open(&own).await.unwrap(), b"no vlan 5\n");
+    let other = PortClient::new(Arc::clone(&road.pipeline), &connector_suites::rig::context(), "catalyst-center-emea");
+    for artifact in [&read.artifact, &own] {
+        assert_eq!(other.open(artifact).await.unwrap_err().code(), "artifact_not_found");
+    }
 }
 
 #[tokio::test]
@@ -358,7 +390,9 @@ async fn t18_an_observation_says_when_its_source_saw_it_and_is_stale_when_that_w
     assert!(seen.iter().all(|o| !o.stale), "{seen:?}");
     assert_eq!(seen[0].value["answers"], true);
     assert_eq!(seen[1].value.as_object().unwrap().len(), lab.world.interfaces(device).len());
-    assert_eq!(seen[2].value.as_object().unwrap().len(), lab.world.links_of(device).count());
+    let known = |at: usize| lab.world.devices()[at].managed_by_controller();
+    let links = lab.world.links_of(device).filter(|link| link.ends.iter().all(|(at, _)| known(*at))).count();
+    assert_eq!(seen[2].value.as_object().unwrap().len(), links);
     assert_eq!(seen[4].value["status"], "COMPLIANT");
     // The device is written to, and the controller does not look: only what is asked of the device itself is fresh.
     lab.clock.advance(600);
@@ -371,6 +405,18 @@ async fn t18_an_observation_says_when_its_source_saw_it_and_is_stale_when_that_w
     let seen = road.ports().observe(&id, &queries, Some(written)).await.unwrap();
     let stale: Vec<bool> = seen.iter().map(|o| o.stale).collect();
     assert_eq!(stale, [false, true, true, true, true], "{seen:?}");
+    let live: Vec<CheckQuery> =
+        ["interfaces", "neighbors"].map(|name| CheckQuery { name: name.into(), of: json!({"live": true}) }).into();
+    let seen = road.ports().observe(&id, &live, Some(written)).await.unwrap();
+    assert!(seen.iter().all(|o| !o.stale), "{seen:?}");
+    let ports = lab.world.interfaces(device);
+    let held = seen[0].value.as_object().unwrap();
+    assert_eq!(held.len(), ports.len());
+    for port in &ports {
+        let (admin, status) = (if port.admin_up { "UP" } else { "DOWN" }, if port.oper_up { "up" } else { "down" });
+        assert_eq!(held[&port.name], json!({"admin": admin, "status": status}), "{}", port.name);
+    }
+    assert!(!seen[1].value.as_object().unwrap().is_empty());
     let unknown = [CheckQuery { name: "weather".into(), of: Json::Null }];
     assert_eq!(road.ports().observe(&id, &unknown, None).await.unwrap_err().code(), "check_unsupported");
 }

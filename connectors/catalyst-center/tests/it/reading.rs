@@ -22,9 +22,9 @@ async fn all_pages_of_a_list_joined_are_the_whole_without_duplicates() {
     let device = lab.device(Reachability::Reachable);
     let of_device = json!({"device_id": device.id.to_string()});
     for (tool, arguments, whole, limit) in [
-        ("list_devices", json!({}), world.devices().len(), 7),
-        ("list_devices", json!({}), world.devices().len(), 100),
-        ("list_devices", json!({}), world.devices().len(), 500),
+        ("list_devices", json!({}), world.managed().count(), 7),
+        ("list_devices", json!({}), world.managed().count(), 100),
+        ("list_devices", json!({}), world.managed().count(), 500),
         ("list_sites", json!({}), world.sites().len(), 9),
         ("list_interfaces", of_device.clone(), world.interfaces(device).len(), 11),
         ("list_issues", json!({}), world.issues().len(), 3),
@@ -53,7 +53,7 @@ async fn filters_narrow_and_take_wildcards() {
     let lab = Lab::start().await;
     let world = &lab.world;
     let unreachable = lab.all("list_devices", json!({"reachability": "Unreachable"}), 50).await;
-    let expected = world.devices().iter().filter(|d| world.reachability(d) == Reachability::Unreachable).count();
+    let expected = world.managed().filter(|d| world.reachability(d) == Reachability::Unreachable).count();
     assert!(expected > 0);
     assert_eq!(unreachable.len(), expected);
     assert!(unreachable.iter().all(|d| d["error"].is_string()), "why it cannot be reached is said");
@@ -69,7 +69,7 @@ async fn filters_narrow_and_take_wildcards() {
         assert!(found.len() < 20, "{name} {value}");
     }
     let routers = lab.all("list_devices", json!({"family": "Routers"}), 50).await;
-    assert_eq!(routers.len(), world.devices().iter().filter(|d| d.platform.family == Family::Router).count());
+    assert_eq!(routers.len(), world.managed().filter(|d| d.platform.family == Family::Router).count());
     let buildings = lab.all("list_sites", json!({"type": "building"}), 50).await;
     assert_eq!(buildings.len(), world.sites().iter().filter(|s| s.kind == SiteKind::Building).count());
     let path = buildings[0]["hierarchy"].as_str().unwrap();
@@ -86,7 +86,7 @@ async fn filters_narrow_and_take_wildcards() {
 async fn an_empty_filter_is_no_filter() {
     let lab = Lab::start().await;
     let all = lab.read("list_devices", json!({"hostname": "", "limit": 1})).await;
-    assert_eq!(all["total"], lab.world.devices().len());
+    assert_eq!(all["total"], lab.world.managed().count());
 }
 
 #[tokio::test]
@@ -201,7 +201,7 @@ async fn t6_a_target_is_looked_up_live_and_an_unknown_one_is_refused() {
 #[tokio::test]
 async fn a_configuration_that_cannot_be_masked_is_not_shown() {
     let lab = Lab::start().await;
-    let point = lab.world.devices().iter().find(|d| !d.has_configuration()).unwrap();
+    let point = lab.world.managed().find(|d| !d.has_configuration()).unwrap();
     let error = lab.call("get_device_config", json!({"device_id": point.id.to_string()})).await.unwrap_err();
     assert_eq!(error.code(), "platform_unsupported");
 }
@@ -210,9 +210,9 @@ async fn a_configuration_that_cannot_be_masked_is_not_shown() {
 async fn health_counts_every_device() {
     let lab = Lab::start().await;
     let health = lab.read("get_network_health", json!({})).await;
-    assert_eq!(health["total_devices"], lab.world.devices().len());
+    assert_eq!(health["total_devices"], lab.world.managed().count());
     let categories = health["categories"].as_array().unwrap();
     let total: u64 = categories.iter().map(|c| c["total"].as_u64().unwrap()).sum();
-    assert_eq!(total, lab.world.devices().len() as u64);
+    assert_eq!(total, lab.world.managed().count() as u64);
     assert!(health["score"].as_u64().unwrap() <= 100);
 }

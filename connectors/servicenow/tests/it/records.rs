@@ -114,12 +114,12 @@ async fn t16_approvals_move_a_ticket_and_say_who_gave_them() {
     let Advance::WaitsFor { what } = waits else { panic!("{waits:?}") };
     assert!(what.contains("approvals"), "{what}");
     assert_eq!(ports.read_ticket(&ticket.id).await.unwrap().state, TicketState::Authorize);
-    let asked = ports.approvals(&[ticket.id.clone()], began).await.unwrap();
+    let asked = ports.approvals(std::slice::from_ref(&ticket.id), began).await.unwrap();
     assert!(asked.len() >= 3 && asked.iter().all(|row| row.state == "requested" && row.ticket_id == ticket.id));
     assert!(asked.iter().any(|row| row.approver == "ada"));
 
     lab.instance.decide(&ticket.number, "ada", "approved").unwrap();
-    let rows = ports.approvals(&[ticket.number.clone()], began).await.unwrap();
+    let rows = ports.approvals(std::slice::from_ref(&ticket.number), began).await.unwrap();
     let given: Vec<_> = rows.iter().filter(|row| row.state == "approved").collect();
     assert_eq!(given.len(), 1);
     assert_eq!((given[0].approver.as_str(), given[0].updated_by.as_str()), ("ada", "ada"));

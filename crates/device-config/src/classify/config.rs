@@ -43,8 +43,7 @@ const PROSE: [&[&str]; 6] = [
 
 /// What a line does in configuration mode.
 pub(super) fn line(platform: Platform, line: &str) -> Verdict {
-    let trimmed = line.trim();
-    if let Some(fault) = hygiene::fault(trimmed, is_prose(trimmed)) {
+    if let Some(fault) = hygiene::fault(line, is_prose(line.trim_start_matches([' ', '\t']))) {
         return Verdict::disruptive(fault);
     }
     let readings = hygiene::readings(line);
@@ -113,7 +112,7 @@ fn one_line(platform: Platform, line: &str) -> Verdict {
 /// The line that opens a banner.
 pub(super) fn banner_line(platform: Platform, line: &str, closed: bool) -> Verdict {
     if closed {
-        let prose_fault = hygiene::fault(line.trim(), true);
+        let prose_fault = hygiene::fault(line, true);
         return prose_fault.map_or_else(|| tree(platform).judge(&["banner"]), Verdict::disruptive);
     }
     Verdict::disruptive("the banner is never closed, and swallows all lines that follow")

@@ -1,5 +1,7 @@
 //! Words as engineers abbreviate them, and names of interfaces in their short and long forms.
 
+use crate::vlans;
+
 /// Whether a word stands for a keyword: it is the keyword, or its beginning of at least so many letters.
 pub(super) fn is(word: &str, keyword: &str, least: usize) -> bool {
     word == keyword || (word.len() >= least.min(keyword.len()) && keyword.starts_with(word))
@@ -21,10 +23,5 @@ fn split(name: &str) -> (String, String) {
 
 /// Whether a list of VLANs (`1,10,20-24`) has this one; nothing when it is no such list.
 pub(super) fn lists(list: &str, vlan: u16) -> Option<bool> {
-    let ranges = list.split(',').map(|part| {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        Some((first.parse::<u16>().ok()?, last.parse::<u16>().ok()?))
-    });
-    let ranges: Option<Vec<_>> = ranges.collect();
-    Some(ranges?.into_iter().any(|(first, last)| (first..=last).contains(&vlan)))
+    vlans::parse(list).map(|listed| listed.ids().any(|id| id == vlan))
 }

@@ -212,7 +212,7 @@ impl Level<'_> {
                 Effect::doubt(Why::Refused)
             };
         }
-        let twice = self.nodes.iter().any(|node| self.same_entry(node, hit, &content));
+        let twice = self.nodes.iter().any(|node| self.same_entry(node, &content));
         if twice && !hit.rule.replaces {
             return Effect::doubt(Why::Refused);
         }
@@ -221,12 +221,12 @@ impl Level<'_> {
     }
 
     /// Whether a node is an entry of the same list with the same content under any number, or none.
-    fn same_entry(&self, node: &Node, hit: &Hit<'_>, content: &str) -> bool {
+    fn same_entry(&self, node: &Node, content: &str) -> bool {
         let other = self.keyed(node);
         let Some(other) = other.hit.filter(|_| !other.negated) else { return false };
         match other.rule.kind {
-            Kind::Entry => other.group() == hit.group() && entry_content(&other) == content,
-            Kind::Listed => other.group_of_listed() == hit.group_of_listed() && other.body() == content,
+            Kind::Entry => entry_content(&other) == content,
+            Kind::Listed => other.body() == content,
             _ => false,
         }
     }
@@ -247,12 +247,12 @@ impl Level<'_> {
 
     /// An entry without a number goes to the end, or where `line N` says, or gets the next number of a numbered list.
     fn listed(&mut self, hit: &Hit<'_>, text: &str) -> Effect {
-        let (place, text) = if hit.rule.positions { position(hit, text) } else { (None, text.to_owned()) };
+        let (place, text) = if hit.rule.positions.is_some() { position(hit, text) } else { (None, text.to_owned()) };
         if self.nodes.iter().any(|node| node.text == text) {
             return Effect::default();
         }
         if let Some(numbering) = &hit.rule.numbering {
-            if self.nodes.iter().any(|node| self.same_entry(node, hit, &hit.body())) {
+            if self.nodes.iter().any(|node| self.same_entry(node, &hit.body())) {
                 return Effect::default();
             }
             let numbers = self.numbers(hit, numbering);
@@ -310,8 +310,8 @@ impl Level<'_> {
             });
             return Effect::default();
         }
-        let (_, body) = if hit.rule.positions { position(hit, &hit.body()) } else { (None, hit.body()) };
-        let found = self.nodes.iter().position(|node| node.text == body || self.same_entry(node, hit, &body));
+        let (_, body) = if hit.rule.positions.is_some() { position(hit, &hit.body()) } else { (None, hit.body()) };
+        let found = self.nodes.iter().position(|node| node.text == body || self.same_entry(node, &body));
         if let Some(at) = found {
             self.nodes.remove(at);
         }
@@ -342,12 +342,20 @@ impl Level<'_> {
 
     /// `switchport trunk allowed vlan …`: a set, which `add` and `remove` change.
     fn vlans(&mut self, line: &Entered<'_>, hit: &Hit<'_>) -> Effect {
-        if line.negation == Negation::No {
+        let value = hit.value();
+        if line.negation == Negation::No && (value.is_empty() || !hit.rule.adds) {
             return self.replace(hit, None);
         }
         let there = self.place_of(hit).and_then(|at| self.nodes.get(at)).map(|node| node.text.clone());
         let there = there.and_then(|text| self.allowed(&text));
-        let value = hit.value();
+        if hit.rule.adds {
+            let (before, Some(list)) = (there.unwrap_or_default(), vlans::parse(&value)) else {
+                return Effect::doubt(Why::UnknownLine);
+            };
+            let set = if line.negation == Negation::No { before.without(&list) } else { before.with(&list) };
+            let text = format!("{} {set}", hit.slot_words());
+            return self.replace(hit, (!set.is_empty()).then_some(text.as_str()));
+        }
         let (word, list) = value.split_once(' ').unwrap_or((value.as_str(), ""));
         let before = there.unwrap_or_else(Vlans::all);
         let set = match (word.to_ascii_lowercase().as_str(), vlans::parse(list)) {
@@ -420,7 +428,11 @@ impl Hit<'_> {
     pub(crate) fn group_of_listed(&self) -> String {
         use crate::rules::Word;
         let named = self.rule.pattern.iter().zip(&self.full);
-        let names = named.filter(|(word, _)| matches!(word, Word::Any { in_slot: true }));
+        let names = named.filter(|(word, _)| match word {
+            Word::Any { in_slot } => *in_slot,
+            Word::OneOf { words, in_slot } => *in_slot && words.len() > 1,
+            Word::Number => false,
+        });
         names.map(|(_, text)| text.as_str()).collect::<Vec<_>>().join(" ")
     }
 }
@@ -435,7 +447,7 @@ pub(super) fn sweep(nodes: &mut Vec<Node>, start: &str) {
 fn entry_content(hit: &Hit<'_>) -> String {
     use crate::rules::Word;
     let Some(at) = hit.rule.pattern.iter().position(|word| *word == Word::Number) else { return hit.body() };
-    let named = at > 0 && hit.full.get(at - 1).is_some_and(|word| word == "seq");
+    let named = at > 0 && hit.full.get(at - 1).is_some_and(|word| matches!(word.as_str(), "seq" | "sequence"));
     let skip = if named { at - 1..at + 1 } else { at..at + 1 };
     let kept = hit.full.iter().enumerate().filter(|(at, _)| !skip.contains(at)).map(|(_, word)| word.as_str());
     kept.collect::<Vec<_>>().join(" ")
@@ -460,16 +472,16 @@ fn may_meet(hit: &Hit<'_>, text: &str) -> bool {
     body.get(..first.len()).is_some_and(|start| start.eq_ignore_ascii_case(first))
 }
 
-/// Takes `line N` out of an entry: where it goes, and what it says.
+/// Takes the position out of an entry: where it goes, and what it says.
 fn position(hit: &Hit<'_>, text: &str) -> (Option<usize>, String) {
     let at = hit.rule.pattern.len();
-    match hit.full.get(at..) {
-        Some([line, number, ..]) if line == "line" && number.parse::<usize>().is_ok() => {
-            let kept = hit.full.iter().enumerate().filter(|(word, _)| *word != at && *word != at + 1);
-            (number.parse().ok(), kept.map(|(_, word)| word.as_str()).collect::<Vec<_>>().join(" "))
-        }
-        _ => (None, text.to_owned()),
-    }
+    let word = hit.rule.positions.as_deref().unwrap_or_default();
+    let number_at = if word.is_empty() { at } else { at + 1 };
+    let named = word.is_empty() || hit.full.get(at).is_some_and(|given| given == word);
+    let number = hit.full.get(number_at).and_then(|number| number.parse().ok());
+    let Some(number) = number.filter(|_| named) else { return (None, text.to_owned()) };
+    let kept = hit.full.iter().enumerate().filter(|(word, _)| !(at..=number_at).contains(word));
+    (Some(number), kept.map(|(_, word)| word.as_str()).collect::<Vec<_>>().join(" "))
 }
 
 /// Whether a text begins with whole words.

@@ -6,7 +6,7 @@ use super::apply::{Effect, Entered, Level, begins, sweep};
 use super::{Lines, Merged, Unmodelled, Why};
 use crate::config::Node;
 use crate::physical::{self, Physical, Written, words};
-use crate::rules::{Hit, Kind, Mode, Negation, Table, find, find_abbreviated, split_negation};
+use crate::rules::{Hit, Kind, Mode, Negation, Table, find, find_abbreviated, keyed, split_negation};
 use crate::{Config, Platform, interfaces, vlans};
 
 /// A section that is open. An `interface range` opens several at once.
@@ -99,6 +99,9 @@ impl Stream {
                 Err(why) => return self.doubt(line.text, why),
             };
             self.frames.truncate(meant.frame + 1);
+            if negation == Negation::No && meant.hit.as_ref().is_some_and(|hit| self.is_held(hit)) {
+                return self.doubt(line.text, Why::Refused);
+            }
             if let Some(frame) = self.frames.last_mut()
                 && line.indent > frame.column
                 && meant.frame > 0
@@ -133,6 +136,9 @@ impl Stream {
         let mut places = Vec::new();
         let mut doubt = meant.doubt;
         for place in &frame.places {
+            if meant.hit.as_ref().is_some_and(|hit| self.renames(place, &frame, hit, negation)) {
+                doubt = doubt.or(Some(Why::SideEffects));
+            }
             let Some(nodes) = nodes_at(&mut self.after, place) else { continue };
             let entered =
                 Entered { negation, hit: meant.hit.as_ref(), text: text.clone(), body: body_text.clone(), stays };
@@ -346,6 +352,32 @@ impl Stream {
             || column < frame.column
             || self.frames.iter().skip(1).any(|frame| frame.indented && frame.column >= column);
         says.then_some(around)
+    }
+
+    /// Whether a section cannot be removed because another line names it.
+    fn is_held(&self, hit: &Hit<'_>) -> bool {
+        let Some(name) = hit.full.get(hit.rule.pattern.len().saturating_sub(1)).filter(|_| hit.rule.held) else {
+            return false;
+        };
+        let header = hit.full.get(..hit.rule.pattern.len()).unwrap_or_default().join(" ");
+        any_line(self.after.nodes(), &|text| !begins(text, &header) && words(text).contains(&name.as_str()))
+    }
+
+    /// Whether a line takes a name away that other lines use.
+    fn renames(&mut self, place: &[usize], frame: &Frame, hit: &Hit<'_>, negation: Negation) -> bool {
+        if !hit.rule.names {
+            return false;
+        }
+        let Some(nodes) = nodes_at(&mut self.after, place) else { return false };
+        let mut own = nodes.iter().filter_map(|node| keyed(frame.mode, &node.text).hit);
+        let Some(old) = own.find(|own| own.slot == hit.slot).map(|own| own.value()) else { return false };
+        if negation == Negation::None && old == hit.value() {
+            return false;
+        }
+        let around = |c: char| c == ' ' || c == ',' || c == '(' || c == ')';
+        any_line(self.after.nodes(), &|text| {
+            !begins(text, &hit.slot_words()) && text.split(around).any(|word| word == old)
+        })
     }
 
     /// What else a removal changes.

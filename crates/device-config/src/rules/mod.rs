@@ -26,12 +26,13 @@
 //! | `vlans` | a set of VLANs with `add`, `remove`, `all`, `none` |
 //! | `group` | words by which `no` removes every line that begins so |
 //!
-//! Attributes: `short` (negated by its slot alone), `shown` (its `no` is a state, and the device prints it), `prints` (the device
+//! Attributes: `short` (negated by its slot alone), `cut N` (negated by its first `N` words), `shown` (its `no` is a state, and the device prints it), `prints` (the device
 //! prints its `no`, which says no more than its absence), `hides V` (the value that it
 //! does not print), `bare` (needs no value), `wipes A / B` (what changes with it is lost), `fixed` (a section that cannot be
 //! removed), `ordered` (order matters among such lines), `numbering AT [WORD] STEP` (how an entry without a number gets one),
-//! `always` (it gets one in an empty list too), `whole` (`no` of one entry removes all), `positions` (`line N` says where),
-//! `replaces` (an entry's number may be used again), `drags A` (removing it changes lines that begin so and name it),
+//! `always` (it gets one in an empty list too), `whole` (`no` of one entry removes all), `positions WORD` (the word and a number after the slot say where; without a word the number alone),
+//! `held` (a section that is not removed while another line names it), `names` (its value names it elsewhere),
+//! `adds` (a list of VLANs adds to the set), `replaces` (an entry's number may be used again), `drags A` (removing it changes lines that begin so and name it),
 //! `takes A / B` (removing it removes what begins so, anywhere), `sweeps N` (removing it removes what begins with its first
 //! `N` words, here and below). `...` after the words lets more follow, as part of the slot; after `~...` they are not.
 
@@ -99,7 +100,11 @@ pub(crate) struct Rule {
     pub(crate) fixed: bool,
     pub(crate) ordered: bool,
     pub(crate) whole: bool,
-    pub(crate) positions: bool,
+    pub(crate) positions: Option<String>,
+    pub(crate) held: bool,
+    pub(crate) names: bool,
+    pub(crate) adds: bool,
+    pub(crate) cut: Option<usize>,
     pub(crate) replaces: bool,
     pub(crate) wipes: Vec<String>,
     pub(crate) drags: Vec<String>,
@@ -273,7 +278,11 @@ fn row(id: usize, kind: &str, rest: &str) -> Result<Rule, String> {
         fixed: false,
         ordered: false,
         whole: false,
-        positions: false,
+        positions: None,
+        held: false,
+        names: false,
+        adds: false,
+        cut: None,
         replaces: false,
         wipes: Vec::new(),
         drags: Vec::new(),
@@ -311,7 +320,11 @@ fn attribute(rule: &mut Rule, text: &str) -> Result<(), String> {
         "fixed" => rule.fixed = true,
         "ordered" => rule.ordered = true,
         "whole" => rule.whole = true,
-        "positions" => rule.positions = true,
+        "positions" => rule.positions = Some(value.to_owned()),
+        "held" => rule.held = true,
+        "names" => rule.names = true,
+        "adds" => rule.adds = true,
+        "cut" => rule.cut = Some(value.parse().map_err(|_| "no number of words".to_owned())?),
         "replaces" => rule.replaces = true,
         "hides" => rule.hides = Some(value.to_owned()),
         "wipes" => rule.wipes = list(),

@@ -6,7 +6,7 @@ mod steps;
 use std::fmt;
 
 use crate::config::{Node, write_line};
-use crate::rules::{Negation, Table, find, split_negation};
+use crate::rules::{Mode, Negation, Table, find, split_negation};
 use crate::{Config, Diff, Lines, MASK, Merged, Platform, Unmodelled, diff, physical};
 
 /// The way back from a change.
@@ -125,42 +125,42 @@ fn unseen(steps: &[Node]) -> Option<String> {
 /// Lines as they are sent: indented, each inner section closed, so that the device reads them in no other way.
 fn written(platform: Platform, steps: &[Node]) -> String {
     let mut out = String::new();
+    let root = Table::of(platform).root();
     for (at, step) in steps.iter().enumerate() {
-        write(&mut out, platform, 0, step);
-        if let Some(next) = steps.get(at + 1)
-            && !step.children.is_empty()
-            && physical::closing_of(platform, &step.text).is_none()
-            && would_be_taken(platform, step, next)
-        {
+        let opened = opened(platform, root, step);
+        write(&mut out, platform, root, 0, step);
+        let taken = |next: &Node| opened.is_some_and(|mode| !mode.raw && knows(mode, &next.text));
+        if physical::closing_of(platform, &step.text).is_none() && steps.get(at + 1).is_some_and(taken) {
             write_line(&mut out, 0, "exit");
         }
     }
     out
 }
 
-fn write(out: &mut String, platform: Platform, depth: usize, step: &Node) {
+fn write(out: &mut String, platform: Platform, mode: Option<&'static Mode>, depth: usize, step: &Node) {
     write_line(out, depth, &step.text);
-    for child in &step.children {
-        write(out, platform, depth + 1, child);
+    if mode.is_some_and(|mode| mode.raw) {
+        return step.children.iter().for_each(|child| write(out, platform, mode, depth + 1, child));
     }
+    let Some(inner) = opened(platform, mode, step) else { return };
+    step.children.iter().for_each(|child| write(out, platform, Some(inner), depth + 1, child));
     match physical::closing_of(platform, &step.text) {
-        Some(closing) if !step.text.starts_with("no ") && (depth > 0 || closing.starts_with("end-")) => {
-            write_line(out, depth, closing);
-        }
-        _ if depth > 0 && !step.children.is_empty() && step.children.iter().all(|child| child.text != "quit") => {
-            write_line(out, depth, "exit");
-        }
-        _ => {}
+        Some(closing) => write_line(out, depth, closing),
+        // A certificate ends with a line of its own.
+        None if depth > 0 && !step.children.iter().any(|child| child.text == "quit") => write_line(out, depth, "exit"),
+        None => {}
     }
 }
 
-/// Whether a section would take the line after it for one of its own.
-fn would_be_taken(platform: Platform, section: &Node, next: &Node) -> bool {
-    let table = Table::of(platform);
-    let words = physical::words(&section.text);
-    let own = table.root().and_then(|root| find(root, &words, Negation::None));
-    let Some(mode) = own.and_then(|hit| table.opened_by(hit.rule)) else { return false };
-    let words = physical::words(&next.text);
+/// The mode that a line opens.
+fn opened(platform: Platform, mode: Option<&'static Mode>, step: &Node) -> Option<&'static Mode> {
+    let words = physical::words(&step.text);
+    let hit = find(mode?, &words, Negation::None)?;
+    Table::of(platform).opened_by(hit.rule)
+}
+
+fn knows(mode: &'static Mode, text: &str) -> bool {
+    let words = physical::words(text);
     let (negation, body) = split_negation(&words);
     find(mode, body, negation).is_some()
 }

@@ -6,7 +6,8 @@ use super::NoUndo;
 use crate::config::Node;
 use crate::diff::{Items, below, pairs};
 use crate::physical::first_line;
-use crate::rules::{Keyed, Kind, Mode, Table};
+use crate::rules::{Hit, Keyed, Kind, Mode, Table};
+use crate::vlans::{self, Vlans};
 use crate::{Config, Platform, diff, interfaces};
 
 /// Lines as a tree, in the order in which they are entered.
@@ -101,6 +102,15 @@ fn words_between(old: &Keyed<'_>, new: &Keyed<'_>) -> (Option<String>, Option<St
     (only(was, is).map(|line| format!("no {line}")), only(is, was))
 }
 
+/// The lines that take VLANs from a set and add VLANs to it.
+fn vlans_between(old: &Keyed<'_>, new: &Keyed<'_>) -> (Option<String>, Option<String>) {
+    let set = |key: &Keyed<'_>| key.hit.as_ref().and_then(|hit| vlans::parse(&hit.value()));
+    let words = new.hit.as_ref().map(Hit::slot_words).unwrap_or_default();
+    let (Some(was), Some(is)) = (set(old), set(new)) else { return (None, None) };
+    let line = |set: Vlans, sign: &str| (!set.is_empty()).then(|| format!("{sign}{words} {set}"));
+    (line(was.without(&is), "no "), line(is.without(&was), ""))
+}
+
 impl Sides<'_> {
     /// What makes a line of `to` out of what stands in its slot.
     fn one(&self, depth: usize, at: usize, removals: &mut Vec<Node>, additions: &mut Vec<Node>) -> Result<(), NoUndo> {
@@ -140,6 +150,10 @@ impl Sides<'_> {
             additions.push(Node::new(node.text.as_str()));
         } else if key.is_silent() {
             removals.extend(self.removal(left)?);
+        } else if rule.is_some_and(|rule| rule.adds) {
+            let (less, more) = vlans_between(old, key);
+            removals.extend(less.map(Node::new));
+            additions.extend(more.map(Node::new));
         } else if rule.is_some_and(|rule| rule.kind == Kind::Words) && !key.negated && !old.negated {
             let (less, more) = words_between(old, key);
             removals.extend(less.map(Node::new));
@@ -148,7 +162,7 @@ impl Sides<'_> {
             // A number that is taken is refused until it is free.
             let taken = rule.is_some_and(|rule| rule.kind == Kind::Entry && !rule.replaces);
             if taken {
-                removals.extend(self.removal(left)?);
+                additions.extend(self.removal(left)?);
             }
             additions.push(Node { text: node.text.clone(), children: inside, closed_by: None });
         }
@@ -169,7 +183,7 @@ impl Sides<'_> {
             .or_else(|| new.first().and_then(|at| self.to.keys.get(*at)));
         let rule = rule.and_then(|key| key.hit.as_ref()).map(|hit| hit.rule);
         let common: HashSet<usize> = new.iter().filter_map(|at| self.partner.get(*at).copied().flatten()).collect();
-        if rule.is_some_and(|rule| rule.positions) {
+        if rule.is_some_and(|rule| rule.positions.is_some()) {
             for at in old.iter().filter(|at| !common.contains(at)) {
                 out.extend(self.removal(*at)?);
             }
@@ -221,7 +235,8 @@ impl Sides<'_> {
             return Some(node.clone());
         }
         let rest = hit.full.get(hit.value_at..)?.join(" ");
-        Some(Node::new(format!("{} line {place} {rest}", hit.slot_words())))
+        let word = hit.rule.positions.as_deref().filter(|word| !word.is_empty()).map(|word| format!("{word} "));
+        Some(Node::new(format!("{} {}{place} {rest}", hit.slot_words(), word.unwrap_or_default())))
     }
 
     fn whole(&self, at: usize) -> Option<Node> {
@@ -250,6 +265,11 @@ impl Sides<'_> {
             Kind::Either if defaults => format!("default {positive}"),
             _ if key.negated && hit.rule.shown && defaults => format!("default {}", hit.slot_words()),
             _ if key.negated => positive.to_owned(),
+            _ if hit.rule.cut.is_some() => {
+                let words = hit.full.iter().take(hit.rule.cut.unwrap_or_default());
+                format!("no {}", words.map(String::as_str).collect::<Vec<_>>().join(" "))
+            }
+            Kind::Vlans if hit.rule.adds => format!("no {line}"),
             Kind::Entry | Kind::Vlans => format!("no {}", hit.slot_words()),
             _ if hit.rule.short || node.text.contains('\n') => format!("no {}", hit.slot_words()),
             _ => format!("no {line}"),

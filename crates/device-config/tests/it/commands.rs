@@ -119,6 +119,7 @@ fn letters_outside_ascii_are_usual_in_free_text_only() {
     assert_eq!(class(Platform::IosXe, Mode::Config, " description Z\u{fc}rich"), Class::Change);
     assert_eq!(class(Platform::IosXe, Mode::Config, "hostname Z\u{fc}rich"), Class::Disruptive);
     assert_eq!(class(Platform::IosXe, Mode::Config, " description a\u{202e}b"), Class::Disruptive);
+    assert_eq!(class(Platform::IosXe, Mode::Config, "\u{b}shutdown\u{c}"), Class::Disruptive);
     assert_eq!(class(Platform::IosXe, Mode::Config, "no description r\u{e9}seau"), Class::Change);
     assert_eq!(class(Platform::IosXe, Mode::Config, "reload description \u{e9}"), Class::Disruptive);
 }

@@ -3,9 +3,12 @@
 
 extern crate interlock_device_config as device_config;
 
+mod asa;
 mod commands;
 mod danger;
 mod masking;
 mod pairs;
+mod properties;
+mod show;
 mod table;
 mod template;

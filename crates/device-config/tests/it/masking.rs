@@ -137,4 +137,73 @@ proptest! {
         let again = mask(platform, &masked.text);
         prop_assert_eq!((again.text, again.unseen), (masked.text, true));
     }
+
+    #[test]
+    fn any_text_is_masked_once_and_for_all(
+        platform in select(Platform::ALL.to_vec()),
+        lines in proptest::collection::vec(line(), 0..12),
+    ) {
+        let text = lines.concat();
+        let masked = mask(platform, &text);
+        prop_assert_eq!(masked.text.matches('\n').count(), text.matches('\n').count());
+        let again = mask(platform, &masked.text);
+        prop_assert_eq!(again.text, masked.text);
+        prop_assert!(again.unseen >= masked.unseen);
+    }
+}
+
+/// A line of words that masking looks for, in any order.
+fn line() -> impl Strategy<Value = String> {
+    const WORDS: [&str; 44] = [
+        "key",
+        "7",
+        "secret",
+        "password",
+        "snmp-server",
+        "community",
+        "host",
+        "user",
+        "auth",
+        "role",
+        "x",
+        "encrypted",
+        "privilege",
+        "15",
+        "key-string",
+        "pre-shared-key",
+        "no",
+        "banner",
+        "motd",
+        "#",
+        "^C",
+        "<masked>",
+        "*****",
+        "xxxxxxxx",
+        "http://a:b@c",
+        "scp://u:p@q@h/x",
+        "-----BEGIN",
+        "RSA",
+        "PRIVATE",
+        "KEY-----",
+        "-----END",
+        "crypto",
+        "ca",
+        "certificate",
+        "chain",
+        "308202b2",
+        "quit",
+        "description",
+        "aaa-server",
+        "timeout",
+        "authentication",
+        "md5",
+        "pbkdf2",
+        "tacacs-server",
+    ];
+    let gap = select(vec![" ", "  ", "\t", "\r"]);
+    let words = proptest::collection::vec((select(WORDS.to_vec()), gap), 0..8);
+    (" {0,2}", words, select(vec!["\n", "\r\n", ""])).prop_map(|(indent, words, ending)| {
+        let words: String = words.into_iter().map(|(word, gap)| format!("{word}{gap}")).collect();
+        format!("{indent}{words}{ending}")
+    })
 }

@@ -178,6 +178,11 @@ impl Index {
         others.find(|device| !device.rows.iter().any(|at| own.contains(at)))
     }
 
+    /// When the oldest part of what is known of a device was read.
+    pub(crate) fn read_at(&self, device: &Device) -> i64 {
+        device.rows.iter().map(|at| self.sources[usize::from(at.source)].read_at).min().unwrap_or_default()
+    }
+
     /// How many devices are contradicted.
     pub(crate) fn ambiguous(&self) -> usize {
         self.devices.iter().filter(|d| d.ambiguity.is_some()).count()

@@ -184,8 +184,7 @@ impl TargetDirectory {
     pub(crate) fn indexed(&self, server: &str, id: &str, now: i64) -> Option<TargetFacts> {
         let index = self.index.load();
         let device = index.by_id(index.source(server)?, id)?;
-        let oldest = device.rows.iter().map(|at| index.sources[usize::from(at.source)].read_at).min().unwrap_or(now);
-        Some(facts(id, &device.merged, "index", age(now, oldest)))
+        Some(facts(id, &device.merged, "index", age(now, index.read_at(device))))
     }
 
     /// Seconds since a server was read.
@@ -228,8 +227,7 @@ impl TargetDirectory {
             None => {
                 let found = index.source(server).and_then(|source| index.by_id(source, id));
                 let Some(device) = found else { return Ok(None) };
-                let read = index.sources.iter().map(|s| s.read_at).min().unwrap_or(now);
-                (facts(id, &device.merged, "index", age(now, read)), device.ambiguity.clone())
+                (facts(id, &device.merged, "index", age(now, index.read_at(device))), device.ambiguity.clone())
             }
         };
         match ambiguity {
@@ -263,11 +261,19 @@ impl TargetDirectory {
         self.lock().iter().all(young)
     }
 
+    /// Whether waiting helps: something is missing or old, and none of that could not be read the last time.
+    fn may_become_usable(&self, now: i64) -> bool {
+        let old = |source: &&Source| source.said.as_ref().is_none_or(|said| age(now, said.read_at) > STALE_S);
+        let sources = self.lock();
+        let mut missing = sources.iter().filter(old).peekable();
+        missing.peek().is_some() && missing.all(|source| source.failed.is_none())
+    }
+
     /// Waits until a change could rest on what is known, but not past `until`, and not at all where no refresher runs: an
     /// index that has just been started, or that a sleeping machine left behind, is asked for rather than refused.
     pub(crate) async fn made_usable(&self, now: impl Fn() -> i64, until: tokio::time::Instant) {
         let mut refreshed = self.refreshed.subscribe();
-        while *self.refreshing.borrow() && !self.usable(now()) {
+        while *self.refreshing.borrow() && self.may_become_usable(now()) {
             self.wanted.send_modify(|count| *count += 1);
             match tokio::time::timeout_at(until, refreshed.changed()).await {
                 Ok(Ok(())) => {}

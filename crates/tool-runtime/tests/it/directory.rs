@@ -335,6 +335,10 @@ async fn a_change_waits_for_an_index_that_is_being_read() {
     tokio::time::timeout(Duration::from_secs(20), first).await.unwrap().unwrap();
     lab.clock.advance(2 * STALE_S);
     call(&lab, "change_box", "d1").await.unwrap();
+    controller.change(|world| world.down = Some(down));
+    lab.clock.advance(2 * STALE_S);
+    assert_eq!(refused(&lab, "d1").await.code(), "target_facts_stale", "a source that fails is not waited for again and again");
+    controller.change(|world| world.down = None);
     stop.cancel();
     refreshing.await.unwrap();
     lab.clock.advance(2 * STALE_S);

@@ -22,7 +22,7 @@ use serde_json::json;
 
 use self::search::{Canary, Found, Search, leaks};
 use self::target::EchoingTarget;
-use crate::caller::{Answer, CENTER, Caller, OWN, http};
+use crate::caller::{Answer, CENTER, Caller, DESK, OWN, http};
 use crate::lab::{Lab, binary};
 use crate::served::Served;
 
@@ -252,6 +252,28 @@ async fn in_a_write(caller: &Caller, planted: &mut Planted) {
     assert!(preview.result().to_string().contains(&name), "whoever sent it sees it");
 }
 
+/// A ticket whose words go the whole way: opened under a key, repeated, worked on, and asked for with a value that is refused.
+async fn in_a_ticket(caller: &Caller, planted: &mut Planted) {
+    let sam = caller.lab.token("sam").await;
+    let (words, note, comment) = (fresh(), fresh(), fresh());
+    for (place, value) in [("words of a ticket", &words), ("work note", &note), ("comment", &comment)] {
+        planted.known(place, value, WORLD);
+    }
+    let open = json!({"short_description": "Uplink flaps", "description": words, "work_note": note});
+    let mut number = Json::Null;
+    for _ in 0..2 {
+        let keyed = caller.rest_request(&sam, DESK, "create_incident", &open).header("idempotency-key", "canary-ticket");
+        number = Answer::of(keyed).await.result()["incident"]["number"].clone();
+    }
+    let update = json!({"incident": number, "comment": comment});
+    caller.mcp(&sam, DESK, "update_incident", &update).await.result();
+    let whole = caller.rest(&sam, DESK, "get_incident", &json!({"incident": number})).await;
+    assert!(whole.result().to_string().contains(&note), "whoever may read the ticket sees it");
+    let value = planted.new_in("value of a filter that is refused");
+    let refused = caller.rest(&sam, DESK, "list_incidents", &json!({"text": format!("{value}^")})).await;
+    assert_eq!(refused.code(), Some("query_value_invalid"));
+}
+
 /// An administrator stores a secret: refused, stepped up, stored under a key, repeated, and sent in a wrong place. Even what
 /// an auditor opens beside the call does not show it: a secret argument is a keyed hash there (T27).
 async fn in_a_stored_secret(caller: &Caller, planted: &mut Planted) {
@@ -305,6 +327,7 @@ async fn t26_t27_what_a_lab_was_told_in_confidence_stands_nowhere_else() {
     assert!(!secrets.iter().any(|secret| shown.contains(secret)), "a configuration is masked for everybody");
     in_arguments(&caller, &mut planted).await;
     in_a_write(&caller, &mut planted).await;
+    in_a_ticket(&caller, &mut planted).await;
     in_a_stored_secret(&caller, &mut planted).await;
     refused_at_the_doors(&caller, &alice, &mut planted).await;
 

@@ -6,10 +6,12 @@
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 
+use crate::cable::Cable;
 use crate::device::{Device, Family, Role};
 use crate::fleet::Fleet;
 use crate::interfaces::physical_ports;
-use crate::ios_xe::tree::Config;
+use crate::lines::Config;
+use crate::os::Os;
 use crate::seed::Seed;
 
 const DATA_VLAN: u16 = 10;
@@ -17,16 +19,18 @@ const VOICE_VLAN: u16 = 20;
 const WIRELESS_VLAN: u16 = 30;
 const MANAGEMENT_VLAN: u16 = 99;
 const NATIVE_VLAN: u16 = 999;
+/// VLANs between a core and the two ports of its firewall.
+const FIREWALL_VLANS: &[(u16, &str)] = &[(900, "FW_OUTSIDE"), (901, "FW_INSIDE")];
 
 /// Writes the configuration of `device`.
 pub(crate) fn configuration(seed: Seed, fleet: &Fleet, device: &Device) -> Config {
     let mut text = String::with_capacity(16 * 1024);
     // Writing to a String cannot fail.
     let _written = head(&mut text, seed, device)
-        .and_then(|()| layers(&mut text, seed, device))
+        .and_then(|()| layers(&mut text, seed, fleet, device))
         .and_then(|()| interfaces(&mut text, fleet, device))
         .and_then(|()| tail(&mut text, seed, fleet, device));
-    Config::parse(&text)
+    Config::parse(Os::IosXe, &text)
 }
 
 fn head(out: &mut String, seed: Seed, device: &Device) -> std::fmt::Result {
@@ -38,7 +42,7 @@ fn head(out: &mut String, seed: Seed, device: &Device) -> std::fmt::Result {
     out.push_str("service timestamps debug datetime msec\nservice timestamps log datetime msec\n");
     out.push_str("service password-encryption\nservice call-home\nplatform punt-keepalive disable-kernel-core\n");
     writeln!(out, "hostname {}", device.hostname)?;
-    out.push_str("vrf definition Mgmt-vrf\n address-family ipv4\n  exit-address-family\n address-family ipv6\n  exit-address-family\n");
+    out.push_str("vrf definition Mgmt-vrf\n address-family ipv4\n exit-address-family\n address-family ipv6\n exit-address-family\n");
     out.push_str("logging buffered 65536 informational\nno logging console\n");
     writeln!(out, "enable secret 9 $9${}", own.crypt(58))?;
     out.push_str("aaa new-model\naaa group server tacacs+ ISE-GROUP\n server name ISE-1\n server name ISE-2\n");
@@ -61,7 +65,7 @@ fn head(out: &mut String, seed: Seed, device: &Device) -> std::fmt::Result {
     Ok(())
 }
 
-fn layers(out: &mut String, seed: Seed, device: &Device) -> std::fmt::Result {
+fn layers(out: &mut String, seed: Seed, fleet: &Fleet, device: &Device) -> std::fmt::Result {
     if device.platform.family == Family::Router {
         return Ok(());
     }
@@ -85,6 +89,9 @@ fn layers(out: &mut String, seed: Seed, device: &Device) -> std::fmt::Result {
             vlans.push((id, name));
         }
     }
+    if fleet.cables_of(device).any(|cable| cable.far.platform.family == Family::Firewall) {
+        vlans.extend(FIREWALL_VLANS);
+    }
     vlans.sort_unstable();
     for (id, name) in vlans {
         writeln!(out, "vlan {id}\n name {name}")?;
@@ -104,33 +111,35 @@ fn interfaces(out: &mut String, fleet: &Fleet, device: &Device) -> std::fmt::Res
             device.management_ip
         )?;
     }
-    let mut cables = std::collections::HashMap::new();
-    for link in fleet.cables.get(device.index).into_iter().flatten().filter_map(|n| fleet.links.get(*n as usize)) {
-        let mine = usize::from(link.ends[1].0 == device.index);
-        if let Some(other) = fleet.devices.get(link.ends[1 - mine].0) {
-            cables.insert(link.ends[mine].1.as_str(), (other, link.ends[1 - mine].1.as_str(), link.id));
-        }
-    }
+    let cables: Vec<Cable<'_>> = fleet.cables_of(device).collect();
+    let mut firewall = FIREWALL_VLANS.iter();
     for port in physical_ports(device) {
         writeln!(out, "interface {}", port.name)?;
-        match cables.get(port.name.as_str()) {
-            Some((other, far, _)) if other.platform.family == Family::AccessPoint => {
-                writeln!(out, " description AP {} {far}", other.hostname)?;
+        match cables.iter().find(|cable| cable.port == port.name) {
+            Some(cable) if cable.far.platform.family == Family::AccessPoint => {
+                writeln!(out, " description AP {} {}", cable.far.hostname, cable.far_port)?;
                 writeln!(
                     out,
                     " switchport access vlan {WIRELESS_VLAN}\n switchport mode access\n spanning-tree portfast"
                 )?;
             }
-            Some((other, far, id)) if routed_edge || other.platform.family == Family::Router => {
-                let (address, mask) = transfer(id.as_u128(), routed_edge);
-                writeln!(out, " description Link to {} {far}", other.hostname)?;
+            Some(cable) if cable.far.platform.family == Family::Firewall => {
+                let vlan = firewall.next().map_or(NATIVE_VLAN, |(vlan, _)| *vlan);
+                writeln!(out, " description Firewall {} {}", cable.far.hostname, cable.far_port)?;
+                writeln!(out, " switchport access vlan {vlan}\n switchport mode access\n spanning-tree portfast")?;
+            }
+            Some(cable) if is_routed(device, cable) => {
+                writeln!(out, " description Link to {} {}", cable.far.hostname, cable.far_port)?;
                 if !routed_edge {
                     out.push_str(" no switchport\n");
                 }
-                writeln!(out, " ip address {address} {mask}\n ip ospf 1 area 0")?;
+                writeln!(out, " ip address {} 255.255.255.252", cable.addresses().0)?;
+                if cable.far.os() == Os::IosXe {
+                    out.push_str(" ip ospf 1 area 0\n");
+                }
             }
-            Some((other, far, _)) => {
-                writeln!(out, " description Uplink {} {far}", other.hostname)?;
+            Some(cable) => {
+                writeln!(out, " description Uplink {} {}", cable.far.hostname, cable.far_port)?;
                 writeln!(out, " switchport trunk native vlan {NATIVE_VLAN}\n switchport mode trunk")?;
                 if device.platform.family == Family::Switch && device.role == Role::Access {
                     out.push_str(" ip dhcp snooping trust\n");
@@ -162,18 +171,18 @@ fn interfaces(out: &mut String, fleet: &Fleet, device: &Device) -> std::fmt::Res
             writeln!(out, "interface Vlan{vlan}\n ip address 172.{}.{third}.{own} 255.255.255.0", 16 + vlan / 10)?;
             writeln!(
                 out,
-                " ip helper-address 10.0.0.67\n standby {vlan} ip 172.{}.{third}.1\n standby {vlan} priority 110\n standby {vlan} preempt",
-                16 + vlan / 10
+                " ip helper-address 10.0.0.67\n standby {vlan} ip 172.{}.{third}.1\n standby {vlan} priority {}\n standby {vlan} preempt",
+                16 + vlan / 10,
+                114 - 2 * own
             )?;
         }
     }
     Ok(())
 }
 
-/// The /30 of a routed cable; both ends come to the same network.
-fn transfer(id: u128, upper: bool) -> (Ipv4Addr, Ipv4Addr) {
-    let network = u32::from(Ipv4Addr::new(192, 168, 0, 0)) + (u32::try_from(id & 0x3FFF).unwrap_or(0) << 2);
-    (Ipv4Addr::from(network + if upper { 2 } else { 1 }), Ipv4Addr::new(255, 255, 255, 252))
+/// Whether a cable carries a network of its own.
+fn is_routed(device: &Device, cable: &Cable<'_>) -> bool {
+    device.platform.family == Family::Router || cable.far.platform.family == Family::Router
 }
 
 fn tail(out: &mut String, seed: Seed, fleet: &Fleet, device: &Device) -> std::fmt::Result {
@@ -189,6 +198,9 @@ fn tail(out: &mut String, seed: Seed, fleet: &Fleet, device: &Device) -> std::fm
             "router ospf 1\n router-id {}\n auto-cost reference-bandwidth 100000\n passive-interface default",
             device.management_ip
         )?;
+        for cable in fleet.cables_of(device).filter(|cable| is_routed(device, cable) && cable.far.os() == Os::IosXe) {
+            writeln!(out, " no passive-interface {}", cable.port)?;
+        }
         writeln!(out, " network {} 0.0.0.0 area 0", device.management_ip)?;
     }
     if device.role == Role::BorderRouter {
@@ -198,7 +210,23 @@ fn tail(out: &mut String, seed: Seed, fleet: &Fleet, device: &Device) -> std::fm
             65_000 + device.campus
         )?;
         writeln!(out, " neighbor 203.0.113.1 password 7 {:02}{}", campus.below(16), campus.hex(20))?;
-        out.push_str(" address-family ipv4\n  neighbor 203.0.113.1 activate\n exit-address-family\n");
+        let wan: Vec<Ipv4Addr> = fleet
+            .cables_of(device)
+            .filter(|cable| cable.far.os() == Os::IosXr)
+            .map(|cable| cable.addresses().1)
+            .collect();
+        for address in &wan {
+            writeln!(
+                out,
+                " neighbor {address} remote-as {}\n neighbor {address} description WAN core",
+                crate::ios_xr::generate::WAN_AS
+            )?;
+        }
+        out.push_str(" address-family ipv4\n  neighbor 203.0.113.1 activate\n");
+        for address in &wan {
+            writeln!(out, "  neighbor {address} activate")?;
+        }
+        out.push_str(" exit-address-family\n");
     }
     if device.role == Role::Access {
         writeln!(out, "ip default-gateway {gateway}")?;

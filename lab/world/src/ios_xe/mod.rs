@@ -1,18 +1,12 @@
-//! The simulated devices' own understanding of IOS-XE: a running configuration as a tree ([`tree`]), what the parser of
-//! each mode accepts ([`grammar`]), how entered lines change the configuration ([`merge`]), template directives
-//! ([`directives`]), the first configuration of a device ([`generate`]) and what `show` answers ([`show`]).
+//! The simulated devices' own understanding of IOS-XE: what the parser of each mode accepts ([`grammar`]), what tables cannot
+//! say ([`dialect`]), the first configuration of a device ([`generate`]) and what `show` answers ([`show`]).
 //!
-//! It is written from the vendor's behaviour and shares no code with the platform's own reading of configurations: a
-//! simulator must not agree with us by construction.
+//! Where next: [`crate::lines`], which applies the tables.
 
-pub mod directives;
-pub(crate) mod entries;
+pub(crate) mod dialect;
 pub(crate) mod generate;
-pub mod grammar;
-pub mod merge;
-pub(crate) mod negate;
+pub(crate) mod grammar;
+pub(crate) mod protocols;
 pub(crate) mod show;
-pub mod tree;
 
-pub use merge::{LineOutcome, Merge, merge};
-pub use tree::{Config, Node};
+pub use crate::lines::{Config, LineOutcome, Merge, Node, merge};

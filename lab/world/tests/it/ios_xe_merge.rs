@@ -1,6 +1,7 @@
 //! The table of IOS-XE line semantics: what stood there, what is entered, what stands there afterwards.
 
-use interlock_world::ios_xe::{Config, merge};
+use interlock_world::Os;
+use interlock_world::lines::{Config, merge};
 
 const BASE: &str = "hostname sw1\nno ip domain lookup\nip domain name corp.example\nvlan 10\n name DATA\nvlan 30\n name GUEST\ninterface Loopback0\n ip address 10.0.0.1 255.255.255.255\ninterface GigabitEthernet1/0/1\n description User port\n switchport access vlan 10\n switchport mode access\ninterface GigabitEthernet1/0/2\n switchport trunk allowed vlan 10,20\n switchport mode trunk\ninterface GigabitEthernet1/0/3\n shutdown\nip route 0.0.0.0 0.0.0.0 10.0.0.254\nip access-list extended ACL1\n 10 permit ip any any\nsnmp-server community old RO\nline vty 0 4\n exec-timeout 15 0\n transport input ssh\nline vty 5 15\n transport input ssh\n";
 
@@ -175,7 +176,7 @@ fn printed(config: &Config) -> Vec<String> {
 
 #[test]
 fn accepted_lines_change_the_configuration_as_the_device_does() {
-    let base = Config::parse(BASE);
+    let base = Config::parse(Os::IosXe, BASE);
     for (entered, there, gone) in ACCEPTED {
         let merged = merge(&base, entered.lines());
         if !entered.starts_with("default interface") {
@@ -194,7 +195,7 @@ fn accepted_lines_change_the_configuration_as_the_device_does() {
 
 #[test]
 fn rejected_lines_are_told_one_by_one_and_the_rest_counts() {
-    let base = Config::parse(BASE);
+    let base = Config::parse(Os::IosXe, BASE);
     for (entered, rejected, message, there) in REJECTED {
         let merged = merge(&base, entered.lines());
         let errors: Vec<_> = merged.outcomes.iter().filter(|outcome| outcome.error.is_some()).collect();
@@ -207,7 +208,7 @@ fn rejected_lines_are_told_one_by_one_and_the_rest_counts() {
 
 #[test]
 fn entering_the_same_lines_again_changes_nothing() {
-    let base = Config::parse(BASE);
+    let base = Config::parse(Os::IosXe, BASE);
     for (entered, _, _) in
         ACCEPTED.iter().filter(|(entered, _, _)| !entered.contains(" add ") && !entered.contains("no "))
     {
@@ -219,7 +220,10 @@ fn entering_the_same_lines_again_changes_nothing() {
 
 #[test]
 fn new_lines_stand_where_the_device_prints_them() {
-    let merged = merge(&Config::parse(BASE), ["vlan 20", "interface Loopback1", "interface Vlan7", "ip ssh version 2"]);
+    let merged = merge(
+        &Config::parse(Os::IosXe, BASE),
+        ["vlan 20", "interface Loopback1", "interface Vlan7", "ip ssh version 2"],
+    );
     let roots: Vec<&str> = merged.config.roots().iter().map(|node| node.line.as_str()).collect();
     let at = |line: &str| roots.iter().position(|held| *held == line).unwrap();
     assert!(at("vlan 10") < at("vlan 20") && at("vlan 20") < at("vlan 30"), "{roots:?}");
@@ -227,13 +231,13 @@ fn new_lines_stand_where_the_device_prints_them() {
     assert!(at("interface Loopback1") < at("interface GigabitEthernet1/0/1"));
     assert!(at("interface GigabitEthernet1/0/3") < at("interface Vlan7"));
     assert!(at("interface Vlan7") < at("ip route 0.0.0.0 0.0.0.0 10.0.0.254"));
-    assert!(at("ip ssh version 2") < at("vlan 10"));
+    assert!(at("ip route 0.0.0.0 0.0.0.0 10.0.0.254") < at("ip ssh version 2"));
 }
 
 #[test]
 fn clear_text_secrets_are_stored_as_hashes() {
     let merged = merge(
-        &Config::parse(BASE),
+        &Config::parse(Os::IosXe, BASE),
         [
             "service password-encryption",
             "enable secret hunter2",
