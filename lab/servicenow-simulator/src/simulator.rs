@@ -16,6 +16,7 @@ use axum::middleware::Next;
 use axum::response::IntoResponse;
 use axum::routing::post;
 use platform::{Secret, SharedClock};
+use tower::ServiceExt as _;
 use world::accounts::Accounts;
 use world::{Fault, Faults, World};
 
@@ -153,7 +154,7 @@ impl Simulator {
         let versions =
             Router::new().nest("/api/now", now.clone()).nest("/api/now/v1", now.clone()).nest("/api/now/v2", now);
         let change = change_api::routes();
-        versions
+        let routes: Router = versions
             .nest("/api/sn_chg_rest", change.clone())
             .nest("/api/sn_chg_rest/v1", change)
             .fallback(no_route)
@@ -161,7 +162,9 @@ impl Simulator {
             .layer(DefaultBodyLimit::max(MOST_BYTES))
             .layer(axum::middleware::from_fn_with_state(Arc::clone(self), admit))
             .route("/oauth_token.do", post(oauth::token))
-            .with_state(Arc::clone(self))
+            .with_state(Arc::clone(self));
+        // Routes are chosen by method, so another method must be known before.
+        Router::new().fallback_service(routes.map_request(overridden))
     }
 
     /// Decides about a change as one of its approvers, as if that person had done it on the vendor's own page. `change` is a
@@ -270,11 +273,6 @@ async fn admit(State(simulator): State<Shared>, mut request: axum::extract::Requ
     if let Some(wait) = simulator.count_call() {
         return simulator.rate_limited(simulator.calls_per_hour.unwrap_or_default(), Some(wait));
     }
-    if let Some(method) = request.headers().get("x-http-method-override").and_then(|value| value.to_str().ok())
-        && let Ok(method) = Method::from_bytes(method.as_bytes())
-    {
-        *request.method_mut() = method;
-    }
     let path = request.uri().path().to_owned();
     if let Err(fail) = speaks_json(&request, &path) {
         return fail.into_response();
@@ -307,6 +305,16 @@ fn speaks_json(request: &axum::extract::Request, path: &str) -> Result<(), Fail>
         return Err(Fail::bad("Unsupported content type", Some("Content-Type must be application/json")));
     }
     Ok(())
+}
+
+/// A client that can only GET and POST names the method that it means in a header.
+fn overridden(mut request: axum::extract::Request) -> axum::extract::Request {
+    let named =
+        request.headers().get("x-http-method-override").and_then(|value| Method::from_bytes(value.as_bytes()).ok());
+    if let Some(method) = named {
+        *request.method_mut() = method;
+    }
+    request
 }
 
 async fn no_route() -> Fail {

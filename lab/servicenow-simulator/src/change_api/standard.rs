@@ -75,8 +75,7 @@ async fn create(
         }
         Ok::<_, Fail>((filled, producer.get("current_version").to_owned()))
     })?;
-    let answer = made(&simulator, &request, &filled.and("std_change_producer_version", &version))?;
-    Ok(answer)
+    made(&simulator, &request, &filled.and("std_change_producer_version", &version))
 }
 
 /// Calculates the risk: high where an item is one of a cluster's nodes, low else.

@@ -174,3 +174,22 @@ async fn a_restart_keeps_edits_deletions_numbers_and_tokens() {
     let next = again.insert("interlock", "incident", json!({ "short_description": "next" })).await;
     assert!(next["number"].as_str() > gone["number"].as_str(), "a number is never given twice");
 }
+
+#[tokio::test]
+async fn a_death_between_an_approval_and_the_change_is_made_good_at_the_next_start() {
+    let clock = Arc::new(AdjustableClock::default());
+    let worlds = worlds(None, &clock);
+    let lab = Lab::over(worlds.clone(), clock.clone(), |_| {}).await;
+    let id = lab.change("normal").await;
+    for to in ["-4", "-3"] {
+        assert_eq!(lab.patch("interlock", "change_request", &id, json!({ "state": to })).await.0, 200);
+    }
+    lab.running.shutdown().await;
+    let space = "servicenow/sysapproval_approver";
+    let (key, mut row) = worlds[0].documents(space).remove(0);
+    row["state"] = json!("approved");
+    worlds[0].put_document(space, &key, row).unwrap();
+    let again = Lab::over(worlds, clock, |_| {}).await;
+    let change = &again.rows("change_request", &format!("sys_id={}", id.as_str().unwrap())).await[0];
+    assert_eq!((&change["state"], &change["approval"]), (&json!("-2"), &json!("approved")));
+}

@@ -50,6 +50,7 @@ async fn pages_have_a_count_and_links_and_hidden_rows_are_counted() {
     let answer = lab.send("interlock", Method::GET, page, None).await;
     let total: usize = answer.headers()["x-total-count"].to_str().unwrap().parse().unwrap();
     let links = answer.headers()["link"].to_str().unwrap().to_owned();
+    assert!(links.contains(&format!("<{}/api/now/table/incident?", lab.running.url)), "{links}");
     for rel in ["first", "prev", "next", "last"] {
         assert!(links.contains(&format!("rel=\"{rel}\"")), "{links}");
     }
