@@ -262,7 +262,8 @@ async fn in_a_ticket(caller: &Caller, planted: &mut Planted) {
     let open = json!({"short_description": "Uplink flaps", "description": words, "work_note": note});
     let mut number = Json::Null;
     for _ in 0..2 {
-        let keyed = caller.rest_request(&sam, DESK, "create_incident", &open).header("idempotency-key", "canary-ticket");
+        let keyed =
+            caller.rest_request(&sam, DESK, "create_incident", &open).header("idempotency-key", "canary-ticket");
         number = Answer::of(keyed).await.result()["incident"]["number"].clone();
     }
     let update = json!({"incident": number, "comment": comment});
