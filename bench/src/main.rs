@@ -3,7 +3,7 @@
 //!
 //! Where to go next: [`case`] for what is sent, [`load`] and [`http`] for how, [`process`] and [`stages`] for what is
 //! read, [`bare`] for the yardsticks, [`lab`] and [`serve`] for what is started, [`report`] for what comes out; [`records`]
-//! for the audit log by itself. What the numbers mean: `docs/performance.md`.
+//! for the audit log by itself, [`targets`] for 10,000 devices. What the numbers mean: `docs/performance.md`.
 
 mod bare;
 mod case;
@@ -16,6 +16,7 @@ mod records;
 mod report;
 mod serve;
 mod stages;
+mod targets;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -50,7 +51,7 @@ struct Arguments {
     /// Measure this instead.
     #[arg(long)]
     part: Option<Part>,
-    /// With `--part records`: the document whose table is written anew.
+    /// With `--part`: the document whose table is written anew.
     #[arg(long)]
     into: Option<PathBuf>,
     /// Be a yardstick instead; the benchmark starts itself with this.
@@ -63,6 +64,8 @@ struct Arguments {
 enum Part {
     /// Durable records of the audit log, in its file and in PostgreSQL.
     Records,
+    /// 10,000 devices: lists, searches, the target directory.
+    Targets,
 }
 
 fn main() -> Result<()> {
@@ -79,18 +82,31 @@ fn main() -> Result<()> {
     }
     // One thread: the load must not take the server's processors.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(measure(&arguments))
+    match arguments.part {
+        Some(Part::Targets) => {
+            let (binary, out) = places(&arguments)?;
+            let here = out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            runtime.block_on(targets::measure(&binary, here, arguments.calls.min(20_000), arguments.into.as_ref()))
+        }
+        _ => runtime.block_on(measure(&arguments)),
+    }
 }
 
-async fn measure(arguments: &Arguments) -> Result<()> {
-    let Arguments { calls, rounds, binary, out, .. } = arguments;
+/// The program that is measured, and where the JSON goes.
+fn places(arguments: &Arguments) -> Result<(PathBuf, PathBuf)> {
     let myself = std::env::current_exe()?;
     let beside = |given: &Option<PathBuf>, name: &str| given.clone().unwrap_or_else(|| myself.with_file_name(name));
-    let (binary, out) = (beside(binary, "interlock"), beside(out, "bench.json"));
-    ensure!(*rounds > 0 && calls / rounds > 0, "at least one call in each round is needed");
+    let (binary, out) = (beside(&arguments.binary, "interlock"), beside(&arguments.out, "bench.json"));
     let binary = binary.canonicalize().with_context(|| {
         format!("{} is not there; build it with `cargo build --release --bin interlock`", binary.display())
     })?;
+    Ok((binary, out))
+}
+
+async fn measure(arguments: &Arguments) -> Result<()> {
+    let Arguments { calls, rounds, .. } = arguments;
+    let (binary, out) = places(arguments)?;
+    ensure!(*rounds > 0 && calls / rounds > 0, "at least one call in each round is needed");
     let (machine, versions) = (Machine::read(), Versions::read(&binary)?);
     let here = out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(here)?;

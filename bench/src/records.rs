@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
 use audit_log::{AuditKeys, AuditLogFile, AuditOptions, Replica};
 use audit_postgres::PostgresAudit;
 use engines::Postgres;
@@ -22,7 +22,7 @@ use serde::Serialize;
 
 use crate::load::percentile;
 use crate::machine::Machine;
-use crate::report::{progress, say};
+use crate::report::{self, progress, say};
 
 /// How many callers wait at a time.
 const CALLERS: [usize; 3] = [1, 64, 512];
@@ -97,7 +97,7 @@ pub(crate) fn measure(here: &Path, calls: usize, into: Option<&PathBuf>) -> Resu
     let report = Report { machine, profile, postgres: server.installation().version.clone(), disk, rows };
     say(&report)?;
     match into {
-        Some(into) => write_into(into, &report.to_string()),
+        Some(into) => report::write_between(into, MARKS, &report.to_string()),
         None => Ok(()),
     }
 }
@@ -245,35 +245,5 @@ impl Display for Report {
             )?;
         }
         Ok(())
-    }
-}
-
-fn write_into(path: &Path, table: &str) -> Result<()> {
-    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let text = between(&text, table).with_context(|| format!("{} has no place for the table", path.display()))?;
-    std::fs::write(path, text)?;
-    Ok(())
-}
-
-fn between(text: &str, table: &str) -> Result<String> {
-    let [begin, end] = MARKS;
-    let (Some((head, rest)), true) = (text.split_once(begin), text.contains(end)) else {
-        bail!("`{begin}` and `{end}` are missing");
-    };
-    let Some((_, tail)) = rest.split_once(end) else { bail!("`{end}` stands before `{begin}`") };
-    Ok(format!("{head}{begin}\n```\n{}\n```\n{end}{tail}", table.trim_end()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::between;
-
-    #[test]
-    fn the_table_takes_the_place_of_the_one_before() {
-        let text = "a\n<!-- records: begin -->\nold\n<!-- records: end -->\nb\n";
-        let new = between(text, "new\n").unwrap();
-        assert_eq!(new, "a\n<!-- records: begin -->\n```\nnew\n```\n<!-- records: end -->\nb\n");
-        assert_eq!(between(&new, "newer").unwrap(), new.replace("new\n", "newer\n"));
-        assert!(between("no place", "new").is_err());
     }
 }

@@ -2,6 +2,9 @@
 
 use std::fmt::{self, Display};
 use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
 
 use serde::Serialize;
 
@@ -96,4 +99,37 @@ pub(crate) fn say(line: impl Display) -> std::io::Result<()> {
 /// One line for people who wait.
 pub(crate) fn progress(line: impl Display) {
     drop(writeln!(std::io::stderr().lock(), "{line}"));
+}
+
+/// Puts a table into a document, in the place of what stands between these two lines.
+pub(crate) fn write_between(path: &Path, marks: [&str; 2], table: &str) -> Result<()> {
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let text =
+        between(&text, marks, table).with_context(|| format!("{} has no place for the table", path.display()))?;
+    std::fs::write(path, text)?;
+    Ok(())
+}
+
+fn between(text: &str, [begin, end]: [&str; 2], table: &str) -> Result<String> {
+    let (Some((head, rest)), true) = (text.split_once(begin), text.contains(end)) else {
+        bail!("`{begin}` and `{end}` are missing");
+    };
+    let Some((_, tail)) = rest.split_once(end) else { bail!("`{end}` stands before `{begin}`") };
+    Ok(format!("{head}{begin}\n```\n{}\n```\n{end}{tail}", table.trim_end()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::between;
+
+    const MARKS: [&str; 2] = ["<!-- records: begin -->", "<!-- records: end -->"];
+
+    #[test]
+    fn the_table_takes_the_place_of_the_one_before() {
+        let text = "a\n<!-- records: begin -->\nold\n<!-- records: end -->\nb\n";
+        let new = between(text, MARKS, "new\n").unwrap();
+        assert_eq!(new, "a\n<!-- records: begin -->\n```\nnew\n```\n<!-- records: end -->\nb\n");
+        assert_eq!(between(&new, MARKS, "newer").unwrap(), new.replace("new\n", "newer\n"));
+        assert!(between("no place", MARKS, "new").is_err());
+    }
 }

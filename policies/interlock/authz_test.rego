@@ -201,6 +201,37 @@ test_t6_only_admin_reads_about_secrets if {
 	}
 }
 
+# ---- ports: what change control asks of a controller ----------------------------
+
+ports := {
+	"port_apply_step": "change", "port_observe_device": "probe", "port_poll_step": "read",
+	"port_read_live_config": "probe", "port_reconcile_step": "probe", "port_render_lines": "read",
+	"port_stage_lines": "record",
+}
+
+# What a port reads is not masked, so that the right to read a controller is not enough.
+test_t27_the_ports_of_a_controller_are_for_those_who_may_change_it if {
+	every name, risk in ports {
+		every group in ["admin", "network-engineers"] {
+			decide(tool_call([group], "catalyst-center", name, risk)).effect in {"allow", "challenge"}
+		}
+		every groups in [[], ["service-desk"], ["developers", "auditors"], ["service-desk", "developers"]] {
+			decide(tool_call(groups, "catalyst-center", name, risk)).effect == "deny"
+			asked := {"groups": groups, "kind": "person", "acting": false, "tools": [entry("catalyst-center", name, risk)]}
+			pairs := authz.visible with input as asked
+			pairs == set()
+		}
+	}
+}
+
+# A text is staged before anybody has approved, and applied only afterwards (T21).
+test_t21_staging_needs_no_change_and_applying_does if {
+	decide_in_production(tool_call(["network-engineers"], "catalyst-center", "port_stage_lines", "record")).allow
+	d := decide_in_production(tool_call(["network-engineers"], "catalyst-center", "port_apply_step", "change"))
+	d.effect == "challenge"
+	d.obligations.change.met == false
+}
+
 test_t26_somebody_in_both_groups_has_both if {
 	decide(tool_call(["admin", "auditors"], "interlock", "search_audit", "read")).allow
 	decide(tool_call(["admin", "auditors"], "github", "merge", "record")).allow

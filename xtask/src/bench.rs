@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: the measurements, in a release build, and `--part records` in one for development. What is measured and how lives in `bench/`.
+//! `cargo xtask bench`: the measurements, in a release build, `--part targets` too, and `--part records` in one for development. What is measured and how lives in `bench/`.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use crate::{machine, terminal, workspace};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Measure this instead, in a build for development: what it measures waits for the disk.
+    /// Measure this instead.
     #[arg(long)]
     part: Option<Part>,
     /// Handed on to the benchmark; `-- --help` lists them.
@@ -18,14 +18,18 @@ pub(crate) struct Arguments {
 
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Part {
-    /// Durable records of the audit log, in its file and in PostgreSQL; writes its table into docs/performance.md.
+    /// Durable records of the audit log, in its file and in PostgreSQL, in a build for development: they wait for the disk;
+    /// writes its table into docs/performance.md.
     Records,
+    /// Lists, searches and the target directory over 10,000 devices; writes its table into docs/performance.md.
+    Targets,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match arguments.part {
         Some(Part::Records) => records(arguments),
-        None => calls(arguments),
+        Some(Part::Targets) => released(arguments, &["--part", "targets", "--into", "docs/performance.md"]),
+        None => released(arguments, &[]),
     }
 }
 
@@ -37,7 +41,7 @@ fn records(arguments: &Arguments) -> Result<()> {
     machine::run(bench.current_dir(&root))
 }
 
-fn calls(arguments: &Arguments) -> Result<()> {
+fn released(arguments: &Arguments, what: &[&str]) -> Result<()> {
     terminal::say("building interlock and its benchmark with optimisation (cold: about 15 minutes on two cores)");
     let root = workspace::root();
     // In one build: two would resolve features twice and compile libraries again.
@@ -51,5 +55,5 @@ fn calls(arguments: &Arguments) -> Result<()> {
     ]))?;
     let released = workspace::metadata()?.target_directory.join("release");
     let mut bench = Command::new(released.join("interlock-bench"));
-    machine::run(bench.current_dir(&root).args(&arguments.rest))
+    machine::run(bench.current_dir(&root).args(what).args(&arguments.rest))
 }

@@ -9,7 +9,14 @@ pub(crate) const TOOLSETS: &[Toolset] = &[
     Toolset {
         name: "inventory",
         title: "Devices, interfaces, sites, configurations",
-        tools: &["list_devices", "get_device", "get_device_config", "list_interfaces", "list_sites"],
+        tools: &[
+            "list_devices",
+            "get_device",
+            "get_device_config",
+            "list_interfaces",
+            "list_sites",
+            "run_show_commands",
+        ],
     },
     Toolset {
         name: "templates",
@@ -22,6 +29,21 @@ pub(crate) const TOOLSETS: &[Toolset] = &[
             "deploy_template",
             "get_deployment",
             "list_devices",
+        ],
+    },
+    Toolset {
+        name: "interfaces",
+        title: "Interfaces, from looking at them to changing and saving them",
+        tools: &[
+            "list_devices",
+            "list_interfaces",
+            "run_show_commands",
+            "update_interface",
+            "save_config",
+            "list_compliance",
+            "get_compliance",
+            "run_compliance",
+            "get_task",
         ],
     },
     Toolset {

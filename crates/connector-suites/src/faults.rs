@@ -51,8 +51,15 @@ pub trait Bench: Send + Sync + Sized {
     /// What must appear nowhere.
     fn canaries(&self) -> Vec<String>;
 
-    /// What the system's records say of the attempt that the call made, where somebody can be asked; `-` elsewhere.
+    /// What the system's records say of the attempt of a write whose intent is open, where somebody can be asked; `-`
+    /// elsewhere.
     async fn settled(&self, call: &Call) -> String;
+
+    /// What became of a write that was answered; `-` where nobody looks.
+    async fn followed(&self, call: &Call, answer: &Json) -> String {
+        let _ = (call, answer);
+        "-".to_owned()
+    }
 }
 
 /// Every fault, in the form in which it is tried. A new one does not compile until it stands here.
@@ -113,7 +120,9 @@ const ALWAYS: u32 = 1_000;
 /// # Panics
 /// When a call hangs, a write is sent twice, a refusal has no code, or a secret appears.
 pub async fn matrix<B: Bench>() -> String {
-    let mut table = "| call | fault | the caller reads | requests | intent | the records say |\n| --- | --- | --- | --- | --- | --- |\n".to_owned();
+    let mut table =
+        "| call | fault | the caller reads | requests | intent | afterwards |\n| --- | --- | --- | --- | --- | --- |\n"
+            .to_owned();
     let count = B::start(ATTEMPT).await.calls().await.len();
     for at in 0..count {
         for (name, fault) in every_fault() {
@@ -151,8 +160,9 @@ async fn cell<B: Bench>(bench: &B, call: &Call, fault: Fault) -> Cell {
     let requests = met_on_the_wire(faults.list()) - before;
     let most = if call.writes && fault != Fault::ExpiredToken { 1 } else { u32::MAX };
     assert!(requests <= most, "{} was sent {requests} times under {fault:?}", call.tool);
-    // The system answers again; what was under way goes on.
-    faults.inject(system, meets, None, 0);
+    // The system answers again. What was accepted is still carried out under the fault.
+    let on_the_wire = if fault.is_of_the_wire() { fault } else { Fault::Latency { ms: 0 } };
+    faults.inject(system, meets, Some(on_the_wire), 0);
     let reads = match &answer {
         Ok(answer) => match answer.structured.get("status").and_then(Json::as_str) {
             Some(status) => format!("`{status}`"),
@@ -173,7 +183,11 @@ async fn cell<B: Bench>(bench: &B, call: &Call, fault: Fault) -> Cell {
         (true, true) => "closed",
         (true, false) => "open",
     };
-    let records = if call.writes { bench.settled(call).await } else { "-".to_owned() };
+    let records = match (&answer, intent) {
+        (_, "open") => bench.settled(call).await,
+        (Ok(answer), "closed") => bench.followed(call, &answer.structured).await,
+        _ => "-".to_owned(),
+    };
     Cell { reads, requests, intent, records }
 }
 

@@ -49,7 +49,9 @@ impl CallHandler for Echo {
 
     async fn call_tool(&self, _: &Arc<CallContext>, call: ToolCall) -> CallReply {
         match call.name.as_str() {
-            "echo" => CallReply::Result { structured: json!({"text": call.arguments.get("text")}), text: None },
+            "echo" => {
+                CallReply::Result { structured: json!({"text": call.arguments.get("text")}), text: None, queued_ms: 0 }
+            }
             "refuse" => CallReply::Refused(
                 platform::Error::new(ErrorKind::Unmet, "step_up_required", "This call needs a second factor.")
                     .with_unmet("step_up", "sign in with a second factor")

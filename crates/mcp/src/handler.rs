@@ -122,6 +122,9 @@ pub enum CallReply {
         structured: Json,
         /// The text block; `None` = the result as compact JSON.
         text: Option<String>,
+        /// How long the call waited for its turn at its target, milliseconds; `_meta["dev.interlock/queued_ms"]` says it to
+        /// callers of revision 2026-07-28, where it is not 0.
+        queued_ms: u64,
     },
     /// Success, in blocks of its own.
     Content {

@@ -112,8 +112,10 @@ pub struct Refusal {
 }
 
 /// The platform's error. `Display` shows the safe part only; [`Error::detail`] is for the operator's log.
+#[derive(Clone)]
 pub struct Error(Box<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     refusal: Refusal,

@@ -64,6 +64,8 @@ pub struct ToolSpec {
     pub listed: bool,
     /// The result is for this caller now and is kept nowhere: not in a cache, and not under an idempotency key.
     pub confidential: bool,
+    /// The result depends on who asks, beside arguments and obligations: equal calls of different callers are not one.
+    pub per_caller: bool,
     /// Example arguments for documentation and `tools describe`.
     pub example: Option<Json>,
 }
@@ -87,6 +89,7 @@ impl ToolSpec {
             timeout: Duration::from_secs(30),
             listed: true,
             confidential: false,
+            per_caller: false,
             example: None,
         }
     }
@@ -116,6 +119,14 @@ impl ToolSpec {
     #[must_use]
     pub fn confidential(mut self) -> Self {
         self.confidential = true;
+        self.cache_for = None;
+        self
+    }
+
+    /// Says that the result depends on who asks.
+    #[must_use]
+    pub fn per_caller(mut self) -> Self {
+        self.per_caller = true;
         self.cache_for = None;
         self
     }

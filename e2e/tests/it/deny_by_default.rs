@@ -34,7 +34,17 @@ async fn the_platforms_own_tools_are_everybodys() {
     let own = caller.tools(&vic, OWN).await;
     assert_eq!(
         own.into_iter().collect::<Vec<_>>(),
-        ["describe_tool", "echo", "explain_refusal", "get_artifact", "list_my_calls", "search_tools", "whoami"]
+        [
+            "describe_tool",
+            "echo",
+            "explain_refusal",
+            "find_targets",
+            "get_artifact",
+            "list_my_calls",
+            "list_target_sources",
+            "search_tools",
+            "whoami"
+        ]
     );
     let who = caller.rest(&vic, OWN, "whoami", &json!({})).await;
     assert_eq!(who.result()["groups"], json!([]));

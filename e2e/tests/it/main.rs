@@ -17,6 +17,7 @@ mod crash;
 mod deny_by_default;
 mod doors;
 mod ended;
+mod every_tool;
 mod flood;
 mod hostile;
 mod http2;

@@ -17,7 +17,7 @@ async fn ask(caller: &Caller, token: &str, path: &str, method: &str, params: &Js
     Answer::of(request.header("mcp-protocol-version", "2025-11-25").json(&body)).await
 }
 
-async fn call(caller: &Caller, token: &str, path: &str, tool: &str, arguments: &Json) -> Answer {
+pub(crate) async fn call(caller: &Caller, token: &str, path: &str, tool: &str, arguments: &Json) -> Answer {
     ask(caller, token, path, "tools/call", &json!({"name": tool, "arguments": arguments})).await
 }
 
@@ -47,22 +47,16 @@ async fn modern(caller: &Caller, token: &str, server: &str, method: &str, name: 
 }
 
 #[tokio::test]
-async fn t1_the_aggregate_shows_all_that_fits_and_counts_each_call_as_the_tools_own() {
+async fn t1_the_aggregate_stays_short_and_counts_each_call_as_the_tools_own() {
     let caller = Caller::shared();
     let (alice, sam) = (caller.lab.token("alice").await, caller.lab.token("sam").await);
     let all = names(&caller, &alice, "").await;
     assert!(all.len() <= 40, "{all:?}");
-    for name in [
-        "whoami",
-        "search_tools",
-        "describe_tool",
-        "call_read_tool",
-        "call_write_tool",
-        "catalyst_center__list_devices",
-        "catalyst_center_emea__deploy_template",
-    ] {
+    for name in ["whoami", "search_tools", "describe_tool", "call_read_tool", "call_write_tool"] {
         assert!(all.iter().any(|n| n == name), "{name} in {all:?}");
     }
+    // Two controllers are more than fits: they are reached by name.
+    assert!(!all.iter().any(|n| n.contains("__")), "{all:?}");
     assert!(!names(&caller, &sam, "").await.iter().any(|n| n == "call_write_tool" || n.ends_with("deploy_template")));
 
     let found = call(&caller, &alice, "", "search_tools", &json!({"query": "list devices"})).await;

@@ -46,7 +46,7 @@ async fn endpoints(caller: &Caller) -> Vec<Endpoint> {
     for server in [OWN, CENTER, EMEA] {
         all.push(Endpoint::new(format!("/mcp/{server}")));
         all.push(Endpoint::within(server, "readonly"));
-        for toolset in ["inventory", "templates", "health"] {
+        for toolset in ["inventory", "templates", "interfaces", "health"] {
             all.push(Endpoint::within(server, &format!("x/{toolset}")));
         }
     }
@@ -70,7 +70,7 @@ async fn t1_with_warm_caches_only_the_pairs_of_the_rule_pass() {
         ("/mcp", endpoints.iter().filter(|e| e.path == "/mcp").count(), 1),
         ("servers", endpoints.iter().filter(|e| e.path.starts_with("/mcp/") && e.narrows.is_none()).count(), 3),
         ("readonly", endpoints.iter().filter(|e| e.path.ends_with("/readonly")).count(), 3),
-        ("toolsets", endpoints.iter().filter(|e| e.path.contains("/x/")).count(), 6),
+        ("toolsets", endpoints.iter().filter(|e| e.path.contains("/x/")).count(), 8),
     ];
     for (kind, there, wanted) in kinds {
         assert_eq!(there, wanted, "{kind}");

@@ -17,7 +17,11 @@ const CHANGE: &str = "CHG0030032";
 fn arguments(tool: &str, device: &str) -> Json {
     let nobody = "00000000-0000-4000-8000-000000000000";
     match tool {
-        "get_device" | "get_device_config" | "list_interfaces" => json!({"device_id": device}),
+        "get_device" | "get_device_config" | "list_interfaces" | "get_compliance" => json!({"device_id": device}),
+        "save_config" | "run_compliance" => json!({"device_ids": [device]}),
+        "run_show_commands" => json!({"device_ids": [device], "commands": ["show clock"]}),
+        "update_interface" => json!({"device_id": device, "interface": "GigabitEthernet9/9/9", "vlan": 20}),
+        "get_task" => json!({"task_id": nobody}),
         "get_template" => json!({"template_id": nobody}),
         "preview_template" | "deploy_template" => json!({"template_id": nobody, "device_id": device}),
         "get_deployment" => json!({"deployment_id": nobody}),

@@ -52,7 +52,8 @@ async fn the_example_of_every_tool_works_when_it_is_pasted() {
     let sample = |tool: &str, method: &str| center[&(tool.to_owned(), method.to_owned())].as_str();
     let device = caller.switches(&alice, CENTER).await.remove(0);
     let deployment = caller.deployment(&alice, CENTER, &device, 120).await;
-    let mut ids = vec![("device_id", device.as_str()), ("template_id", deployment["template_id"].as_str().unwrap())];
+    let template = deployment["template_id"].as_str().unwrap();
+    let mut ids = vec![("device_id", device.as_str()), ("device_ids", device.as_str()), ("template_id", template)];
 
     let deploy = sample("deploy_template", "post");
     let (code, refused) = run(deploy, &ids, &alice);
@@ -61,6 +62,9 @@ async fn the_example_of_every_tool_works_when_it_is_pasted() {
     let (code, deployed) = run(deploy, &ids, &alice);
     assert_eq!(code, 0, "{deployed}");
     ids.push(("deployment_id", deployed["result"]["deployment_id"].as_str().unwrap()));
+    let (code, saved) = run(sample("save_config", "post"), &ids, &alice);
+    assert_eq!(code, 0, "{saved}");
+    ids.push(("task_id", saved["result"]["task_id"].as_str().unwrap()));
 
     for ((tool, method), command) in &center {
         let (code, answer) = run(command, &ids, &alice);

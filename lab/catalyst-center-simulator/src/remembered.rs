@@ -21,15 +21,18 @@ const BUCKET_MS: i64 = 300_000;
 pub(crate) struct Remembered {
     /// Counts the changes that the controller itself made to its rows (roles).
     own: AtomicU64,
-    roles: Mutex<Option<(u64, Roles)>>,
+    roles: Held<u64, Roles>,
     rows: Mutex<HashMap<usize, Row>>,
     newer_rows: Mutex<HashMap<usize, Row>>,
-    health: Mutex<Option<(u64, Arc<Vec<Health>>)>>,
-    issues: Mutex<Option<(u64, i64, Arc<Vec<Issue>>)>>,
+    health: Held<u64, Vec<Health>>,
+    issues: Held<(u64, i64), Vec<Issue>>,
 }
 
-/// The roles that somebody set.
-type Roles = Arc<HashMap<Uuid, String>>;
+/// A place for what was derived, with what it was derived from.
+type Held<K, T> = Mutex<Option<(K, Arc<T>)>>;
+
+/// The roles that somebody set, by device.
+type Roles = HashMap<Uuid, String>;
 
 /// A row of the inventory and what it was made of.
 struct Row {
@@ -45,7 +48,7 @@ fn open<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Remembered {
     /// The roles that somebody set.
-    pub(crate) fn roles(&self, world: &World) -> Roles {
+    pub(crate) fn roles(&self, world: &World) -> Arc<Roles> {
         let own = self.own.load(Ordering::Relaxed);
         if let Some((at, roles)) = &*open(&self.roles)
             && *at == own
@@ -54,7 +57,7 @@ impl Remembered {
         }
         let read =
             |(key, role): (String, serde_json::Value)| Some((Uuid::parse_str(&key).ok()?, role.as_str()?.to_owned()));
-        let roles: Roles = Arc::new(world.documents(devices::ROLES).into_iter().filter_map(read).collect());
+        let roles: Arc<Roles> = Arc::new(world.documents(devices::ROLES).into_iter().filter_map(read).collect());
         *open(&self.roles) = Some((own, Arc::clone(&roles)));
         roles
     }
@@ -111,14 +114,14 @@ impl Simulator {
 
     /// What is wrong now.
     pub(crate) fn all_issues(&self) -> Arc<Vec<Issue>> {
-        let (generation, bucket) = (self.world.generation(), self.now_ms().div_euclid(BUCKET_MS));
-        if let Some((at, when, issues)) = &*open(&self.remembered.issues)
-            && (*at, *when) == (generation, bucket)
+        let from = (self.world.generation(), self.now_ms().div_euclid(BUCKET_MS));
+        if let Some((at, issues)) = &*open(&self.remembered.issues)
+            && *at == from
         {
             return Arc::clone(issues);
         }
         let issues = Arc::new(self.world.issues());
-        *open(&self.remembered.issues) = Some((generation, bucket, Arc::clone(&issues)));
+        *open(&self.remembered.issues) = Some((from, Arc::clone(&issues)));
         issues
     }
 }

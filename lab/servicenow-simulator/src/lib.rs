@@ -5,9 +5,13 @@
 //! Where to go next: [`simulator`] for starting one; inside, `table_api`, `change_api` and the other APIs, `rules` for what a
 //! write causes, `records` for where rows stand.
 
+mod aggregate;
 mod attachments;
+mod batch;
 mod caller;
 mod change_api;
+mod cmdb_api;
+mod import_set;
 mod multipart;
 mod oauth;
 mod params;

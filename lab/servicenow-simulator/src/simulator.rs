@@ -21,14 +21,13 @@ use world::{Fault, Faults, World};
 
 pub use world::wire::Running;
 
-use crate::attachments;
 use crate::caller::Caller;
 use crate::change_api::{self, Workers};
 use crate::oauth::{self, Tokens};
 use crate::records::{Records, new_id};
 use crate::reply::Fail;
 use crate::rules::{self, approval};
-use crate::table_api;
+use crate::{aggregate, attachments, batch, cmdb_api, import_set, table_api};
 
 /// Longest body; the instance's own limit of attachments is lower.
 const MOST_BYTES: usize = 64 << 20;
@@ -144,7 +143,13 @@ impl Simulator {
 
     /// The routes, without the faults of the wire.
     pub fn router(self: &Arc<Self>) -> Router {
-        let now = Router::new().merge(table_api::routes()).merge(attachments::routes());
+        let now = Router::new()
+            .merge(table_api::routes())
+            .merge(attachments::routes())
+            .merge(aggregate::routes())
+            .merge(batch::routes())
+            .merge(cmdb_api::routes())
+            .merge(import_set::routes());
         let versions =
             Router::new().nest("/api/now", now.clone()).nest("/api/now/v1", now.clone()).nest("/api/now/v2", now);
         let change = change_api::routes();

@@ -20,8 +20,6 @@ const PARAMETER: &str = "secret_";
 const OPENINGS: [&str; 3] = ["{{", "{%", "{#"];
 /// What the controller reads in a rendered template, wherever it stands in a line.
 const TAGS: [&str; 6] = ["<MLTCMD>", "</MLTCMD>", "<IQ>", "<R>", "<SF>", "<REGEX>"];
-/// What it reads at the beginning of a line.
-const DIRECTIVES: [&str; 3] = ["#MODE_", "#INTERACTIVE", "#ENDS_INTERACTIVE"];
 
 /// Makes it, or says why the text cannot be staged: `staged_text_unsafe`.
 pub(super) fn literal(platform: Platform, text: &str) -> Result<Literal, Error> {
@@ -39,8 +37,10 @@ pub(super) fn literal(platform: Platform, text: &str) -> Result<Literal, Error> 
     if TAGS.iter().any(|tag| upper.contains(tag)) {
         return unsafe_text("it has tags that Catalyst Center reads");
     }
-    if upper.lines().any(|line| DIRECTIVES.iter().any(|directive| line.trim_start().starts_with(directive))) {
-        return unsafe_text("it has directives that Catalyst Center reads");
+    match device_config::template_lines(platform, text) {
+        Err(_) => return unsafe_text("it has directives that Catalyst Center reads"),
+        Ok(lines) if !lines.exec.is_empty() => return unsafe_text("it leaves the configuration and runs commands"),
+        Ok(_) => {}
     }
     let masked = device_config::mask(platform, text).text;
     let mut literal = Literal { content: String::new(), secrets: BTreeMap::new() };
@@ -193,6 +193,8 @@ mod tests {
             "#INTERACTIVE\n",
             "banner motd x</MLTCMD>\n",
             "crypto key zeroize<IQ>yes<R>yes\n",
+            "vlan 5\nend\nreload\n",
+            "do reload\n",
             "vlan 5\rreload\n",
             "vlan 5\u{8}\n",
             "banner login ^C\nno end\n",

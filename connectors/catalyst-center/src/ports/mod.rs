@@ -3,7 +3,6 @@
 //! Where to go next: [`reader`] for live configurations, [`changer`] for render, apply and poll, [`staging`] for texts that
 //! are committed ahead, [`reconcile`] for attempts whose end nobody heard, [`probe`] for observations.
 
-mod canonical;
 mod changer;
 mod literal;
 mod probe;

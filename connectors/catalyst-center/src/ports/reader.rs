@@ -4,12 +4,13 @@
 use async_trait::async_trait;
 use device_config::Platform;
 use platform::artifacts::ArtifactKind;
+use platform::canonical::sha256;
 use platform::{Error, ErrorKind};
 use tool_runtime::ToolCx;
 use tool_runtime::ports::ConfigReader;
 use tool_runtime::ports::config_reader::SealedConfig;
 
-use super::{CenterPorts, canonical};
+use super::CenterPorts;
 use crate::vendor::command_runner::{self, Outcome};
 
 const SHOW: &str = "show running-config";
@@ -38,8 +39,8 @@ impl ConfigReader for CenterPorts {
             artifact,
             read_at_ms,
             source_at_ms: run.ended_ms,
-            sha256: canonical::sha256(platform, &text),
-            secrets_unseen: canonical::has_unseen_secrets(&text),
+            sha256: hex::encode(sha256(device_config::parse(platform, &text).text().as_bytes())),
+            secrets_unseen: device_config::mask(platform, &text).unseen,
         })
     }
 }

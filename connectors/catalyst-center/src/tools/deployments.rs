@@ -14,16 +14,12 @@ use tool_runtime::tool::{following, parse_arguments};
 use tool_runtime::{FollowUp, SideEffect, Tool, ToolCx, ToolOutput, ToolSpec};
 
 use super::devices::DEVICE;
+use super::work::{GRACE, Status, WAIT};
 use crate::client::Api;
 use crate::vendor;
 use crate::vendor::deployments::{End, Order, TaskState, task_state, told};
 use crate::vendor::tasks;
 use crate::vendor::templates::{open_to_all, versions};
-
-/// How long `deploy_template` itself waits for the end.
-const WAIT: Duration = Duration::from_secs(5);
-/// How long after that a poll that hangs is given up.
-const GRACE: Duration = Duration::from_millis(500);
 
 #[derive(Deserialize, JsonSchema)]
 struct DeployTemplate {
@@ -39,15 +35,6 @@ struct DeployTemplate {
     /// Deploy again although the device has this version with the same parameters already.
     #[serde(default)]
     force: bool,
-}
-
-/// State of a deployment.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum Status {
-    Success,
-    Failure,
-    InProgress,
 }
 
 /// What became of a deployment.

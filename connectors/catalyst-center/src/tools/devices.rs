@@ -81,6 +81,22 @@ pub(crate) async fn device(api: &Api, cx: &ToolCx, id: &str) -> Result<Device, E
     Ok(found.into())
 }
 
+/// Several devices by one request, in the order of their ids.
+pub(crate) async fn several(api: &Api, cx: &ToolCx, ids: &[String]) -> Result<Vec<Device>, Error> {
+    if let Some(id) = ids.iter().find(|id| uuid::Uuid::try_parse(id).is_err()) {
+        return Err(target_unknown("device", id));
+    }
+    // The vendor answers with nothing in the place of an id that it does not know.
+    let query = Query::default().with("id", Some(ids.join(",")));
+    let rows: Vec<Option<VendorDevice>> = api.read(cx, &query.on(DEVICES)).await?;
+    let mut found: Vec<Device> = rows.into_iter().flatten().map(Device::from).collect();
+    let in_order = ids.iter().map(|id| {
+        let at = found.iter().position(|device| device.id.eq_ignore_ascii_case(id));
+        at.map(|at| found.swap_remove(at)).ok_or_else(|| target_unknown("device", id))
+    });
+    in_order.collect()
+}
+
 /// The platform of a device whose configuration is understood; `platform_unsupported` for the others.
 pub(crate) fn platform_of(device: &Device) -> Result<Platform, Error> {
     device.software_type.as_deref().and_then(Platform::of_software_type).ok_or_else(|| {

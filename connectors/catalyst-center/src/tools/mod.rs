@@ -1,12 +1,16 @@
 //! The tools, by area. Each is its arguments, its row and one function; paging, cursors and field selection are the
 //! runtime's combinators.
 
+pub(crate) mod changes;
+pub(crate) mod commands;
+pub(crate) mod compliance;
 pub(crate) mod deployments;
 pub(crate) mod devices;
 pub(crate) mod health;
 pub(crate) mod sites;
 pub(crate) mod target_source;
 pub(crate) mod templates;
+pub(crate) mod work;
 
 use std::sync::Arc;
 
@@ -32,6 +36,13 @@ pub(crate) fn all(api: &Arc<Api>) -> Vec<Arc<dyn Tool>> {
         devices::get_device(api),
         devices::get_device_config(api),
         devices::list_interfaces(api),
+        changes::update_interface(api),
+        changes::save_config(api),
+        commands::run_show_commands(api),
+        compliance::list_compliance(api),
+        compliance::get_compliance(api),
+        compliance::run_compliance(api),
+        work::get_task(api),
         sites::list_sites(api),
         health::list_issues(api),
         health::get_network_health(api),

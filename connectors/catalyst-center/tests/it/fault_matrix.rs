@@ -9,12 +9,14 @@ use connector_suites::Rig;
 use connector_suites::faults::{Bench, Call, compare, matrix};
 use platform::Json;
 use serde_json::json;
-use tool_runtime::ports::config_changer::{APPLY, OpenIntent, Settled, StepSpec};
+use tool_runtime::ports::config_changer::{
+    APPLY, Handle, OpenIntent, Polled, Progress, RENDER, STAGE, Settled, StepSpec,
+};
 use tool_runtime::ports::config_reader::READ_LIVE;
 use world::{Fault, Faults, Reachability};
 
 use crate::lab::{Lab, NAME, PASSWORD, QUICK};
-use crate::porting::{DEPLOY, Step, intent, step};
+use crate::porting::{DEPLOY, Step, intent, sealed, step};
 use crate::road::Road;
 
 struct Center {
@@ -47,12 +49,35 @@ impl Bench for Center {
     }
 
     async fn calls(&self) -> Vec<Call> {
+        let lines = sealed(&self.road, "no vlan 3918\n").await;
+        let (switch, interface) = crate::changing::port(&self.lab);
         let read = |tool, path, arguments| Call { tool, arguments, method: "GET", path, writes: false };
         let of_device = json!({"device_id": self.device});
         vec![
             read("list_devices", "/network-device", json!({"hostname": "sjc.*"})),
             read("get_device_config", "/config", of_device.clone()),
             Call { tool: READ_LIVE, arguments: of_device, method: "POST", path: "/cli/read-request", writes: false },
+            Call {
+                tool: "run_show_commands",
+                arguments: json!({"device_ids": [self.device], "commands": ["show version", "show running-config"]}),
+                method: "POST",
+                path: "/cli/read-request",
+                writes: false,
+            },
+            Call {
+                tool: "update_interface",
+                arguments: json!({"device_id": switch.id.to_string(), "interface": interface, "vlan": 20}),
+                method: "PUT",
+                path: "/api/v1/interface/",
+                writes: true,
+            },
+            Call {
+                tool: "save_config",
+                arguments: json!({"device_ids": [self.device]}),
+                method: "POST",
+                path: "/write-memory",
+                writes: true,
+            },
             Call {
                 tool: "deploy_template",
                 arguments: json!({
@@ -61,6 +86,20 @@ impl Bench for Center {
                 }),
                 method: "POST",
                 path: DEPLOY,
+                writes: true,
+            },
+            Call {
+                tool: RENDER,
+                arguments: serde_json::to_value(&self.step.0).unwrap(),
+                method: "PUT",
+                path: "/template/preview",
+                writes: false,
+            },
+            Call {
+                tool: STAGE,
+                arguments: json!({"device_id": self.device, "change": "chg-7", "lines": lines}),
+                method: "POST",
+                path: "/template/version",
                 writes: true,
             },
             Call {
@@ -74,10 +113,19 @@ impl Bench for Center {
     }
 
     fn canaries(&self) -> Vec<String> {
-        let device = self.lab.device(Reachability::Reachable);
+        let device = self.lab.world.device(self.device.parse().unwrap()).unwrap();
         let text = self.lab.world.running(device).text();
         let planted = text.lines().filter_map(crate::masking::planted).map(str::to_owned);
         planted.chain([PASSWORD.to_owned()]).collect()
+    }
+
+    async fn followed(&self, call: &Call, answer: &Json) -> String {
+        let progress = match call.tool {
+            APPLY => self.progress(serde_json::from_value(answer.clone()).unwrap()).await,
+            "deploy_template" => String::new(),
+            _ => return "-".to_owned(),
+        };
+        format!("{progress}{} on the device", self.on_the_device().await)
     }
 
     async fn settled(&self, call: &Call) -> String {
@@ -88,6 +136,36 @@ impl Bench for Center {
             Some(open) => said(&settle(&self.lab, &self.road, &intent(&open, &self.step.0)).await).to_owned(),
             None => "-".to_owned(),
         }
+    }
+}
+
+impl Center {
+    /// How a step ends, by its handle.
+    async fn progress(&self, mut handle: Handle) -> String {
+        loop {
+            match self.road.ports().poll(&self.step.0.device_id, &handle).await {
+                Ok(Polled { progress: Progress::Running, handle: known }) => handle = known,
+                Ok(Polled { progress: Progress::Succeeded { .. }, .. }) => return "succeeded, ".to_owned(),
+                Ok(Polled { progress: Progress::Failed { .. }, .. }) => return "failed, ".to_owned(),
+                Err(error) => return format!("`{}`, ", error.code()),
+            }
+        }
+    }
+
+    /// How much of the step has reached the device; what was accepted needs a moment.
+    async fn on_the_device(&self) -> &'static str {
+        let device = self.lab.world.device(self.device.parse().unwrap()).unwrap();
+        let mut held = "nothing";
+        for _ in 0..200 {
+            let text = self.lab.world.running(device).text();
+            held = match (text.contains("vlan 3917"), text.contains("INTERLOCK_PROOF")) {
+                (true, true) => return "all",
+                (true, false) => "half",
+                _ => "nothing",
+            };
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        held
     }
 }
 

@@ -45,7 +45,7 @@ async fn the_published_tools() {
             })
         })
         .collect();
-    assert_eq!(described.len(), 12);
+    assert_eq!(described.len(), 19);
     insta::assert_json_snapshot!("tools", described);
 }
 
@@ -60,6 +60,8 @@ async fn answers_on_the_seeded_world() {
         ("list_sites", "list_sites", json!({"limit": 4})),
         ("list_issues", "list_issues", json!({"limit": 1})),
         ("get_network_health", "get_network_health", json!({})),
+        ("get_compliance", "get_compliance", json!({"device_id": device})),
+        ("run_show_commands", "run_show_commands", json!({"device_ids": [device], "commands": ["show inventory"]})),
         ("get_all_templates", "get_all_templates", json!({"project": "Campus Access"})),
         ("get_template", "get_template", json!({"template_id": lab.template("access-vlan").await})),
     ] {

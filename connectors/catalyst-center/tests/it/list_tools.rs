@@ -1,7 +1,8 @@
 //! A list tool stays small: its arguments and its function, without comments and blank lines, are at most 25 lines.
 #![cfg(test)]
 
-const SOURCES: [(&str, &str); 3] = [
+const SOURCES: [(&str, &str); 4] = [
+    ("compliance", include_str!("../../src/tools/compliance.rs")),
     ("devices", include_str!("../../src/tools/devices.rs")),
     ("sites", include_str!("../../src/tools/sites.rs")),
     ("health", include_str!("../../src/tools/health.rs")),
@@ -30,5 +31,5 @@ fn a_list_tool_is_at_most_25_lines() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 4);
+    assert_eq!(seen, 5);
 }

@@ -1,7 +1,8 @@
-//! The connector against the simulated Catalyst Center, over real sockets. Where to go next: `lab` starts one, `reading`
-//! and `deploying` are the tools, `porting` the ports, `target_source` the target directory's part, `session`, `faults` and
-//! `fault_matrix` what goes wrong, `masking` the secrets, `golden` the snapshots.
+//! The connector against the simulated Catalyst Center, over real sockets. Where to go next: `lab` starts one; `reading`,
+//! `showing`, `changing` and `deploying` are the tools, `porting` the ports, `target_source` the target directory's part;
+//! `session`, `faults` and `fault_matrix` what goes wrong, `masking` the secrets, `golden` the snapshots.
 
+mod changing;
 mod deploying;
 mod fault_matrix;
 mod faults;
@@ -13,4 +14,5 @@ mod porting;
 mod reading;
 mod road;
 mod session;
+mod showing;
 mod target_source;

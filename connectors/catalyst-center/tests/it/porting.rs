@@ -2,12 +2,14 @@
 //! of them, observations.
 #![cfg(test)]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use platform::artifacts::{ArtifactId, ArtifactKind, Readers};
 use platform::context::RequestId;
 use platform::{Clock as _, Json};
 use serde_json::json;
+use tool_runtime::ports::PortClient;
 use tool_runtime::ports::config_changer::{
     Carrier, Handle, OpenIntent, Polled, Progress, SealedLines, Settled, StepSpec,
 };
@@ -61,7 +63,7 @@ async fn opened(road: &Road, id: &str) -> String {
 }
 
 /// Seals a text as change control does: for ports of this server only.
-async fn sealed(road: &Road, text: &str) -> SealedLines {
+pub(crate) async fn sealed(road: &Road, text: &str) -> SealedLines {
     let artifact = road.ports().seal(ArtifactKind::Plan, "text/plain", text.as_bytes()).await.unwrap();
     SealedLines { artifact, sha256: hex::encode(platform::canonical::sha256(text.as_bytes())) }
 }
@@ -119,6 +121,36 @@ async fn t27_an_unmasked_configuration_is_read_by_nobody_and_by_no_other_server(
     assert!(secrets.len() > 5, "nothing is masked in what was sealed");
     let kept = road.kept();
     assert!(secrets.iter().all(|secret| !kept.contains(secret)), "records and store hold no secret");
+}
+
+#[tokio::test]
+async fn t13_no_caller_can_name_a_port_and_no_list_shows_one() {
+    let lab = Lab::start().await;
+    let road = Road::over(&lab).await;
+    let catalogue = road.pipeline.visibility().catalogue();
+    let server = catalogue.server(NAME).unwrap();
+    let ports: Vec<&str> =
+        server.tools_and_ports().map(|t| t.name()).filter(|name| name.starts_with("port_")).collect();
+    assert_eq!(ports.len(), 8, "{ports:?}");
+    assert!(!server.tools().any(|tool| ports.contains(&tool.name())));
+    for port in ports {
+        let refused = road.call(port, json!({"device_id": device(&lab).id.to_string()}), None).await.unwrap_err();
+        assert_eq!(refused.code(), "tool_unknown", "{port}");
+    }
+}
+
+#[tokio::test]
+async fn t27_what_is_sealed_for_one_server_does_not_exist_for_another() {
+    let lab = Lab::start().await;
+    let road = Road::over(&lab).await;
+    let read = road.ports().read_live(&device(&lab).id.to_string()).await.unwrap();
+    assert!(road.ports().open(&read.artifact).await.unwrap().ends_with(b"\nend\n"));
+    let own = road.ports().seal(ArtifactKind::Plan, "text/plain", b"no vlan 5\n").await.unwrap();
+    assert_eq!(road.ports().open(&own).await.unwrap(), b"no vlan 5\n");
+    let other = PortClient::new(Arc::clone(&road.pipeline), &connector_suites::rig::context(), "catalyst-center-emea");
+    for artifact in [&read.artifact, &own] {
+        assert_eq!(other.open(artifact).await.unwrap_err().code(), "artifact_not_found");
+    }
 }
 
 #[tokio::test]

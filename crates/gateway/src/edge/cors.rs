@@ -14,7 +14,7 @@ use crate::Gateway;
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, DELETE, OPTIONS");
 /// What a script may read beside the few that it always may.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "allow, idempotency-replayed, link, location, mcp-session-id, retry-after, www-authenticate, x-request-id, x-total-count",
+    "allow, idempotency-replayed, interlock-queued-ms, link, location, mcp-session-id, retry-after, www-authenticate, x-request-id, x-total-count",
 );
 /// Seconds for which a browser need not ask again.
 const KEPT_S: HeaderValue = HeaderValue::from_static("600");

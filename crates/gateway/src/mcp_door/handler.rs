@@ -144,7 +144,8 @@ impl ViewHandler {
         abilities: ClientAbilities,
         answer: Answer,
     ) -> CallReply {
-        let Some(follow_up) = &answer.follow_up else { return text::reply(answer.structured, None) };
+        let queued_ms = answer.queued_ms;
+        let Some(follow_up) = &answer.follow_up else { return text::reply(answer.structured, queued_ms, None) };
         let next = self.next(cx, server, follow_up).await;
         // Nobody gets a task that could not be asked about at this endpoint.
         if abilities.tasks && next.is_some() {
@@ -159,7 +160,7 @@ impl ViewHandler {
                 ),
             }
         }
-        text::reply(answer.structured, next)
+        text::reply(answer.structured, queued_ms, next)
     }
 
     /// The call that follows work which goes on, in this view's names; nothing where the view does not reach it.

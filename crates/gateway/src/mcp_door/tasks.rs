@@ -15,7 +15,7 @@ pub(super) fn wire(task: LongTask) -> Task {
     let LongTask { id, created_at, updated_at, message, ended, .. } = task;
     let state = match ended {
         None => TaskState::Working,
-        Some(Ok(answer)) => TaskState::Completed(Box::new(text::reply(answer.structured, None))),
+        Some(Ok(answer)) => TaskState::Completed(Box::new(text::reply(answer.structured, answer.queued_ms, None))),
         Some(Err(error)) => TaskState::Completed(Box::new(CallReply::Refused(error))),
     };
     Task {

@@ -14,8 +14,8 @@ const WHOLE: usize = 32 << 10;
 /// Where a part may be cut: shorter ones stay.
 const WORTH_CUTTING: usize = 1 << 10;
 
-/// The reply to a call that worked.
-pub(super) fn reply(mut structured: Json, next: Option<NextCall>) -> CallReply {
+/// The reply to a call that worked, and that waited so long for its turn.
+pub(super) fn reply(mut structured: Json, queued_ms: u64, next: Option<NextCall>) -> CallReply {
     let mut lines = Vec::new();
     if let Some(next) = &next {
         lines.push(format!("The work goes on. Next: call {} with {}", next.tool, next.arguments));
@@ -26,7 +26,7 @@ pub(super) fn reply(mut structured: Json, next: Option<NextCall>) -> CallReply {
     let size = size_of(&structured, WHOLE);
     if size <= WHOLE {
         if lines.is_empty() {
-            return CallReply::Result { structured, text: None };
+            return CallReply::Result { structured, text: None, queued_ms };
         }
         lines.push(structured.to_string());
     } else {
@@ -34,7 +34,7 @@ pub(super) fn reply(mut structured: Json, next: Option<NextCall>) -> CallReply {
         lines.push(summary);
         lines.push(shown.to_string());
     }
-    CallReply::Result { structured, text: Some(lines.join("\n")) }
+    CallReply::Result { structured, text: Some(lines.join("\n")), queued_ms }
 }
 
 /// About as many bytes as the compact JSON has; stops counting above `enough`.
@@ -161,20 +161,20 @@ mod tests {
 
     fn parts(reply: CallReply) -> (Json, Option<String>) {
         match reply {
-            CallReply::Result { structured, text } => (structured, text),
+            CallReply::Result { structured, text, .. } => (structured, text),
             _ => (Json::Null, None),
         }
     }
 
     #[test]
     fn a_small_result_is_its_own_text() {
-        assert_eq!(parts(reply(json!({"a": 1}), None)), (json!({"a": 1}), None));
+        assert_eq!(parts(reply(json!({"a": 1}), 0, None)), (json!({"a": 1}), None));
     }
 
     #[test]
     fn t22_work_that_goes_on_names_the_next_call_in_both_forms() {
         let next = NextCall { tool: "get_it".into(), arguments: json!({"id": "7"}) };
-        let (structured, text) = parts(reply(json!({"status": "in_progress"}), Some(next)));
+        let (structured, text) = parts(reply(json!({"status": "in_progress"}), 0, Some(next)));
         assert_eq!(structured["next"], json!({"tool": "get_it", "arguments": {"id": "7"}}));
         let text = text.unwrap_or_default();
         let (first, rest) = text.split_once('\n').unwrap_or_default();
@@ -187,7 +187,7 @@ mod tests {
         let rows: Vec<Json> =
             (0..2_000).map(|n| json!({"id": n, "name": format!("switch-{n}"), "role": "ACCESS"})).collect();
         let result = json!({"items": rows, "next_cursor": "abc", "total": 9_800});
-        let (structured, text) = parts(reply(result.clone(), None));
+        let (structured, text) = parts(reply(result.clone(), 0, None));
         assert_eq!(structured, result, "the structured result stays whole");
         let text = text.unwrap_or_default();
         assert!(text.len() < WHOLE + 1_000, "{}", text.len());
@@ -203,7 +203,7 @@ mod tests {
     fn a_long_text_is_cut_between_lines_and_several_long_parts_are_all_cut() {
         let config = "interface GigabitEthernet1/0/1 ü\n".repeat(4_000);
         let result = json!({"config": config, "other": "x\n".repeat(30_000), "hostname": "a"});
-        let (_, text) = parts(reply(result, None));
+        let (_, text) = parts(reply(result, 0, None));
         let text = text.unwrap_or_default();
         assert!(text.len() < 2 * WHOLE, "{}", text.len());
         let (summary, rest) = text.split_once('\n').unwrap_or_default();

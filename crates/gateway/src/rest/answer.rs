@@ -12,6 +12,8 @@ use crate::problem::IDEMPOTENCY_REPLAYED;
 
 /// Rows of a whole list, where the target says it: beside the result's own `total`, for those who read headers.
 pub(super) const TOTAL: HeaderName = HeaderName::from_static("x-total-count");
+/// How long the call waited for its turn at its target, milliseconds (T31).
+const QUEUED: HeaderName = HeaderName::from_static("interlock-queued-ms");
 /// Seconds after which a look at work under way makes sense; most looks wait for its end themselves.
 const LOOK_AGAIN_S: u64 = 1;
 
@@ -33,6 +35,9 @@ pub(super) fn success(called: &Called<'_>, answer: Answer) -> Response {
     }
     if answer.replayed {
         headers.insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+    }
+    if answer.queued_ms > 0 {
+        headers.insert(QUEUED, answer.queued_ms.into());
     }
     if let Some(links) = links(called, &answer.structured).and_then(|l| HeaderValue::from_str(&l).ok()) {
         headers.insert(header::LINK, links);
@@ -99,7 +104,9 @@ mod tests {
     use platform::Json;
     use serde_json::json;
 
-    use super::{Called, links, url_of};
+    use tool_runtime::Answer;
+
+    use super::{Called, links, success, url_of};
 
     fn linked(arguments: Json, result: Json) -> Option<String> {
         links(&Called { server: "s", tool: "t", by_query: Some(&arguments) }, &result)
@@ -117,6 +124,17 @@ mod tests {
         assert_eq!(last.unwrap(), "</api/v1/mcp/s/tools/t>; rel=\"first\"");
         assert_eq!(linked(json!({}), json!({"items": [1], "next_cursor": null})), None);
         assert_eq!(linked(json!({"cursor": "mouse"}), json!({"device": 1})), None);
+    }
+
+    #[test]
+    fn t31_a_call_that_waited_for_its_turn_says_how_long() {
+        let answer = |queued_ms| Answer { structured: json!({}), follow_up: None, replayed: false, queued_ms };
+        let header = |queued_ms| {
+            let called = Called { server: "s", tool: "t", by_query: None };
+            let response = success(&called, answer(queued_ms));
+            response.headers().get("interlock-queued-ms").and_then(|value| value.to_str().ok()).map(str::to_owned)
+        };
+        assert_eq!((header(0), header(250)), (None, Some("250".to_owned())));
     }
 
     #[test]

@@ -30,15 +30,22 @@ pub(super) fn tool(base: &BaseUrl, tool: &RegisteredTool) -> Tool {
 /// The connector's example, with a placeholder, `<name>`, for every argument that is needed and has no value there.
 pub(super) fn example(tool: &RegisteredTool) -> Json {
     let given = tool.tool.spec().example.as_ref().and_then(Json::as_object).cloned().unwrap_or_default();
-    let mut example: Map<String, Json> = given
-        .into_iter()
-        .map(|(name, value)| if value == ANY { (name.clone(), placeholder(&name)) } else { (name, value) })
-        .collect();
+    let mut example: Map<String, Json> =
+        given.into_iter().map(|(name, value)| (name.clone(), filled(&name, value))).collect();
     let required = tool.published_input.get("required").and_then(Json::as_array);
     for name in required.into_iter().flatten().filter_map(Json::as_str) {
         example.entry(name).or_insert_with(|| placeholder(name));
     }
     Json::Object(example)
+}
+
+/// The placeholder of the argument in place of what only the reader knows, also in a list.
+fn filled(name: &str, value: Json) -> Json {
+    match value {
+        Json::String(text) if text == ANY => placeholder(name),
+        Json::Array(items) => items.into_iter().map(|item| filled(name, item)).collect(),
+        value => value,
+    }
 }
 
 fn placeholder(name: &str) -> Json {

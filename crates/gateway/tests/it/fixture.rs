@@ -74,6 +74,7 @@ fn spec(name: &'static str) -> ToolSpec {
         timeout: Duration::from_secs(30),
         listed: name != "find_words",
         confidential: false,
+        per_caller: false,
         example: None,
     }
     .example(json!({"text": "it's me"}))

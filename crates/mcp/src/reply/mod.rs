@@ -36,7 +36,11 @@ pub(crate) struct Outcome {
     blocks: Blocks,
     structured: Structured,
     is_error: bool,
+    queued_ms: u64,
 }
+
+/// Where a result says how long its call waited for its turn.
+const QUEUED_KEY: &str = "dev.interlock/queued_ms";
 
 enum Blocks {
     /// One block of text: the usual case.
@@ -63,15 +67,16 @@ pub(crate) fn outcome(
     abilities: ClientAbilities,
 ) -> Result<Replied, ErrorData> {
     match reply {
-        CallReply::Result { structured, text } => {
+        CallReply::Result { structured, text, queued_ms } => {
             let object = structured.is_object();
             let compact = structured.to_string();
-            Ok(Replied::Complete(match (text, object) {
+            let outcome = match (text, object) {
                 (None, true) => success(Blocks::Text(compact), Structured::SameAsText),
                 (None, false) => success(Blocks::Text(compact), Structured::Absent),
                 (Some(text), true) => success(Blocks::Text(text), Structured::Own(compact)),
                 (Some(text), false) => success(Blocks::Text(text), Structured::Absent),
-            }))
+            };
+            Ok(Replied::Complete(Outcome { queued_ms, ..outcome }))
         }
         CallReply::Content { blocks, structured } => {
             let structured = match structured {
@@ -98,14 +103,14 @@ pub(crate) fn outcome(
 }
 
 fn success(blocks: Blocks, structured: Structured) -> Outcome {
-    Outcome { blocks, structured, is_error: false }
+    Outcome { blocks, structured, is_error: false, queued_ms: 0 }
 }
 
 fn refused(error: &platform::Error, cx: &CallContext) -> Result<Replied, ErrorData> {
     log_detail(error, cx.request_id);
     let compact = serde_json::to_string(error.refusal()).map_err(internal)?;
     let blocks = Blocks::Text(refusal_text(error, cx.request_id));
-    Ok(Replied::Complete(Outcome { blocks, structured: Structured::Own(compact), is_error: true }))
+    Ok(Replied::Complete(Outcome { blocks, structured: Structured::Own(compact), is_error: true, queued_ms: 0 }))
 }
 
 /// Always -32602, whatever the kind: the caller's message is at fault.
@@ -155,6 +160,9 @@ impl Outcome {
         result.structured_content = structured;
         result.is_error = Some(self.is_error);
         result.meta = meta.filter(|_| era == Era::Modern).cloned();
+        if let Some(meta) = result.meta.as_mut().filter(|_| self.queued_ms > 0) {
+            meta.0.insert(QUEUED_KEY.to_owned(), self.queued_ms.into());
+        }
         Ok(CallToolResponse::Complete(result))
     }
 
@@ -190,7 +198,14 @@ impl Outcome {
         out.extend_from_slice(if self.is_error { br#","isError":true"# } else { br#","isError":false"# });
         if era == Era::Modern {
             out.extend_from_slice(br#","_meta":"#);
-            out.extend_from_slice(meta.as_bytes());
+            match meta.strip_suffix('}').filter(|_| self.queued_ms > 0) {
+                Some(members) => {
+                    let comma = if members.ends_with('{') { "" } else { "," };
+                    let queued = format!("{members}{comma}\"{QUEUED_KEY}\":{}}}", self.queued_ms);
+                    out.extend_from_slice(queued.as_bytes());
+                }
+                None => out.extend_from_slice(meta.as_bytes()),
+            }
         }
         out.extend_from_slice(b"}}");
         Ok(out)

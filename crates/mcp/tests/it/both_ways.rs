@@ -75,3 +75,16 @@ async fn both_ways_answer_alike() {
     }
     assert!(compared > 500, "{compared}");
 }
+
+#[tokio::test]
+async fn t31_a_call_that_waited_for_its_turn_says_so_to_those_who_know_such_a_place() {
+    let server = Server::start(EndpointOptions::default()).await;
+    let ask = async |version: &str, name: &str, body: Value| {
+        let headers = [("mcp-protocol-version", version), ("mcp-method", "tools/call"), ("mcp-name", name)];
+        server.post(&headers, &body).await.json()["result"]["_meta"]["dev.interlock/queued_ms"].clone()
+    };
+    let params = |name: &str| json!({"name": name, "arguments": {}});
+    assert_eq!(ask("2026-07-28", "said", modern("tools/call", params("said"))).await, 12);
+    assert_eq!(ask("2026-07-28", "echo", modern("tools/call", params("echo"))).await, Value::Null);
+    assert_eq!(ask("2025-11-25", "said", request("tools/call", params("said"))).await, Value::Null);
+}

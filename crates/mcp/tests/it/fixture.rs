@@ -85,9 +85,14 @@ impl CallHandler for Tools {
                 structured: json!({"arguments": call.arguments, "change": call.references.change,
                     "key": call.references.idempotency_key, "caller": cx.principal.subject}),
                 text: None,
+                queued_ms: 0,
             },
-            "said" => CallReply::Result { structured: json!({"n": 1}), text: Some("one \u{2028} \"1\"\n".into()) },
-            "list" => CallReply::Result { structured: json!([1, 2]), text: None },
+            "said" => CallReply::Result {
+                structured: json!({"n": 1}),
+                text: Some("one \u{2028} \"1\"\n".into()),
+                queued_ms: 12,
+            },
+            "list" => CallReply::Result { structured: json!([1, 2]), text: None, queued_ms: 0 },
             "refuse" => CallReply::Refused(
                 Error::new(ErrorKind::Unmet, "step_up_required", "A second factor is needed.")
                     .with_unmet("step_up", "sign in again")
@@ -108,7 +113,7 @@ impl CallHandler for Tools {
                 self.0.started.notify_one();
                 self.0.go_on.notified().await;
                 guard.1 = true;
-                CallReply::Result { structured: json!({"done": true}), text: None }
+                CallReply::Result { structured: json!({"done": true}), text: None, queued_ms: 0 }
             }
             _ => CallReply::UnknownTool(call.name),
         }

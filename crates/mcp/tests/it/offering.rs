@@ -92,7 +92,7 @@ impl CallHandler for Everything {
     }
 
     async fn call_tool(&self, cx: &Arc<CallContext>, call: ToolCall) -> CallReply {
-        let done = |value: Json| CallReply::Result { structured: value, text: None };
+        let done = |value: Json| CallReply::Result { structured: value, text: None, queued_ms: 0 };
         match call.name.as_str() {
             "abilities" => done(json!({"form": call.abilities.elicit_form, "url": call.abilities.elicit_url,
                 "sampling": call.abilities.sampling, "roots": call.abilities.roots, "tasks": call.abilities.tasks})),
@@ -262,7 +262,7 @@ impl CallHandler for Everything {
                     (Some(answers), _) => TaskState::Completed(Box::new(match answers.responses.get("who") {
                         Some(Json::String(end)) if end == "refused" => CallReply::Refused(unknown("target_not_found")),
                         Some(Json::String(end)) if end == "wrong" => CallReply::UnknownTool("x".into()),
-                        other => CallReply::Result { structured: json!({"answer": other}), text: None },
+                        other => CallReply::Result { structured: json!({"answer": other}), text: None, queued_ms: 0 },
                     })),
                 }))
             }

@@ -427,8 +427,22 @@ pub struct ServerConfig {
     pub ca_file: Option<PathBuf>,
     /// SHA-256 pin of its certificate's SubjectPublicKeyInfo, hexadecimal.
     pub pin_sha256: Option<String>,
+    /// Most requests to it within any minute (T31).
+    #[serde(default = "default_calls_per_minute")]
+    pub calls_per_minute: u32,
+    /// Most requests to it at once.
+    #[serde(default = "default_concurrency")]
+    pub concurrency: u32,
     /// For `servicenow`: the field of change requests that holds a plan's hash. Nothing = first line of `implementation_plan`.
     pub plan_hash_field: Option<String>,
+}
+
+fn default_calls_per_minute() -> u32 {
+    600
+}
+
+fn default_concurrency() -> u32 {
+    16
 }
 
 /// The built-in defaults, as a configuration file.

@@ -49,6 +49,14 @@ impl Breaker {
         Self { options, state: Mutex::new(State::Closed { failures: 0 }) }
     }
 
+    /// How long nothing is sent any more, where that is so.
+    pub(super) fn open_for(&self, now: Instant) -> Option<Duration> {
+        match *self.state.lock().unwrap_or_else(PoisonError::into_inner) {
+            State::Open { until } if now < until => Some(until - now),
+            _ => None,
+        }
+    }
+
     /// Leave to send, or how long to wait before asking again.
     pub(super) fn acquire(&self, now: Instant) -> Result<Permit<'_>, Duration> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

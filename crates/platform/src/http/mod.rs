@@ -5,12 +5,13 @@
 //! redirects are not followed. [`ForeignClient`] reads URLs that somebody else wrote: public addresses only, the name
 //! resolved by us and pinned. Retries happen here and in the workflow engine, nowhere else.
 //!
-//! Where to go next: `target` for the client, `stream` for answers that are read as they come, `retry` and `breaker` for when it sends again or not at all, `tls` for
+//! Where to go next: `target` for the client, `stream` for answers that are read as they come, `retry` and `breaker` for when it sends again or not at all, `budget` for how much and on whose behalf, `tls` for
 //! whom it believes, `foreign` and `address` for URLs from outside, `observe` for metrics.
 
 mod address;
 mod attempt;
 mod breaker;
+mod budget;
 mod foreign;
 mod observe;
 mod request;
@@ -24,8 +25,9 @@ mod tests;
 
 pub use address::{AddressRule, is_public};
 pub use breaker::BreakerOptions;
+pub use budget::{BudgetOptions, Claim, Class};
 pub use foreign::{ForeignClient, ForeignOptions, Resolver, SystemResolver};
-pub use observe::{Outbound, OutboundObserver, Outcome};
+pub use observe::{Outbound, OutboundObserver, Outcome, Queued};
 pub use request::{Request, Response};
 pub use retry::RetryOptions;
 pub use stream::Streamed;

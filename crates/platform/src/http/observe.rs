@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 
+use super::budget::Class;
+
 /// How one attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
@@ -54,8 +56,26 @@ pub struct Outbound<'a> {
     pub duration: Duration,
 }
 
+/// One request that a budget let go, or did not.
+#[derive(Debug, Clone)]
+pub struct Queued<'a> {
+    /// The target's configured name.
+    pub target: &'a str,
+    /// On whose behalf.
+    pub class: Class,
+    /// How long it waited.
+    pub waited: Duration,
+    /// Whether it may be sent; otherwise it was refused with `target_busy`.
+    pub granted: bool,
+}
+
 /// Hears of every outbound attempt. Called on the request's own task: must not block.
 pub trait OutboundObserver: Send + Sync + 'static {
     /// One attempt ended.
     fn attempted(&self, outbound: &Outbound<'_>);
+
+    /// One request left the line of its target's budget.
+    fn queued(&self, queued: &Queued<'_>) {
+        let _ = queued;
+    }
 }

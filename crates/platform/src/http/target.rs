@@ -9,9 +9,10 @@ use url::Url;
 
 use super::attempt::{Failure, attempt};
 use super::breaker::{Breaker, BreakerOptions};
-use super::observe::{Outbound, OutboundObserver, Outcome};
+use super::budget::{Budget, BudgetOptions, Claim, Permit};
+use super::observe::{Outbound, OutboundObserver, Outcome, Queued};
 use super::request::{Request, Response};
-use super::retry::{RetryBudget, RetryOptions, Verdict, backoff, verdict};
+use super::retry::{RetryBudget, RetryOptions, Verdict, backoff, retry_after, verdict};
 use super::stream::Streamed;
 use super::tls;
 use crate::config::ServerConfig;
@@ -36,11 +37,13 @@ pub struct TargetOptions {
     pub retry: RetryOptions,
     /// When nothing is sent for a while.
     pub breaker: BreakerOptions,
+    /// How much is sent, where that is limited (T31).
+    pub budget: Option<BudgetOptions>,
 }
 
 impl TargetOptions {
     /// Defaults: 10 s an attempt, 8 MiB a body, the system's certificate authorities, [`RetryOptions::default`],
-    /// [`BreakerOptions::default`].
+    /// [`BreakerOptions::default`], no budget.
     pub fn new(name: impl Into<String>, base: Url) -> Self {
         Self {
             name: name.into(),
@@ -51,6 +54,7 @@ impl TargetOptions {
             max_body: 8 << 20,
             retry: RetryOptions::default(),
             breaker: BreakerOptions::default(),
+            budget: None,
         }
     }
 }
@@ -71,6 +75,8 @@ impl TargetOptions {
             options.ca_pem = Some(std::fs::read(file).map_err(unreadable)?);
         }
         options.pin_sha256.clone_from(&server.pin_sha256);
+        let ServerConfig { calls_per_minute, concurrency, .. } = *server;
+        options.budget = Some(BudgetOptions { calls_per_minute, concurrency });
         Ok(options)
     }
 }
@@ -82,8 +88,9 @@ pub struct TargetClient(Arc<Inner>);
 struct Inner {
     client: reqwest::Client,
     options: TargetOptions,
-    budget: RetryBudget,
+    retries: RetryBudget,
     breaker: Breaker,
+    budget: Option<Budget>,
     observer: Option<Arc<dyn OutboundObserver>>,
 }
 
@@ -141,8 +148,9 @@ impl TargetClient {
             .tls_backend_preconfigured(tls)
             .build()
             .map_err(Error::internal)?;
-        let (budget, breaker) = (RetryBudget::new(&options.retry), Breaker::new(options.breaker));
-        Ok(Self(Arc::new(Inner { client, options, budget, breaker, observer })))
+        let (retries, breaker) = (RetryBudget::new(&options.retry), Breaker::new(options.breaker));
+        let budget = options.budget.map(Budget::new);
+        Ok(Self(Arc::new(Inner { client, options, retries, breaker, budget, observer })))
     }
 
     /// The options it was built with.
@@ -153,15 +161,15 @@ impl TargetClient {
     /// Sends a request. Errors: `target_timeout` ([`ErrorKind::Timeout`]), `target_connection_lost`
     /// ([`ErrorKind::Unavailable`]), `target_response_too_large` ([`ErrorKind::Upstream`]): the request may have been
     /// acted on. `target_unreachable`, `target_circuit_open` ([`ErrorKind::Unavailable`]), `target_request_refused`
-    /// ([`ErrorKind::InvalidInput`]): nothing was sent. A response of any status is a success here; the connector maps
+    /// ([`ErrorKind::InvalidInput`]), `target_busy` ([`ErrorKind::RateLimited`]): nothing was sent. A response of any status is a success here; the connector maps
     /// it.
     ///
     /// Only a request that says it is idempotent is sent again: after a broken connection, 502, 504, and after 429 or
     /// 503 with a `Retry-After` that ends before the deadline.
     pub async fn send(&self, request: Request) -> Result<Response, Error> {
-        let Inner { options, budget, .. } = &*self.0;
+        let Inner { options, retries, .. } = &*self.0;
         let url = request.url(&options.base)?;
-        budget.deposit();
+        retries.deposit();
         let mut count = 0;
         loop {
             count += 1;
@@ -178,7 +186,7 @@ impl TargetClient {
                 _ => return result.map_err(|stop| stop.into_error(&options.name)),
             };
             let fits = Instant::now() + pause < request.deadline;
-            if !fits || !budget.withdraw() {
+            if !fits || !retries.withdraw() {
                 return result.map_err(|stop| stop.into_error(&options.name));
             }
             tracing::debug!(target = %options.name, attempt = count, ?pause, "sending again");
@@ -191,11 +199,13 @@ impl TargetClient {
     pub async fn open(&self, request: Request) -> Result<Streamed, Error> {
         let Inner { client, options, breaker, .. } = &*self.0;
         let url = request.url(&options.base)?;
+        let mut turn = self.turn(&request, 1).await.map_err(|stop| stop.into_error(&options.name))?;
         let started = Instant::now();
         let permit = breaker.acquire(started).map_err(|wait| {
             self.observe(&request.method, Outcome::CircuitOpen, 1, Duration::ZERO);
             Stop::CircuitOpen(wait).into_error(&options.name)
         })?;
+        turn.sends();
         let limit = request.deadline.saturating_duration_since(started).min(options.attempt_timeout);
         let sent = client.request(request.method.clone(), url).headers(request.headers).body(request.body).send();
         let result = match tokio::time::timeout(limit, sent).await {
@@ -212,12 +222,14 @@ impl TargetClient {
         if let Some(healthy) = healthy {
             permit.report(healthy, Instant::now());
         }
+        turn.heard(result.as_ref().ok().map(|answer| (answer.status(), answer.headers())));
         self.observe(&request.method, outcome, 1, started.elapsed());
         result.map(|body| Streamed::new(&options.name, body)).map_err(|failure| failure.into_error(&options.name))
     }
 
     async fn once(&self, request: &Request, url: Url, count: u32) -> Result<Response, Stop> {
         let Inner { client, options, breaker, .. } = &*self.0;
+        let mut turn = self.turn(request, count).await?;
         let started = Instant::now();
         let left = request.deadline.saturating_duration_since(started);
         if left.is_zero() {
@@ -227,6 +239,7 @@ impl TargetClient {
             self.observe(&request.method, Outcome::CircuitOpen, count, Duration::ZERO);
             Stop::CircuitOpen(wait)
         })?;
+        turn.sends();
         let limit = left.min(options.attempt_timeout);
         let sent =
             client.request(request.method.clone(), url).headers(request.headers.clone()).body(request.body.clone());
@@ -242,8 +255,26 @@ impl TargetClient {
         if let Some(healthy) = healthy {
             permit.report(healthy, Instant::now());
         }
+        turn.heard(result.as_ref().ok().map(|(answer, _)| (answer.status, &answer.headers)));
         self.observe(&request.method, outcome, count, started.elapsed());
         result.map(|(response, _)| response).map_err(Stop::Failed)
+    }
+
+    /// Waits for a turn in the target's budget. A circuit that is open is told before the waiting.
+    async fn turn(&self, request: &Request, count: u32) -> Result<Turn, Stop> {
+        let Inner { options, breaker, budget, observer, .. } = &*self.0;
+        let Some(budget) = budget else { return Ok(Turn::default()) };
+        if let Some(wait) = breaker.open_for(Instant::now()) {
+            self.observe(&request.method, Outcome::CircuitOpen, count, Duration::ZERO);
+            return Err(Stop::CircuitOpen(wait));
+        }
+        let (claim, began) = (Claim::current(), tokio::time::Instant::now());
+        let permit = budget.acquire(&claim, &options.name, request.deadline.into()).await;
+        if let Some(observer) = observer {
+            let (target, class) = (&*options.name, claim.class());
+            observer.queued(&Queued { target, class, waited: began.elapsed(), granted: permit.is_ok() });
+        }
+        permit.map(|permit| Turn { permit: Some(permit) }).map_err(Stop::Busy)
     }
 
     fn observe(&self, method: &Method, outcome: Outcome, attempt: u32, duration: Duration) {
@@ -254,15 +285,41 @@ impl TargetClient {
     }
 }
 
+/// One request's turn in the budget; nothing where there is no budget.
+#[derive(Default)]
+struct Turn {
+    permit: Option<Permit>,
+}
+
+impl Turn {
+    fn sends(&mut self) {
+        if let Some(permit) = &mut self.permit {
+            permit.sends();
+        }
+    }
+
+    /// What the target says of its own limits holds for all that wait.
+    fn heard(&mut self, answer: Option<(http::StatusCode, &http::HeaderMap)>) {
+        let (Some(permit), Some((status, headers))) = (&mut self.permit, answer) else { return };
+        match status {
+            http::StatusCode::TOO_MANY_REQUESTS => permit.refused(retry_after(headers)),
+            _ => permit.answered(),
+        }
+    }
+}
+
 enum Stop {
     Failed(Failure),
     CircuitOpen(Duration),
+    /// Refused by the target's budget.
+    Busy(Error),
 }
 
 impl Stop {
     fn into_error(self, target: &str) -> Error {
         match self {
             Self::Failed(failure) => failure.into_error(target),
+            Self::Busy(busy) => busy,
             Self::CircuitOpen(wait) => Error::new(
                 ErrorKind::Unavailable,
                 "target_circuit_open",

@@ -21,7 +21,7 @@ use super::audit_log::{AuditCollector, AuditSource};
 use super::label::{Handles, Labels};
 use super::process::ProcessCollector;
 use crate::audit::Outcome;
-use crate::http::{Outbound, OutboundObserver};
+use crate::http::{Outbound, OutboundObserver, Queued};
 use crate::policy::Effect;
 
 /// The content type of [`Metrics::render`] (OpenMetrics 1.0, <https://prometheus.io/docs/specs/om/open_metrics_spec/>).
@@ -80,6 +80,9 @@ pub struct Metrics {
     authz: Handles<Counter, 1>,
     secrets: Handles<Counter, 1>,
     targets: Handles<Counter, 2>,
+    target_queue: Handles<Histogram, 2>,
+    target_busy: Handles<Counter, 2>,
+    reads_shared: Handles<Counter, 1>,
     audit_append: Histogram,
     rate_limited: Counter,
     shed: Counter,
@@ -120,6 +123,16 @@ impl Metrics {
         let authz = counted(&mut registry, "interlock_authz", "Decisions of the policy, by effect");
         let secrets = counted(&mut registry, "interlock_secret_reads", "Credentials leased, by result");
         let targets = counted(&mut registry, "interlock_target_requests", "Requests to targets, by HTTP status");
+        let target_queue = Timed::new_with_constructor(|| Histogram::new(CALL_BOUNDS));
+        registry.register(
+            "interlock_target_queue_seconds",
+            "Time of a request in the line of its target's budget",
+            target_queue.clone(),
+        );
+        let target_busy =
+            counted(&mut registry, "interlock_target_busy", "Requests that could not be sent before their deadline");
+        let reads_shared =
+            counted(&mut registry, "interlock_reads_shared", "Reads answered by an equal one that was under way");
         let audit_append = Histogram::new(APPEND_BOUNDS);
         registry.register(
             "interlock_audit_append_seconds",
@@ -174,6 +187,9 @@ impl Metrics {
             authz: Handles::new(authz, Vec::new(), ["effect"], 8),
             secrets: Handles::new(secrets, Vec::new(), ["result"], 16),
             targets: Handles::new(targets, Vec::new(), ["target", "status"], 512),
+            target_queue: Handles::new(target_queue, Vec::new(), ["target", "class"], 256),
+            target_busy: Handles::new(target_busy, Vec::new(), ["target", "class"], 256),
+            reads_shared: Handles::new(reads_shared, Vec::new(), ["server"], 64),
             audit_append,
             rate_limited,
             shed,
@@ -264,6 +280,11 @@ impl Metrics {
             Some(_) => self.targets.with([target, UNKNOWN], bump),
             None => self.targets.with([target, "error"], bump),
         }
+    }
+
+    /// One read was answered by an equal one that was under way.
+    pub fn read_shared(&self, server: &str) {
+        self.reads_shared.with([server], bump);
     }
 
     /// How long one audit append took until it was durable.
@@ -359,6 +380,14 @@ impl OutboundObserver for Metrics {
         };
         self.target(outbound.target, status);
     }
+
+    fn queued(&self, queued: &Queued<'_>) {
+        let labels = [queued.target, queued.class.as_str()];
+        match queued.granted {
+            true => self.target_queue.with(labels, |h| h.observe(queued.waited.as_secs_f64())),
+            false => self.target_busy.with(labels, bump),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -367,6 +396,7 @@ mod tests {
 
     use super::Metrics;
     use crate::audit::Outcome;
+    use crate::http::{Class, OutboundObserver as _, Queued};
     use crate::policy::Effect;
 
     const MS: Duration = Duration::from_millis(1);
@@ -424,6 +454,10 @@ mod tests {
         metrics.target("catalyst-center", Some(429));
         metrics.target("catalyst-center", Some(7));
         metrics.target("catalyst-center", None);
+        metrics.read_shared("catalyst-center");
+        for granted in [true, false] {
+            metrics.queued(&Queued { target: "catalyst-center", class: Class::Agent, waited: 3 * MS, granted });
+        }
         metrics.audit_append(MS);
         metrics.rate_limited();
         metrics.load_shed();
@@ -443,6 +477,9 @@ mod tests {
             r#"interlock_target_requests_total{target="catalyst-center",status="429"} 1"#,
             r#"interlock_target_requests_total{target="catalyst-center",status="unknown"} 1"#,
             r#"interlock_target_requests_total{target="catalyst-center",status="error"} 1"#,
+            r#"interlock_reads_shared_total{server="catalyst-center"} 1"#,
+            r#"interlock_target_queue_seconds_bucket{le="0.005",target="catalyst-center",class="agent"} 1"#,
+            r#"interlock_target_busy_total{target="catalyst-center",class="agent"} 1"#,
             "interlock_audit_append_seconds_count 1",
             "interlock_rate_limited_total 1",
             "interlock_load_shed_total 1",

@@ -6,7 +6,10 @@ use std::time::{Duration, Instant};
 
 use platform::audit::{AuditEntry, AuditLog, AuditedDecision, Outcome, Phase, is_recorded};
 use platform::audit_payload::DecisionRecord;
-use platform::policy::{Decision, TargetFacts};
+use platform::context::Protocol;
+use platform::http::{Claim, Class};
+use platform::policy::{Decision, Risk, TargetFacts};
+use platform::principal::PrincipalKind;
 use platform::telemetry::Metrics;
 use platform::{CallContext, Error, ErrorKind, SharedClock};
 use serde_json::json;
@@ -25,6 +28,8 @@ pub(super) struct AuditGuard {
     entry: AuditEntry,
     /// The tool's name is a metric label only once it was resolved: a caller must not invent labels.
     resolved: bool,
+    /// On whose behalf requests are sent, once it is known what for.
+    claim: Claim,
     open: bool,
 }
 
@@ -40,6 +45,7 @@ impl AuditGuard {
             started: Instant::now(),
             entry,
             resolved: false,
+            claim: Claim::new(Class::Background, &cx.principal.key()),
             open: true,
         }
     }
@@ -69,6 +75,27 @@ impl AuditGuard {
         if let Some(audited) = &mut self.entry.tool {
             audited.risk = Some(tool.risk);
         }
+    }
+
+    /// Says as whose, and for what, the call sends requests from here on.
+    pub(super) fn claims(&mut self, risk: Risk, cx: &CallContext) {
+        let class = match (risk, cx.protocol) {
+            (Risk::Change | Risk::Disruptive | Risk::Control, _) => Class::Change,
+            (_, Protocol::Internal) => Class::Background,
+            _ if cx.principal.kind == PrincipalKind::Client || !cx.principal.actors.is_empty() => Class::Agent,
+            _ => Class::Person,
+        };
+        self.claim = Claim::new(class, &cx.principal.key());
+    }
+
+    pub(super) fn claim(&self) -> Claim {
+        self.claim.clone()
+    }
+
+    /// The call was answered by an equal one that was under way.
+    pub(super) fn shared(&mut self, server: &str, call_id: &str) {
+        self.metrics.read_shared(server);
+        self.entry.facts.insert("shared_with".to_owned(), call_id.into());
     }
 
     pub(super) fn validated(&mut self, call: &Validated) {
@@ -140,6 +167,12 @@ impl AuditGuard {
     /// outcome of a write is kept for when there is room, and its caller is not told that nothing happened.
     pub(super) async fn close(mut self, result: Result<Answer, Error>) -> Result<Answer, Error> {
         let took = self.started.elapsed();
+        let queued_ms = u64::try_from(self.claim.queued().as_millis()).unwrap_or(u64::MAX);
+        if queued_ms > 0 {
+            self.entry.facts.insert("queued_ms".to_owned(), queued_ms.into());
+        }
+        // What another call waited for, whose answer this is, is no waiting of this one.
+        let result = result.map(|answer| Answer { queued_ms, ..answer });
         self.describe(&result, took);
         self.open = false;
         let started = Instant::now();

@@ -31,9 +31,7 @@ pub(super) async fn execute(
     Proofs { authorised, intended, leased }: Proofs<'_>,
     artifacts: &CallArtifacts,
 ) -> Result<ToolOutput, Error> {
-    let latest = Instant::now() + call.tool.tool.spec().timeout;
-    // A write is not cut short because its caller is in a hurry: only its own timeout ends it.
-    let deadline = if call.tool.risk.is_write() { latest } else { latest.min(cx.deadline) };
+    let deadline = deadline(cx, call);
     // The tool sees the references however they came in: a create takes its idempotency key to the target.
     let told = if call.references == cx.references {
         Arc::clone(cx)
@@ -54,10 +52,21 @@ pub(super) async fn execute(
     match tokio::time::timeout_at(deadline.into(), run).await {
         Ok(Ok(result)) => result,
         Ok(Err(_panic)) => Err(Error::internal(format!("the tool {} panicked", call.tool.name()))),
-        Err(_elapsed) => Err(Error::new(
-            ErrorKind::Timeout,
-            "deadline_exceeded",
-            "The target did not finish in time. For a read, narrow the question or repeat it later.",
-        )),
+        Err(_elapsed) => Err(too_late()),
     }
+}
+
+/// When a call that runs from now on must be over. A write is not cut short because its caller is in a hurry: only its own
+/// timeout ends it.
+pub(super) fn deadline(cx: &CallContext, call: &Validated) -> Instant {
+    let latest = Instant::now() + call.tool.tool.spec().timeout;
+    if call.tool.risk.is_write() { latest } else { latest.min(cx.deadline) }
+}
+
+pub(super) fn too_late() -> Error {
+    Error::new(
+        ErrorKind::Timeout,
+        "deadline_exceeded",
+        "The target did not finish in time. For a read, narrow the question or repeat it later.",
+    )
 }

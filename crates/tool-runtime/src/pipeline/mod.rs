@@ -24,6 +24,7 @@ mod replay;
 mod reserve;
 mod resolve;
 mod settle;
+mod share;
 mod step_up;
 mod targets;
 mod tasks;
@@ -104,6 +105,8 @@ pub struct Answer {
     pub follow_up: Option<FollowUp>,
     /// The result of an earlier call with the same idempotency key.
     pub replayed: bool,
+    /// How long the call's requests waited for their turn in the budget of their target (T31), milliseconds in all.
+    pub queued_ms: u64,
 }
 
 /// What the pipeline is made of.
@@ -184,6 +187,7 @@ pub struct Pipeline {
     decisions: authorise::DecisionCache,
     writes: TaskTracker,
     live: live::LiveCalls,
+    flights: share::Flights,
 }
 
 /// Which tools a call may name.
@@ -225,6 +229,7 @@ impl Pipeline {
             decisions: authorise::DecisionCache::default(),
             writes: TaskTracker::new(),
             live: live::LiveCalls::default(),
+            flights: share::Flights::default(),
             parts,
         })
     }
@@ -311,7 +316,8 @@ impl Pipeline {
         guard.stage("limit", limit::coarse(self, cx)).await?;
         let call = guard.lap("validate", || validate::validate(self, cx, tool, request))?;
         guard.validated(&call);
-        let facts = guard.stage("targets", targets::load(self, cx, &call)).await?;
+        guard.claims(call.tool.risk, cx);
+        let facts = guard.claim().scope(guard.stage("targets", targets::load(self, cx, &call))).await?;
         guard.targets(&facts);
         let mut asked = None;
         let decided = guard.stage("authorise", authorise::authorise(self, cx, &call, facts, &mut asked)).await;
@@ -337,7 +343,7 @@ impl Pipeline {
         granted: Granted,
         mut guard: AuditGuard,
     ) -> Result<Answer, Error> {
-        let result = self.perform(&cx, granted, &mut guard).await;
+        let result = self.perform_or_share(&cx, granted, &mut guard).await;
         guard.close(result).await
     }
 
@@ -361,7 +367,8 @@ impl Pipeline {
         };
         let artifacts = artifacts::of_call(self, cx, &call, &authorised);
         let proofs = execute::Proofs { authorised: &authorised, intended: &intended, leased: &leased };
-        let executed = guard.stage("execute", execute::execute(self, cx, &call, &reserved, proofs, &artifacts)).await;
+        let work = guard.stage("execute", execute::execute(self, cx, &call, &reserved, proofs, &artifacts));
+        let executed = guard.claim().scope(work).await;
         let checked =
             guard.lap("output", || executed.and_then(|output| output::check(self, cx, &call, &artifacts, output)));
         let large = checked.as_ref().is_ok_and(|checked| checked.large);

@@ -22,7 +22,7 @@ pub(super) fn redact(output: ToolOutput, secrets: &[&str], made: &[Json]) -> Ans
             mask(&mut next.arguments, secrets, made);
         }
     }
-    Answer { structured, follow_up, replayed: false }
+    Answer { structured, follow_up, replayed: false, queued_ms: 0 }
 }
 
 /// The same for what the tool failed with: targets quote requests in their errors. The operator's detail is masked too.

@@ -17,6 +17,7 @@ mod reach;
 mod recorders;
 mod running;
 mod secrets;
+mod sharing;
 mod step_up;
 mod target;
 mod tasks;

@@ -91,6 +91,7 @@ fn spec(name: &'static str) -> ToolSpec {
         timeout: Duration::from_secs(30),
         listed: true,
         confidential: false,
+        per_caller: false,
         example: None,
     }
 }

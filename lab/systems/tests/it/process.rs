@@ -141,3 +141,52 @@ async fn a_folder_used_again_keeps_its_ports_and_clock() {
     assert_eq!(clock["offset_s"], 60);
     second.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_person_decides_about_a_change_at_the_admin_door() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = start(folder.path()).await;
+    let url = world.ready.simulators["servicenow"].url.clone();
+    let call = async |method: reqwest::Method, path: String, body: Value| {
+        let request = http().request(method, format!("{url}{path}")).basic_auth("admin", Some("pw")).json(&body);
+        request.send().await.unwrap().json::<Value>().await.unwrap()["result"].clone()
+    };
+    let new = json!({ "short_description": "x", "assignment_group": "Network" });
+    let change = call(reqwest::Method::POST, "/api/now/table/change_request".to_owned(), new).await;
+    let path = format!("/api/now/table/change_request/{}", change["sys_id"].as_str().unwrap());
+    for state in ["-4", "-3"] {
+        assert_eq!(call(reqwest::Method::PATCH, path.clone(), json!({ "state": state })).await["state"], state);
+    }
+    let decide = |approver: &str, token: &'static str| {
+        let body =
+            json!({ "system": "servicenow", "change": change["number"], "approver": approver, "state": "approved" });
+        admin(&world, reqwest::Method::POST, "/approvals", token, body)
+    };
+    assert_eq!(decide("ada", "wrong").await.0, 401);
+    assert_eq!(decide("alice", "door").await.0, 422, "she was not asked");
+    assert_eq!(decide("ada", "door").await.0, 200);
+    let serial = call(reqwest::Method::GET, path, json!({})).await;
+    assert_eq!((&serial["state"], &serial["sys_updated_by"]), (&json!("-2"), &json!("ada")));
+    world.shutdown().await;
+}
+
+#[tokio::test]
+async fn serial_numbers_of_both_controllers_are_items_of_the_ticket_system() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = start(folder.path()).await;
+    for center in ["catalyst-center", "catalyst-center-emea"] {
+        let base = &world.ready.simulators[center].url;
+        let token = http().post(format!("{base}/dna/system/api/v1/auth/token")).basic_auth("admin", Some("pw"));
+        let token: Value = token.send().await.unwrap().json().await.unwrap();
+        let devices = http().get(format!("{base}/dna/intent/api/v1/network-device?limit=1"));
+        let devices = devices.header("x-auth-token", token["Token"].as_str().unwrap()).send().await.unwrap();
+        let device = devices.json::<Value>().await.unwrap()["response"][0].clone();
+        let serial = device["serialNumber"].as_str().unwrap();
+        let url = &world.ready.simulators["servicenow"].url;
+        let items =
+            http().get(format!("{url}/api/now/table/cmdb_ci?serial_number={serial}")).basic_auth("admin", Some("pw"));
+        let items = items.send().await.unwrap().json::<Value>().await.unwrap()["result"].clone();
+        assert_eq!((items.as_array().unwrap().len(), &items[0]["name"]), (1, &device["hostname"]));
+    }
+    world.shutdown().await;
+}

@@ -8,7 +8,8 @@ use http::Method;
 use super::{Play, Server, far, get};
 use crate::error::ErrorKind;
 use crate::http::{
-    BreakerOptions, Outbound, OutboundObserver, Outcome, Request, RetryOptions, TargetClient, TargetOptions,
+    BreakerOptions, BudgetOptions, Claim, Class, Outbound, OutboundObserver, Outcome, Queued, Request, RetryOptions,
+    TargetClient, TargetOptions,
 };
 
 fn options(server: &Server) -> TargetOptions {
@@ -208,6 +209,49 @@ async fn nobody_at_home_is_unreachable_after_the_retries_and_is_observed() {
     assert!(!format!("{error:?}").contains("s3cret"));
     let outcomes: Vec<_> = seen.0.lock().unwrap().iter().map(|(_, outcome, n)| (*outcome, *n)).collect();
     assert_eq!(outcomes, [(Outcome::Unreachable, 1), (Outcome::Unreachable, 2)]);
+}
+
+#[tokio::test]
+async fn t31_every_attempt_counts_and_a_429_holds_everybody_back() {
+    let server = Server::start([Play::status(502), Play::status(200), again_after(429, "3600")]).await;
+    let mut options = options(&server);
+    options.budget = Some(BudgetOptions { calls_per_minute: 4, concurrency: 4 });
+    let client = TargetClient::new(options).unwrap();
+    let change = Claim::new(Class::Change, "alice");
+    assert_eq!(change.scope(client.send(get("/"))).await.unwrap().status, 200);
+    assert_eq!(change.scope(client.send(get("/"))).await.unwrap().status, 429, "the target's own word comes through");
+    let busy = change.scope(client.clone().send(get("/"))).await.unwrap_err();
+    assert_eq!((busy.kind(), busy.code()), (ErrorKind::RateLimited, "target_busy"));
+    // The longest pause that a target may ask for.
+    assert!((590..=600).contains(&busy.refusal().retry_after_s.unwrap()));
+    assert_eq!(server.hits(), 3, "the retry was one of them, the last was not sent");
+}
+
+#[derive(Default)]
+struct SeenQueue(Mutex<Vec<(Class, bool)>>);
+
+impl OutboundObserver for SeenQueue {
+    fn attempted(&self, _: &Outbound<'_>) {}
+
+    fn queued(&self, queued: &Queued<'_>) {
+        assert_eq!(queued.target, "catalyst");
+        self.0.lock().unwrap().push((queued.class, queued.granted));
+    }
+}
+
+#[tokio::test]
+async fn t31_a_request_is_counted_for_the_caller_around_it_and_observed() {
+    let server = Server::start([]).await;
+    let mut options = options(&server);
+    options.budget = Some(BudgetOptions { calls_per_minute: 2, concurrency: 2 });
+    let seen = Arc::new(SeenQueue::default());
+    let client = TargetClient::observed(options, seen.clone()).unwrap();
+    client.send(get("/")).await.unwrap();
+    let agent = Claim::new(Class::Agent, "bot").scope(client.send(get("/"))).await;
+    assert_eq!(agent.unwrap_err().code(), "target_busy", "the second one of two is the reserve");
+    Claim::new(Class::Change, "alice").scope(client.send(get("/"))).await.unwrap();
+    let expected = [(Class::Background, true), (Class::Agent, false), (Class::Change, true)];
+    assert_eq!((seen.0.lock().unwrap().as_slice(), server.hits()), (&expected[..], 2));
 }
 
 #[tokio::test]
