@@ -88,7 +88,16 @@ pub(crate) async fn open(api: &Api, cx: &ToolCx, new: New, key: &str, fields: &[
     let path = format!("{PATH}/{route}");
     let Created { row, existed } = write::create_once(api, cx, &KIND.table, &path, body.clone(), key, fields).await?;
     let id = row.id();
-    let complete = associate(api, cx, &id, &cis).await?;
+    // The change request is there: what its items came to is told, and a repeat completes them.
+    let complete = associate(api, cx, &id, &cis).await.unwrap_or_else(|error| {
+        tracing::warn!(
+            http.request.id = %cx.call.request_id,
+            error.code = error.code(),
+            error.message = error.detail(),
+            "the items of a new change request could not be added"
+        );
+        false
+    });
     // The API that opens and the table that is read are two: what counts is what the table says.
     let wanted: Vec<&str> = fields.iter().copied().chain(body.keys().map(String::as_str)).collect();
     let row = api.one(cx, &KIND.table, &id, &wanted).await?;

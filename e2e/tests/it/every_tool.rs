@@ -8,7 +8,7 @@ use std::sync::Arc;
 use platform::Json;
 use serde_json::json;
 
-use crate::caller::{Answer, CENTER, Caller, EMEA, OWN};
+use crate::caller::{Answer, CENTER, Caller, DESK, EMEA, OWN};
 use crate::lab::Lab;
 use crate::mcp_endpoints;
 
@@ -41,7 +41,6 @@ enum Refused {
 use Refused::{Arguments, Unknown};
 
 const CENTERS: &[&str] = &[CENTER, EMEA];
-const DESK: &str = "servicenow";
 const DESKS: &[&str] = &[DESK];
 const PLATFORM: &[&str] = &[OWN];
 
@@ -88,10 +87,17 @@ const ROWS: &[Row] = &[
     row(CENTERS, "run_compliance", "alice", Unknown, |n, _| json!({"device_ids": [n["device"]]})),
     row(CENTERS, "get_task", "alice", Unknown, |n, _| json!({"task_id": n["task"]})),
     row(DESKS, "list_incidents", "sam", Unknown, |_, _| json!({"limit": 2})),
-    row(DESKS, "create_incident", "sam", Unknown, |_, door| json!({"short_description": format!("Door {door}")})),
     row(DESKS, "get_incident", "sam", Unknown, |n, _| json!({"incident": n["incident"]})),
-    row(DESKS, "update_incident", "sam", Unknown, |n, _| json!({"incident": n["incident"], "work_note": "Seen."})),
+    row(DESKS, "create_incident", "sam", Unknown, |_, door| json!({"short_description": format!("Door {door}")})),
+    row(
+        DESKS,
+        "update_incident",
+        "sam",
+        Unknown,
+        |n, door| json!({"incident": n["incident"], "work_note": format!("Door {door}")}),
+    ),
     row(DESKS, "list_change_requests", "sam", Unknown, |_, _| json!({"limit": 2})),
+    row(DESKS, "get_change_request", "sam", Unknown, |n, _| json!({"change_request": n["change_request"]})),
     row(DESKS, "list_change_templates", "sam", Unknown, |_, _| json!({"limit": 2})),
     row(
         DESKS,
@@ -100,19 +106,16 @@ const ROWS: &[Row] = &[
         Unknown,
         |_, door| json!({"kind": "normal", "short_description": format!("Door {door}")}),
     ),
-    row(DESKS, "get_change_request", "sam", Unknown, |n, _| json!({"change_request": n["change"]})),
     row(
         DESKS,
         "update_change_request",
         "sam",
         Unknown,
-        |n, _| json!({"change_request": n["change"], "work_note": "Seen."}),
+        |n, _| json!({"change_request": n["change_request"], "work_note": "seen"}),
     ),
     row(DESKS, "set_change_schedule", "sam", Unknown, |n, door| {
-        json!({
-            "change_request": n["change"], "start": "2030-01-01T00:00:00Z", "end": format!("2030-01-01T01:00:0{door}Z"),
-            "reason": "Every tool is called once.",
-        })
+        json!({"change_request": n["change_request"],
+        "start": "2030-01-01T00:00:00Z", "end": format!("2030-01-01T0{}:00:00Z", door + 1), "reason": "later"})
     }),
     row(DESKS, "list_configuration_items", "sam", Unknown, |_, _| json!({"limit": 2})),
     row(DESKS, "list_users", "sam", Unknown, |_, _| json!({"limit": 2})),
@@ -214,11 +217,14 @@ async fn names(caller: &Caller, server: &str) -> Names {
     }
     if server == DESK {
         let sam = caller.lab.token("sam").await;
-        let incident = caller.rest(&sam, DESK, "create_incident", &json!({"short_description": "Of the test"})).await;
-        names.insert("incident", incident.result()["incident"]["number"].clone());
-        let change = json!({"kind": "normal", "short_description": "Of the test"});
-        let change = caller.rest(&sam, DESK, "create_change_request", &change).await;
-        names.insert("change", change.result()["change_request"]["number"].clone());
+        let change = json!({"kind": "normal", "short_description": "For every tool"});
+        let incident = json!({"short_description": "For every tool"});
+        for (name, tool, arguments) in
+            [("incident", "create_incident", incident), ("change_request", "create_change_request", change)]
+        {
+            let made = caller.rest(&sam, DESK, tool, &arguments).await;
+            names.insert(name, made.result()[name]["number"].clone());
+        }
         return names;
     }
     let device = caller.switches(&alice, server).await.remove(0);
