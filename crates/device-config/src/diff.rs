@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::config::{Node, indentation};
 use crate::rules::{Hit, Keyed, Kind, Mode, Table, keyed};
-use crate::{Config, Platform, mask, vlans};
+use crate::{Config, Platform, mask_changed, mask_line, vlans};
 
 /// Everything in which two configurations differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -258,13 +258,13 @@ impl Diff {
     /// The same with secrets hidden. Values are compared before they are hidden: a changed secret shows as changed (rule T27).
     pub fn masked_text(&self) -> String {
         let mut out = String::new();
-        write(&mut out, self.platform, 0, &masked(self.platform, &self.changes));
+        write(&mut out, self.platform, 0, &masked(self.platform, &mut Vec::new(), &self.changes));
         out
     }
 
     /// The same difference with secrets hidden in every line.
     pub fn masked(&self) -> Self {
-        Self { platform: self.platform, changes: masked(self.platform, &self.changes) }
+        Self { platform: self.platform, changes: masked(self.platform, &mut Vec::new(), &self.changes) }
     }
 }
 
@@ -317,54 +317,80 @@ fn write_text(out: &mut String, platform: Platform, depth: usize, sign: char, te
     }
 }
 
-fn masked(platform: Platform, changes: &[Change]) -> Vec<Change> {
-    let text = |text: &str| mask(platform, text).text;
+fn masked<'c>(platform: Platform, parents: &mut Vec<&'c str>, changes: &'c [Change]) -> Vec<Change> {
     let mut out: Vec<Change> = Vec::with_capacity(changes.len());
+    let mut gone: Option<&str> = None;
     for change in changes {
+        let was_gone = gone.take();
         out.push(match change {
-            Change::Removed(node) => Change::Removed(masked_node(platform, node)),
-            Change::Added(node) => Change::Added(masked_node(platform, node)),
-            Change::Inside { section, was, changes } => Change::Inside {
-                section: text(section),
-                was: was.as_deref().map(text),
-                changes: masked(platform, changes),
-            },
+            Change::Removed(node) => {
+                gone = Some(node.text.as_str()).filter(|_| node.children.is_empty());
+                Change::Removed(masked_node(platform, parents, node))
+            }
+            Change::Added(node) => {
+                let mut shown = masked_node(platform, parents, node);
+                let changed = was_gone.and_then(|was| mask_changed(platform, parents, was, &node.text));
+                if let Some(text) = changed.filter(|_| !node.text.contains('\n')) {
+                    shown.text = text;
+                }
+                Change::Added(shown)
+            }
+            Change::Inside { section, was, changes } => {
+                let was = was.as_deref().map(|was| masked_text(platform, parents, was));
+                let shown = masked_text(platform, parents, section);
+                parents.push(section);
+                let changes = masked(platform, parents, changes);
+                parents.pop();
+                Change::Inside { section: shown, was, changes }
+            }
         });
-    }
-    // A secret that changed would read as a line that is gone and comes again.
-    for at in 1..out.len() {
-        if let [Change::Removed(old), Change::Added(new)] = out.get_mut(at - 1..=at).unwrap_or_default()
-            && old.text == new.text
-            && old.children.is_empty()
-            && new.children.is_empty()
-        {
-            new.text.push_str("  (changed)");
-        }
     }
     out
 }
 
-/// A section's lines are masked below its header: some words are a secret only there.
-fn masked_node(platform: Platform, node: &Node) -> Node {
-    let mut lines = String::new();
-    flatten(&mut lines, 0, node);
-    let masked = mask(platform, &lines).text;
-    let mut texts = masked.split('\n');
-    rebuilt(node, &mut texts)
+/// Some words are a secret only below certain sections.
+fn masked_node<'c>(platform: Platform, parents: &mut Vec<&'c str>, node: &'c Node) -> Node {
+    let text = masked_text(platform, parents, &node.text);
+    parents.push(&node.text);
+    let children = node.children.iter().map(|child| masked_node(platform, parents, child)).collect();
+    parents.pop();
+    Node { text, children, closed_by: None }
 }
 
-fn flatten(out: &mut String, depth: usize, node: &Node) {
-    for line in node.text.split('\n') {
-        out.extend(std::iter::repeat_n(' ', depth));
-        out.push_str(line);
-        out.push('\n');
+fn masked_text(platform: Platform, parents: &[&str], text: &str) -> String {
+    let line = |line: &str| mask_line(platform, parents, line).unwrap_or_else(|| line.to_owned());
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::diff;
+    use crate::{Platform, parse};
+
+    fn compared(before: &str, after: &str) -> super::Diff {
+        diff(&parse(Platform::IosXe, before), &parse(Platform::IosXe, after))
     }
-    node.children.iter().for_each(|child| flatten(out, depth + 1, child));
-}
 
-fn rebuilt<'t>(node: &Node, texts: &mut impl Iterator<Item = &'t str>) -> Node {
-    let lines = node.text.split('\n').count();
-    let own: Vec<&str> = texts.by_ref().take(lines).map(|line| line.trim_start_matches(' ')).collect();
-    let children = node.children.iter().map(|child| rebuilt(child, texts)).collect();
-    Node { text: own.join("\n"), children, closed_by: None }
+    #[test]
+    fn t27_a_changed_secret_shows_as_changed_and_nowhere_as_itself() {
+        let before = "tacacs server A\n key 7 0011\n timeout 4\nusername a secret 9 $9$old\n";
+        let after = "tacacs server A\n key 7 0022\n timeout 5\nusername a secret 9 $9$new\n";
+        let found = compared(before, after);
+        assert!(found.text().contains("0022") && found.text().contains("$9$old"));
+        let shown = found.masked_text();
+        assert!(!["0011", "0022", "$9$"].iter().any(|secret| shown.contains(secret)), "{shown}");
+        assert_eq!(shown.matches("changed (masked)").count(), 2, "{shown}");
+        assert!(shown.contains("+ timeout 5"), "{shown}");
+    }
+
+    #[test]
+    fn order_counts_only_where_it_means_something() {
+        let lines = |a: &str, b: &str| format!("interface Vlan1\n {a}\n {b}\n");
+        let (name, address) = ("description x", "ip address 10.0.0.1 255.255.255.0");
+        assert!(compared(&lines(name, address), &lines(address, name)).is_empty());
+        let list = |a: &str, b: &str| format!("ip access-list extended A\n {a}\n {b}\n");
+        let moved = compared(&list("permit ip any any", "deny tcp any any"), &list("deny tcp any any", "permit ip any any"));
+        assert_eq!(moved.counts(), (1, 1));
+        assert_eq!(moved.text().lines().next(), Some(" ip access-list extended A"));
+    }
 }

@@ -428,11 +428,7 @@ impl Hit<'_> {
     pub(crate) fn group_of_listed(&self) -> String {
         use crate::rules::Word;
         let named = self.rule.pattern.iter().zip(&self.full);
-        let names = named.filter(|(word, _)| match word {
-            Word::Any { in_slot } => *in_slot,
-            Word::OneOf { words, in_slot } => *in_slot && words.len() > 1,
-            Word::Number => false,
-        });
+        let names = named.filter(|(word, _)| matches!(word, Word::Any { in_slot: true }));
         names.map(|(_, text)| text.as_str()).collect::<Vec<_>>().join(" ")
     }
 }
