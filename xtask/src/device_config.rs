@@ -1,6 +1,6 @@
 //! `cargo xtask device-config`: everything that is known about how well configurations are understood, in one run. The
 //! crate's own tests print the command table, the properties and the share of changes without an undo; its example prints
-//! how long parsing takes; hier-config is asked about every pair.
+//! how long parsing takes; hier-config is asked about every pair, ntc-templates about every output of a `show` command.
 
 use std::time::Instant;
 
@@ -21,7 +21,9 @@ pub(crate) fn run() -> Result<()> {
     let mut speed = machine::cargo();
     speed.current_dir(workspace::root()).args(["run", "--quiet", "--package", PACKAGE, "--example", "parse_speed"]);
     machine::run(&mut speed)?;
-    sum += test::run_one_client("hier-config")?;
+    for oracle in ["hier-config", "ntc-templates"] {
+        sum += test::run_one_client(oracle)?;
+    }
     terminal::say(format_args!("\n{sum} in {}", terminal::took(began.elapsed())));
     if sum.failed > 0 {
         bail!("{} failed", sum.failed);
