@@ -389,7 +389,8 @@ mod tests {
         let (name, address) = ("description x", "ip address 10.0.0.1 255.255.255.0");
         assert!(compared(&lines(name, address), &lines(address, name)).is_empty());
         let list = |a: &str, b: &str| format!("ip access-list extended A\n {a}\n {b}\n");
-        let moved = compared(&list("permit ip any any", "deny tcp any any"), &list("deny tcp any any", "permit ip any any"));
+        let moved =
+            compared(&list("permit ip any any", "deny tcp any any"), &list("deny tcp any any", "permit ip any any"));
         assert_eq!(moved.counts(), (1, 1));
         assert_eq!(moved.text().lines().next(), Some(" ip access-list extended A"));
     }

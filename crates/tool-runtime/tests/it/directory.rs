@@ -337,7 +337,11 @@ async fn a_change_waits_for_an_index_that_is_being_read() {
     call(&lab, "change_box", "d1").await.unwrap();
     controller.change(|world| world.down = Some(down));
     lab.clock.advance(2 * STALE_S);
-    assert_eq!(refused(&lab, "d1").await.code(), "target_facts_stale", "a source that fails is not waited for again and again");
+    assert_eq!(
+        refused(&lab, "d1").await.code(),
+        "target_facts_stale",
+        "a source that fails is not waited for again and again"
+    );
     controller.change(|world| world.down = None);
     stop.cancel();
     refreshing.await.unwrap();
