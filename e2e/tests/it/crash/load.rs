@@ -103,7 +103,7 @@ const NEXT_CODE: i64 = 31;
 impl Site {
     async fn lay(caller: &Caller, server: &'static str, user: &'static str) -> Self {
         let token = caller.lab.token(user).await;
-        let devices = caller.switches(&token, server).await;
+        let devices = caller.changeable_switches(&token, server).await;
         assert!(devices.len() >= 2, "{server} has {} switches", devices.len());
         let deployment = caller.deployment(&token, server, &devices[0], 2).await;
         caller.elevate(user, server, &deployment).await;
