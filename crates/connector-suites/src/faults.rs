@@ -60,6 +60,12 @@ pub trait Bench: Send + Sync + Sized {
         let _ = (call, answer);
         "-".to_owned()
     }
+
+    /// What the system's records say of a write that was refused for good; `-` where nobody looks.
+    async fn refused(&self, call: &Call) -> String {
+        let _ = call;
+        "-".to_owned()
+    }
 }
 
 /// Every fault, in the form in which it is tried. A new one does not compile until it stands here.
@@ -186,6 +192,7 @@ async fn cell<B: Bench>(bench: &B, call: &Call, fault: Fault) -> Cell {
     let records = match (&answer, intent) {
         (_, "open") => bench.settled(call).await,
         (Ok(answer), "closed") => bench.followed(call, &answer.structured).await,
+        (Err(_), "closed") => bench.refused(call).await,
         _ => "-".to_owned(),
     };
     Cell { reads, requests, intent, records }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use connector_suites::Rig;
 use connector_suites::faults::{Bench, Call, compare, matrix};
-use platform::Clock as _;
+use platform::{Clock as _, Json};
 use serde_json::json;
 use tool_runtime::ports::change_records::{ADVANCE, APPROVALS, OPEN, READ, Ticket};
 use world::{Fault, Faults};
@@ -63,9 +63,23 @@ impl Bench for Desk {
     }
 
     async fn settled(&self, call: &Call) -> String {
+        self.done(call).await
+    }
+
+    async fn followed(&self, call: &Call, _: &Json) -> String {
+        self.done(call).await
+    }
+
+    async fn refused(&self, call: &Call) -> String {
+        self.done(call).await
+    }
+}
+
+impl Desk {
+    /// How often the instance did what the call wanted, by its own records.
+    async fn done(&self, call: &Call) -> String {
         // A refused credential is not tried again for a minute.
         self.lab.clock.advance(61);
-        // By the instance itself: how often it was done.
         let done = match call.tool {
             "create_incident" => self.lab.read("list_incidents", json!({"text": MARK})).await["total"].clone(),
             OPEN => self.lab.read("list_change_requests", json!({"state": "new"})).await["items"]
