@@ -27,11 +27,11 @@ fn names<'a>(params: &'a Params, key: &str) -> Vec<&'a str> {
 
 async fn stats(State(simulator): State<Shared>, request: Request, Path(table): Path<String>, params: Params) -> Answer {
     let table = table_api::known(&table)?.name;
-    let by: Vec<&str> = names(&params, "sysparm_group_by");
-    let by: Vec<&str> = by.into_iter().filter(|name| SCHEMA.field(table, name).is_some()).collect();
-    simulator.read(|records| {
+    let reading = move |records: &Records| {
+        let by: Vec<&str> = names(&params, "sysparm_group_by");
+        let by: Vec<&str> = by.into_iter().filter(|name| SCHEMA.field(table, name).is_some()).collect();
         // Rows that the caller does not see are not counted here, unlike in a list.
-        let all = params.without(&["sysparm_limit", "sysparm_offset"]);
+        let all = params.without(&["sysparm_offset"]).replaced(&[("sysparm_limit", usize::MAX.to_string())]);
         let rows = table_api::find(records, &request.caller, table, &all)?.page;
         if by.is_empty() {
             return result(json!({ "stats": figures(&params, &rows) }));
@@ -48,7 +48,8 @@ async fn stats(State(simulator): State<Shared>, request: Request, Path(table): P
         }
         order(&params, &mut shown);
         result(shown)
-    })
+    };
+    simulator.read_aside(reading).await
 }
 
 fn group(records: &Records, table: &str, params: &Params, field: &str, value: &str) -> Value {

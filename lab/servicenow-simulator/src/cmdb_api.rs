@@ -42,12 +42,13 @@ async fn list(State(simulator): State<Shared>, request: Request, Path(name): Pat
     let table = class(&name)?;
     let limit = params.get("sysparm_limit").unwrap_or("1000").to_owned();
     let params = params.replaced(&[("sysparm_limit", limit)]);
-    simulator.read(|records| {
+    let reading = move |records: &Records| {
         let found = table_api::find(records, &request.caller, table, &params)?;
         let rows: Vec<Value> =
             found.page.iter().map(|row| json!({ "sys_id": row.id(), "name": row.get("name") })).collect();
         result(rows)
-    })
+    };
+    simulator.read_aside(reading).await
 }
 
 fn shown(records: &Records, request: &Request, row: &Row) -> Value {

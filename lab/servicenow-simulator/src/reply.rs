@@ -3,14 +3,16 @@
 use axum::Json;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// What a handler answers.
 pub(crate) type Answer = Result<Response, Fail>;
 
 /// 200 with a result.
 pub(crate) fn result(value: impl Into<Value>) -> Answer {
-    Ok(Json(json!({ "result": value.into() })).into_response())
+    // Moved and not copied: a page may be long.
+    let envelope = Map::from_iter([("result".to_owned(), value.into())]);
+    Ok(Json(Value::Object(envelope)).into_response())
 }
 
 /// 201 with a result and where it stands.

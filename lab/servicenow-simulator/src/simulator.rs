@@ -26,7 +26,7 @@ use crate::caller::Caller;
 use crate::change_api::{self, Workers};
 use crate::oauth::{self, Tokens};
 use crate::records::{Records, new_id};
-use crate::reply::Fail;
+use crate::reply::{Answer, Fail};
 use crate::rules::{self, approval};
 use crate::{aggregate, attachments, batch, cmdb_api, import_set, table_api};
 
@@ -181,6 +181,19 @@ impl Simulator {
     /// Reads under the lock.
     pub(crate) fn read<T>(&self, reading: impl FnOnce(&Records) -> T) -> T {
         reading(&self.records.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads under the lock on a thread for long work, for questions that may look at every row of a table: the process has
+    /// other callers and other systems to answer meanwhile.
+    pub(crate) async fn read_aside(
+        self: Arc<Self>,
+        reading: impl FnOnce(&Records) -> Answer + Send + 'static,
+    ) -> Answer {
+        let answer = tokio::task::spawn_blocking(move || self.read(reading)).await;
+        answer.unwrap_or_else(|error| {
+            let detail = error.to_string();
+            Err(Fail::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", Some(&detail)))
+        })
     }
 
     /// Writes under the lock: one request's changes are together.

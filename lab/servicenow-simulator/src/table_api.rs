@@ -8,7 +8,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::caller::Caller;
 use crate::params::Params;
@@ -63,21 +63,34 @@ pub(crate) fn find<'a>(records: &'a Records, caller: &Caller, table: &str, param
     let strict = records.first("sys_properties", "name", "glide.invalid_query.returns_no_rows");
     let is_strict = strict.is_some_and(|property| property.is_true("value"));
     let asking = Asking { records, user: &caller.user };
-    let mut rows: Vec<&Row> = Vec::new();
-    if !(query.had_invalid_part && is_strict) {
-        rows.extend(records.family(table).filter(|row| query.passes(row, &asking)));
+    let window = (params.number("sysparm_offset").unwrap_or(0), params.number("sysparm_limit").unwrap_or(LIMIT));
+    if query.had_invalid_part && is_strict {
+        return Ok(Found { total: 0, page: Vec::new() });
     }
-    query.sort(&mut rows, &asking);
-    let offset = params.number("sysparm_offset").unwrap_or(0);
-    let limit = params.number("sysparm_limit").unwrap_or(LIMIT);
-    let total = rows.len();
-    let page = rows.into_iter().skip(offset).take(limit).filter(|row| caller.sees(row)).collect();
-    Ok(Found { total, page })
+    if let Some(few) = query.narrowed(table, records) {
+        let rows = query.rows(few.into_iter(), &asking);
+        return Ok(Found { total: rows.len(), page: page(rows.into_iter(), window, caller) });
+    }
+    let found = || query.rows(records.family(table), &asking);
+    if !query.is_lasting() {
+        let rows = found();
+        return Ok(Found { total: rows.len(), page: page(rows.into_iter(), window, caller) });
+    }
+    let question = (table, params.get("sysparm_query"), params.plain().collect::<Vec<_>>());
+    let keys = records.remembered(&format!("{question:?}"), found);
+    let (offset, limit) = window;
+    let rows = keys.iter().skip(offset).take(limit).filter_map(|(table, id)| records.find(table, id));
+    Ok(Found { total: keys.len(), page: page(rows, (0, limit), caller) })
+}
+
+/// What the caller sees of a page.
+fn page<'a>(rows: impl Iterator<Item = &'a Row>, (offset, limit): (usize, usize), caller: &Caller) -> Vec<&'a Row> {
+    rows.skip(offset).take(limit).filter(|row| caller.sees(row)).collect()
 }
 
 async fn list(State(simulator): State<Shared>, request: Request, Path(table): Path<String>, params: Params) -> Answer {
     let table = known(&table)?;
-    simulator.read(|records| {
+    let reading = move |records: &Records| {
         let found = find(records, &request.caller, table.name, &params)?;
         let view = View::of(&params, &request.base);
         let rows: Vec<Value> = found.page.iter().map(|row| view.row(records, table.name, row)).collect();
@@ -85,8 +98,9 @@ async fn list(State(simulator): State<Shared>, request: Request, Path(table): Pa
         if rows.is_empty() && request.is_version_1 {
             return Err(Fail::new(StatusCode::NOT_FOUND, "No Record found", None));
         }
-        Ok((headers, axum::Json(json!({ "result": rows }))).into_response())
-    })
+        Ok((headers, result(rows)?).into_response())
+    };
+    simulator.read_aside(reading).await
 }
 
 /// `X-Total-Count` and `Link`.

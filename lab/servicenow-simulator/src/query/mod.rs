@@ -8,7 +8,9 @@ mod parse;
 mod script;
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
+use self::evaluate::SortKey;
 use crate::records::{Records, Row};
 
 /// A query that was read.
@@ -29,7 +31,13 @@ type AnyOf = Vec<Term>;
 #[derive(Debug, Clone)]
 enum Term {
     /// A field, or a path of references to one, with an operator and what stands after it.
-    Compare { path: String, operator: Operator, value: String },
+    Compare {
+        path: String,
+        operator: Operator,
+        value: String,
+        /// Of a term that asks for one of a few fixed values: these, lower-cased.
+        list: Option<BTreeSet<String>>,
+    },
     /// Any text of the row holds this.
     Anywhere(String),
     /// Rows whose field equals that of a row of another table that passes a query.
@@ -83,6 +91,33 @@ impl Query {
         parse::query(table, text)
     }
 
+    /// Those of some rows that pass, in the order that was asked for.
+    pub(crate) fn rows<'a>(&self, of: impl Iterator<Item = &'a Row>, asking: &Asking<'_>) -> Vec<&'a Row> {
+        let mut rows: Vec<&Row> = of.filter(|row| self.passes(row, asking)).collect();
+        self.sort(&mut rows, asking);
+        rows
+    }
+
+    /// Few rows among which all are that can pass, where a term asks for values that rows are looked up by. A query of
+    /// several alternatives is none of this.
+    pub(crate) fn narrowed<'a>(&self, table: &str, records: &'a Records) -> Option<Vec<&'a Row>> {
+        let [all] = self.alternatives.as_slice() else { return None };
+        all.iter().filter_map(|any| held(any, table, records)).min_by_key(Vec::len)
+    }
+
+    /// Whether the same rows pass for everybody and at any time, as long as no row changes.
+    pub(crate) fn is_lasting(&self) -> bool {
+        let lasts = |term: &Term| match term {
+            Term::Compare { operator, value, .. } => {
+                !matches!(operator, Operator::RelativeBefore | Operator::RelativeAfter | Operator::Dynamic)
+                    && !value.contains("javascript:")
+            }
+            Term::Anywhere(_) => true,
+            Term::Join { query, .. } | Term::Related { query, .. } => query.is_lasting(),
+        };
+        self.alternatives.iter().flatten().flatten().all(lasts)
+    }
+
     /// Whether the row passes.
     pub(crate) fn passes(&self, row: &Row, asking: &Asking<'_>) -> bool {
         self.alternatives.is_empty()
@@ -92,17 +127,17 @@ impl Query {
     }
 
     /// Puts rows into the order that was asked for.
-    pub(crate) fn sort(&self, rows: &mut [&Row], asking: &Asking<'_>) {
+    fn sort(&self, rows: &mut [&Row], asking: &Asking<'_>) {
         if self.order.is_empty() {
             return;
         }
-        let keys = |row: &Row| -> Vec<evaluate::Reached> {
-            self.order.iter().map(|(path, _)| evaluate::reach(row, path, asking.records)).collect()
+        let keys = |row: &Row| -> Vec<SortKey> {
+            self.order.iter().map(|(path, _)| SortKey::of(row, path, asking.records)).collect()
         };
-        let mut keyed: Vec<(Vec<evaluate::Reached>, &Row)> = rows.iter().map(|row| (keys(row), *row)).collect();
+        let mut keyed: Vec<(Vec<SortKey>, &Row)> = rows.iter().map(|row| (keys(row), *row)).collect();
         keyed.sort_by(|(one, _), (other, _)| {
             let by = one.iter().zip(other).zip(&self.order).map(|((one, other), (_, descending))| {
-                let order = evaluate::order(one, other);
+                let order = one.order(other);
                 if *descending { order.reverse() } else { order }
             });
             by.fold(Ordering::Equal, Ordering::then)
@@ -124,6 +159,20 @@ impl Query {
         }
         self
     }
+}
+
+/// Rows that can meet one of the terms, when each of them is looked up by value.
+fn held<'a>(any: &[Term], table: &str, records: &'a Records) -> Option<Vec<&'a Row>> {
+    let looked_up = |term: &Term| match term {
+        Term::Compare { path, operator: Operator::Is | Operator::In, list: Some(list), .. } => {
+            Some((path.clone(), list.iter().cloned().collect()))
+        }
+        _ => None,
+    };
+    let wanted: Vec<(String, Vec<String>)> = any.iter().map(looked_up).collect::<Option<_>>()?;
+    let wanted: Vec<(&str, &[String])> =
+        wanted.iter().map(|(field, values)| (field.as_str(), values.as_slice())).collect();
+    if wanted.is_empty() { None } else { records.holding(table, &wanted) }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The grammar of encoded queries. Keywords are upper-case and case-sensitive.
 
+use std::collections::BTreeSet;
+
 use super::{Operator, Query, Term};
 use crate::schema::SCHEMA;
 
@@ -142,7 +144,14 @@ fn term(table: &str, part: &str) -> Option<Term> {
     {
         return None;
     }
-    Some(Term::Compare { path: path.to_owned(), operator, value: value.to_owned() })
+    // A list that a script makes is known only when somebody asks.
+    let is_list =
+        matches!(operator, Operator::Is | Operator::In | Operator::NotIn) && !value.starts_with("javascript:");
+    let list = is_list.then(|| match operator {
+        Operator::Is => BTreeSet::from([value.to_lowercase()]),
+        _ => value.split(',').map(|one| one.trim().to_lowercase()).collect(),
+    });
+    Some(Term::Compare { path: path.to_owned(), operator, value: value.to_owned(), list })
 }
 
 fn operator(text: &str) -> Option<(Operator, &str)> {

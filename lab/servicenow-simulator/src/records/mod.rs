@@ -1,12 +1,15 @@
 //! The rows of the instance: seeded ones in memory, edits in memory and in the world's journal, so that a killed process
 //! loses nothing that it acknowledged.
 //!
-//! Where next: [`seeded`] for what stands there at birth, [`crate::rules`] for what happens around a write.
+//! Where next: [`seeded`] for what stands there at birth, [`index`] for rows by the value of a field, [`remembered`] for
+//! answers that pages are cut from, [`crate::rules`] for what happens around a write.
 
+mod index;
+mod remembered;
 mod row;
 mod seeded;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -14,6 +17,8 @@ use platform::SharedClock;
 use serde_json::Value;
 use world::World;
 
+use self::index::Index;
+use self::remembered::Remembered;
 pub(crate) use self::row::Row;
 use crate::schema::SCHEMA;
 
@@ -24,6 +29,9 @@ pub(crate) struct Records {
     home: Arc<World>,
     clock: SharedClock,
     tables: BTreeMap<&'static str, BTreeMap<Box<str>, Row>>,
+    index: Index,
+    /// Answers over these very rows.
+    remembered: Remembered,
     numbers: BTreeMap<&'static str, u64>,
 }
 
@@ -50,15 +58,21 @@ impl Records {
         account: &str,
     ) -> Option<Self> {
         let home = Arc::clone(worlds.first()?);
-        let mut records =
-            Self { instance: instance.to_owned(), home, clock, tables: BTreeMap::new(), numbers: BTreeMap::new() };
+        let mut records = Self {
+            instance: instance.to_owned(),
+            home,
+            clock,
+            tables: BTreeMap::new(),
+            index: Index::default(),
+            remembered: Remembered::default(),
+            numbers: BTreeMap::new(),
+        };
         seeded::fill(&mut records, worlds, number, account);
         for table in SCHEMA.tables() {
             for (id, value) in records.home.documents(&records.space(table.name)) {
-                let rows = records.tables.entry(table.name).or_default();
                 match &value {
-                    Value::Object(map) => drop(rows.insert(id.into_boxed_str(), Row::from_json(table.name, map))),
-                    _ => drop(rows.remove(id.as_str())),
+                    Value::Object(map) => records.plant(Row::from_json(table.name, map)),
+                    _ => records.uproot(table.name, &id),
                 }
             }
         }
@@ -106,19 +120,49 @@ impl Records {
         SCHEMA.family(table).iter().find_map(|name| self.tables.get(name)?.get(id))
     }
 
+    /// Rows of a family that hold one of these lower-cased values in one of these fields, by class and id. Nothing when one
+    /// of the fields is not looked up by value, or one of the values is empty: only a look at every row tells then.
+    pub(crate) fn holding<'a>(&'a self, table: &str, wanted: &[(&str, &[String])]) -> Option<Vec<&'a Row>> {
+        let looked_up = |field: &str| field == "sys_id" || Index::has(field);
+        if wanted.iter().any(|(field, values)| !looked_up(field) || values.iter().any(String::is_empty)) {
+            return None;
+        }
+        let mut found = Vec::new();
+        for name in SCHEMA.family(table) {
+            let Some(rows) = self.tables.get(name) else { continue };
+            let mut ids: BTreeSet<&str> = BTreeSet::new();
+            for (field, values) in wanted {
+                match *field {
+                    "sys_id" => ids.extend(values.iter().map(String::as_str)),
+                    field => ids.extend(self.index.ids(name, field, values)),
+                }
+            }
+            found.extend(ids.into_iter().filter_map(|id| rows.get(id)));
+        }
+        Some(found)
+    }
+
+    /// The rows that stand for `question`, which must ask for the same rows until a row changes. `found` finds them when
+    /// nobody asked since the last change.
+    pub(crate) fn remembered<'a>(&'a self, question: &str, found: impl FnOnce() -> Vec<&'a Row>) -> remembered::Keys {
+        self.remembered.keys(question, || found().into_iter().map(|row| (row.table, row.id().into())).collect())
+    }
+
     /// The first row of a family whose field has this value, by id.
     pub(crate) fn first(&self, table: &str, field: &str, value: &str) -> Option<&Row> {
-        self.family(table).find(|row| row.get(field) == value)
+        self.all(table, field, value).next()
     }
 
     /// All rows of a family whose field has this value.
-    pub(crate) fn all<'a>(
+    pub(crate) fn all<'a, 'v>(
         &'a self,
         table: &str,
-        field: &'a str,
-        value: &'a str,
-    ) -> impl Iterator<Item = &'a Row> + use<'a> {
-        self.family(table).filter(move |row| row.get(field) == value)
+        field: &'v str,
+        value: &'v str,
+    ) -> impl Iterator<Item = &'a Row> + use<'a, 'v> {
+        let held = self.holding(table, &[(field, &[value.to_lowercase()][..])]);
+        let rest = held.is_none().then(|| self.family(table));
+        held.into_iter().flatten().chain(rest.into_iter().flatten()).filter(move |row| row.get(field) == value)
     }
 
     /// What people see in place of a reference.
@@ -141,7 +185,20 @@ impl Records {
 
     /// Stores a seeded row: it costs no journal.
     fn plant(&mut self, row: Row) {
-        self.tables.entry(row.table).or_default().insert(row.id().into(), row);
+        self.remembered.forget();
+        let rows = self.tables.entry(row.table).or_default();
+        if let Some(old) = rows.get(row.id()) {
+            self.index.remove(old);
+        }
+        self.index.add(&row);
+        rows.insert(row.id().into(), row);
+    }
+
+    fn uproot(&mut self, table: &'static str, id: &str) {
+        self.remembered.forget();
+        if let Some(old) = self.tables.get_mut(table).and_then(|rows| rows.remove(id)) {
+            self.index.remove(&old);
+        }
     }
 
     /// Stores a row durably.
@@ -155,9 +212,7 @@ impl Records {
     pub(crate) fn remove(&mut self, table: &'static str, id: &str) -> platform::Result<()> {
         // A mark and not an absence: the row may be a seeded one. Null would be an absence in the journal.
         self.home.put_document(&self.space(table), id, Value::Bool(false))?;
-        if let Some(rows) = self.tables.get_mut(table) {
-            rows.remove(id);
-        }
+        self.uproot(table, id);
         Ok(())
     }
 

@@ -23,6 +23,11 @@ impl Row {
         self.values.iter().find(|(name, _)| *name == field).map_or("", |(_, value)| value)
     }
 
+    /// All values that are not empty, by field.
+    pub(crate) fn values(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.values.iter().map(|(name, value)| (*name, &**value))
+    }
+
     /// The number in a field.
     pub(crate) fn number(&self, field: &str) -> Option<i64> {
         self.get(field).parse().ok()

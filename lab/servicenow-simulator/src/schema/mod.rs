@@ -200,10 +200,9 @@ impl Schema {
 
     /// The choice list of a field, the nearest table's first.
     pub(crate) fn choices(&self, table: &str, element: &str) -> &[(&'static str, &'static str)] {
-        let lists = self
-            .ancestry(table)
-            .filter_map(|table| self.choices.iter().find(|(key, _)| **key == (table.name, element)));
-        lists.map(|(_, list)| list.as_slice()).next().unwrap_or_default()
+        let Some(element) = self.field(table, element).map(|field| field.element) else { return &[] };
+        let mut lists = self.ancestry(table).filter_map(|table| self.choices.get(&(table.name, element)));
+        lists.next().map(Vec::as_slice).unwrap_or_default()
     }
 
     /// All choice lists: table, field, pairs of value and label.

@@ -44,6 +44,77 @@ async fn a_bad_part_of_a_query_is_ignored_and_returns_everything() {
 }
 
 #[tokio::test]
+async fn rows_are_found_by_the_values_that_they_hold_now() {
+    let lab = Lab::start().await;
+    let count = async |query: &str| lab.rows("cmdb_ci", query).await.len();
+    let body = json!({ "name": "core-x", "serial_number": "FCW1" });
+    let made = lab.insert("admin", "cmdb_ci_ip_switch", body).await["sys_id"].clone();
+    let id = made.as_str().unwrap();
+    // Letter case does not count, spaces in lists do not, and other terms of the query hold too.
+    for query in [
+        "serial_number=fcw1",
+        "serial_numberINnone, Fcw1",
+        "serial_number=FCW1^ORname=nobody",
+        &format!("sys_id={}^nameSTARTSWITHcore", id.to_uppercase()),
+    ] {
+        assert_eq!(count(query).await, 1, "{query}");
+    }
+    assert_eq!(count("serial_number=FCW1^name=core-y").await, 0);
+    assert_eq!(lab.rows("cmdb_ci_ip_router", "serial_number=FCW1").await.len(), 0);
+    assert_eq!(lab.patch("admin", "cmdb_ci", &made, json!({ "serial_number": "FCW2" })).await.0, 200);
+    assert_eq!((count("serial_number=FCW1").await, count("serial_number=FCW2").await), (0, 1));
+    let removed = lab.send("admin", Method::DELETE, &format!("/api/now/table/cmdb_ci/{id}"), None).await;
+    assert_eq!((removed.status().as_u16(), count("serial_number=FCW2").await), (204, 0));
+}
+
+#[tokio::test]
+async fn an_empty_value_in_a_filter_finds_the_rows_that_have_none() {
+    let lab = Lab::start().await;
+    let (all, set) = (lab.rows("cmdb_ci", "").await.len(), lab.rows("cmdb_ci", "serial_numberISNOTEMPTY").await.len());
+    assert!(set < all);
+    let serial = lab.rows("cmdb_ci", "serial_numberISNOTEMPTY").await[0]["serial_number"].clone();
+    assert_eq!(lab.rows("cmdb_ci", "serial_number=").await.len(), all - set);
+    let either = format!("serial_numberIN{},", serial.as_str().unwrap());
+    assert_eq!(lab.rows("cmdb_ci", &either).await.len(), all - set + 1);
+}
+
+#[tokio::test]
+async fn a_list_of_ids_comes_by_class_and_id_and_in_the_order_that_is_asked_for() {
+    let lab = Lab::start().await;
+    let all = lab.rows("cmdb_ci", "").await;
+    let some: Vec<&Value> = all.iter().step_by(7).map(|row| &row["sys_id"]).collect();
+    let list: Vec<&str> = some.iter().rev().map(|id| id.as_str().unwrap()).collect();
+    let ids = async |order: &str| -> Vec<Value> {
+        let rows = lab.rows("cmdb_ci", &format!("sys_idIN{}{order}", list.join(","))).await;
+        rows.into_iter().map(|row| row["sys_id"].clone()).collect()
+    };
+    assert_eq!(ids("").await.iter().collect::<Vec<_>>(), some);
+    let down = ids("^ORDERBYDESCsys_id").await;
+    assert!(down.len() == some.len() && down.is_sorted_by(|one, other| one.as_str() > other.as_str()));
+}
+
+#[tokio::test]
+async fn a_question_that_was_asked_before_sees_what_was_written_since() {
+    let lab = Lab::start().await;
+    let query = "short_descriptionLIKEcoffee^ORDERBYDESCnumber";
+    let ask = async || lab.rows("incident", query).await;
+    let before = ask().await.len();
+    let body = json!({ "short_description": "No coffee", "impact": 3, "urgency": 3 });
+    let made = lab.insert("interlock", "incident", body).await;
+    let found = ask().await;
+    assert_eq!((found.len(), &found[0]["number"]), (before + 1, &made["number"]));
+    let renamed = lab.patch("interlock", "incident", &made["sys_id"], json!({ "short_description": "No tea" })).await;
+    assert_eq!((renamed.0, ask().await.len()), (200, before));
+    // Who asks is part of a question that a script answers.
+    let own = "user_name=javascript:gs.getUserName()";
+    for who in ["alice", "bob"] {
+        let path = format!("/api/now/table/sys_user?sysparm_query={own}");
+        let (_, answer) = lab.call(who, Method::GET, &path, None).await;
+        assert_eq!(answer["result"][0]["user_name"], who);
+    }
+}
+
+#[tokio::test]
 async fn pages_have_a_count_and_links_and_hidden_rows_are_counted() {
     let lab = Lab::start().await;
     let page = "/api/now/table/incident?sysparm_limit=10&sysparm_offset=10&sysparm_query=ORDERBYnumber";
