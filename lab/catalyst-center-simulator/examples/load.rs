@@ -40,7 +40,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         clock: clock.clone(),
     })?);
     let opened = began.elapsed();
-    let some: Vec<_> = world.devices().iter().step_by(97).collect();
+    let some: Vec<_> = world.managed().step_by(97).collect();
     let options = SimulatorOptions {
         calls_per_minute: u32::MAX,
         ..SimulatorOptions::new("catalyst-center", Arc::clone(&world), "admin", Secret::new("pw"), clock)

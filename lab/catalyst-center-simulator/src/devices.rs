@@ -197,14 +197,20 @@ const FILTERS: [&str; 16] = [
     "locationName",
 ];
 
-/// The devices that pass the filters of the query, in order, without their rows: rows cost more than filters.
-fn matching<'a>(simulator: &'a Simulator, params: &Params) -> Vec<&'a Device> {
+/// Positions of the devices that pass the filters of the query, in order, without their rows: rows cost more than filters.
+fn matching(simulator: &Simulator, params: &Params) -> Arc<[usize]> {
     let filters = params.filters(&FILTERS);
     let passes = |device: &&Device| filters.iter().all(|filter| passes(simulator, filter, device));
-    match candidates(simulator, params) {
-        Some(few) => few.into_iter().filter(passes).collect(),
-        None => managed(&simulator.world).filter(passes).collect(),
+    let index = |device: &Device| device.index;
+    if let Some(few) = candidates(simulator, params) {
+        return few.into_iter().filter(passes).map(index).collect();
     }
+    let all = || managed(&simulator.world).filter(passes).map(index).collect();
+    // Which site a device is at changes beside the generation of the world.
+    if params.get("locationName").is_some() {
+        return all();
+    }
+    simulator.found(&format!("{filters:?}"), all)
 }
 
 fn passes(simulator: &Simulator, filter: &Filter, device: &Device) -> bool {
@@ -249,7 +255,8 @@ async fn list(State(simulator): State<Shared>, params: Params) -> Answer {
         let found = |id| find(&simulator.world, id).map_or_else(|_| "null".into(), |device| simulator.row_text(device));
         return enveloped_texts(&page.of(ids).into_iter().map(found).collect::<Vec<_>>());
     }
-    let rows = page.of(matching(&simulator, &params));
+    let found = matching(&simulator, &params);
+    let rows = page.of(found.iter().filter_map(|at| simulator.world.devices().get(*at)));
     enveloped_texts(&rows.into_iter().map(|device| simulator.row_text(device)).collect::<Vec<_>>())
 }
 

@@ -124,7 +124,11 @@ fn matching<'a>(simulator: &'a Simulator, params: &Params) -> Result<Vec<&'a Dev
     };
     let mut found: Vec<&Device> = match few {
         Some(few) => few.into_iter().filter(passes).collect(),
-        None => managed(world).filter(passes).collect(),
+        None => {
+            let all = || managed(world).filter(passes).map(|device| device.index).collect();
+            let found = simulator.found(&format!("newer {stacked:?} {filters:?}"), all);
+            found.iter().filter_map(|at| world.devices().get(*at)).collect()
+        }
     };
     let descending = params.get("order").is_some_and(|order| order.eq_ignore_ascii_case("desc"));
     sort(simulator, &mut found, params.get("sortBy"), descending)?;

@@ -25,9 +25,20 @@ pub(crate) struct Remembered {
     roles: Held<u64, Roles>,
     rows: Mutex<HashMap<usize, Row>>,
     newer_rows: Mutex<HashMap<usize, Row>>,
+    found: Mutex<Found>,
     health: Held<u64, Vec<Health>>,
     issues: Held<(u64, i64), Vec<Issue>>,
 }
+
+/// Positions of the devices that pass filters, by the filters, as of a generation and of the controller's own changes.
+#[derive(Default)]
+struct Found {
+    of: (u64, u64),
+    lists: HashMap<String, Arc<[usize]>>,
+}
+
+/// Most lists of devices that are kept.
+const MOST_LISTS: usize = 256;
 
 /// A place for what was derived, with what it was derived from.
 type Held<K, T> = Mutex<Option<(K, Arc<T>)>>;
@@ -97,6 +108,30 @@ impl Simulator {
         let row = Row { generation, own, collected_ms, text: Arc::clone(&text) };
         open(rows).insert(device.index, row);
         text
+    }
+
+    /// Positions of the devices that pass `filters`, which `find` finds when nobody asked since the last change.
+    pub(crate) fn found(&self, filters: &str, find: impl FnOnce() -> Arc<[usize]>) -> Arc<[usize]> {
+        let of = (self.world.generation(), self.remembered.own.load(Ordering::Relaxed));
+        {
+            let mut found = open(&self.remembered.found);
+            if found.of != of {
+                *found = Found { of, lists: HashMap::new() };
+            }
+            if let Some(list) = found.lists.get(filters) {
+                return Arc::clone(list);
+            }
+        }
+        let list = find();
+        let mut found = open(&self.remembered.found);
+        // What was found before a change that came meanwhile is answered and not kept.
+        if found.of == of {
+            if found.lists.len() >= MOST_LISTS {
+                found.lists.clear();
+            }
+            found.lists.insert(filters.to_owned(), Arc::clone(&list));
+        }
+        list
     }
 
     /// The health of every device, by position.

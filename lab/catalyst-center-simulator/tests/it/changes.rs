@@ -180,3 +180,20 @@ async fn the_newer_inventory_takes_a_query_in_a_body_and_a_role_changes_in_both(
     let names: Vec<&str> = sorted.as_array().unwrap().iter().map(|row| row["hostname"].as_str().unwrap()).collect();
     assert!(names.windows(2).all(|pair| pair[0] >= pair[1]));
 }
+
+#[tokio::test]
+async fn a_filtered_list_that_was_asked_before_follows_a_role_that_is_set_since() {
+    let lab = Lab::start(|_| {}).await;
+    let device = lab.switch();
+    let lists = ["/network-device/count?role=DISTRIBUTION", "/networkDevices/count?role=DISTRIBUTION"];
+    let counted = async || {
+        let answers = [lab.get(lists[0]).await, lab.get(lists[1]).await];
+        (answers[0]["response"].as_u64().unwrap(), answers[1]["response"]["count"].as_u64().unwrap())
+    };
+    let before = counted().await;
+    for (source, more) in [("MANUAL", 1), ("AUTO", 0)] {
+        let body = json!({ "id": device.id, "role": "DISTRIBUTION", "roleSource": source });
+        lab.call(Method::PUT, "/dna/intent/api/v1/network-device/brief", Some(body)).await;
+        assert_eq!(counted().await, (before.0 + more, before.1 + more), "{source}");
+    }
+}
