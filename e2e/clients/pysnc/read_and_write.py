@@ -93,6 +93,8 @@ def reads(client, check):
     incidents = client.GlideRecord("incident")
     incidents.add_active_query()
     incidents.add_query("priority", "IN", "1,2,3")
+    # A row that access rules hide makes a page short, and then the client reads past its own limit.
+    incidents.add_query("u_confidential", "!=", "true")
     either = incidents.add_query("category", "network")
     either.add_or_condition("category", "hardware")
     incidents.order_by_desc("number")

@@ -140,7 +140,7 @@ impl Caller {
             if sources.result()["fit_for_changes"] == true {
                 break;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
         let asked = json!({"server": server, "ambiguous": true, "limit": 100});
         let answer = self.rest(token, OWN, "find_targets", &asked).await;
