@@ -53,7 +53,7 @@ async def more(_lab, check):
     async with bridge("bob", "--step-up", "browser") as bob:
         templates = await bob.call("get_all_templates", {})
         template = next(row["template_id"] for row in templates.structured["templates"] if row["name"] == "access-vlan")
-        devices = await bob.call("list_devices", {"role": "ACCESS", "reachability": "Reachable", "limit": 5})
+        devices = await bob.call("list_devices", {"family": "Switches and Hubs", "role": "ACCESS", "reachability": "Reachable", "limit": 5})
         device = next(row["id"] for row in devices.structured["items"] if row["software_type"] == "IOS-XE")
         heard = []
 

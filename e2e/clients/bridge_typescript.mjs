@@ -33,7 +33,7 @@ async function more() {
   const vlan = 3000 + (Math.floor(Date.now() / 1000) % 900);
   const bob = await bridge('bob', '--step-up', 'browser');
   const { templates } = (await bob.call('get_all_templates', {})).structured;
-  const { items } = (await bob.call('list_devices', { role: 'ACCESS', reachability: 'Reachable', limit: 5 })).structured;
+  const { items } = (await bob.call('list_devices', { family: 'Switches and Hubs', role: 'ACCESS', reachability: 'Reachable', limit: 5 })).structured;
   const deployment = {
     template_id: templates.find((row) => row.name === 'access-vlan').template_id,
     device_id: items.find((row) => row.software_type === 'IOS-XE').id,

@@ -69,7 +69,7 @@ tool "$alice" get_all_templates '{}' "$out"
 that templates_come_in_the_articles_shape "$out" 'd["result"]["structuredContent"]["count"] == len(d["result"]["structuredContent"]["templates"]) > 0'
 template=$(field "$out" '[t["template_id"] for t in d["result"]["structuredContent"]["templates"] if t["name"] == "access-vlan"][0]')
 
-tool "$alice" list_devices '{"role":"ACCESS","reachability":"Reachable","limit":5}' "$out"
+tool "$alice" list_devices '{"family":"Switches and Hubs","role":"ACCESS","reachability":"Reachable","limit":5}' "$out"
 that devices_come_as_a_page "$out" '0 < len(d["result"]["structuredContent"]["items"]) <= 5'
 device=$(field "$out" '[t["id"] for t in d["result"]["structuredContent"]["items"] if t["software_type"] == "IOS-XE"][0]')
 

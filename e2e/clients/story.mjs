@@ -90,7 +90,7 @@ async function play(connect, signsIn) {
   that('templates_come_in_the_articles_shape', !templates.isError && templates.structured.status === 'success' && rows.length > 0 && templates.structured.count === rows.length, templates);
   const template = rows.find((row) => row.name === 'access-vlan').template_id;
 
-  const devices = await alice.call('list_devices', { role: 'ACCESS', reachability: 'Reachable', limit: 5 });
+  const devices = await alice.call('list_devices', { family: 'Switches and Hubs', role: 'ACCESS', reachability: 'Reachable', limit: 5 });
   that('devices_come_as_a_page', !devices.isError && devices.structured.items.length > 0 && devices.structured.items.length <= 5, devices);
   const device = devices.structured.items.find((row) => row.software_type === 'IOS-XE').id;
 

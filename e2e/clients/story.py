@@ -125,7 +125,7 @@ async def play(connect, lab, check, signs_in):
         )
         template = next(row["template_id"] for row in rows if row["name"] == "access-vlan")
 
-        devices = await alice.call("list_devices", {"role": "ACCESS", "reachability": "Reachable", "limit": 5})
+        devices = await alice.call("list_devices", {"family": "Switches and Hubs", "role": "ACCESS", "reachability": "Reachable", "limit": 5})
         check.that("devices_come_as_a_page", not devices.is_error and 0 < len(devices.structured["items"]) <= 5, devices)
         device = next(row["id"] for row in devices.structured["items"] if row["software_type"] == "IOS-XE")
 

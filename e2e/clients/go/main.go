@@ -211,7 +211,7 @@ func play(ctx context.Context) error {
 		return err
 	}
 
-	devices, err := alice.call(ctx, "list_devices", object{"role": "ACCESS", "reachability": "Reachable", "limit": 5})
+	devices, err := alice.call(ctx, "list_devices", object{"family": "Switches and Hubs", "role": "ACCESS", "reachability": "Reachable", "limit": 5})
 	if err != nil {
 		return err
 	}
