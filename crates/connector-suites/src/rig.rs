@@ -138,6 +138,7 @@ pub fn context() -> CallContext {
         protocol: Protocol::Internal,
         source: LOCAL_SOURCE,
         references: CallReferences::default(),
+        run: None,
         deadline: Instant::now() + Duration::from_secs(60),
     }
 }

@@ -328,6 +328,7 @@ impl Governed {
             protocol: Protocol::Rest,
             source: LOCAL_SOURCE,
             references: CallReferences::default(),
+            run: None,
             deadline: Instant::now() + Duration::from_secs(60),
         };
         let references = CallReferences::default();

@@ -203,6 +203,7 @@ pub(crate) fn cx_of(principal: Principal) -> CallContext {
         protocol: Protocol::Mcp,
         source: LOCAL_SOURCE,
         references: CallReferences::default(),
+        run: None,
         deadline: Instant::now() + Duration::from_secs(60),
     }
 }
