@@ -1,0 +1,5 @@
+//! The engine against the suite of all engines, against sudden death, and against its own promises.
+#![cfg(test)]
+
+mod bench;
+mod contract;
