@@ -129,7 +129,9 @@ impl Drive {
             if purged.is_none_or(|at| at.elapsed() >= PURGE) {
                 let keep = i64::try_from(self.keep.as_millis()).unwrap_or(i64::MAX);
                 let before = self.journal.now_ms().saturating_sub(keep);
-                if self.trouble.insist("retention", || self.journal.purge(before)).await? {
+                let more = self.trouble.insist("retention", || self.journal.purge(before)).await?;
+                self.turns.send_modify(|turns| *turns += 1);
+                if more {
                     // One step at a time: what happened meanwhile comes first.
                     continue;
                 }

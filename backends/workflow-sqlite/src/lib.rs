@@ -11,8 +11,10 @@ mod driver;
 mod engine;
 mod error;
 mod journal;
+mod restored;
 mod schema;
 mod trouble;
 
 pub use self::body::Definitions;
 pub use self::engine::{Driver, WorkflowEngine};
+pub use self::restored::void_after_restore;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
-use workflow_api::{Json, RunPage, RunState, RunSummary};
+use workflow_api::{Json, RunPage, RunState, RunSummary, WorkflowError};
 
 use super::{Journal, Result, RunKey, unreadable, work};
 use crate::error::JournalError;
@@ -62,8 +62,12 @@ impl Journal {
     pub(crate) async fn cancel(&self, id: &str, reason: &str) -> Result<()> {
         let (id, reason) = (id.to_owned(), reason.to_owned());
         fits("cancel", &reason)?;
+        let now = self.now_ms();
         self.write(move |connection| {
             let Some(run) = open(connection, &id)? else { return Ok(()) };
+            if end_restored(connection, run, &reason, now)? {
+                return Ok(());
+            }
             work::post(connection, run, "cancel", None, None, Some(reason))
         })
         .await
@@ -117,6 +121,20 @@ fn open(connection: &Connection, id: &str) -> Result<Option<RunKey>> {
     let mut statement =
         connection.prepare_cached("SELECT key FROM run WHERE id = ?1 AND state IN ('running', 'parked')")?;
     Ok(statement.query_row([id], |row| row.get(0)).optional()?)
+}
+
+/// Ends a run of a restored journal where it stands. Its body is not asked: it would act on what was true at the backup.
+fn end_restored(connection: &Connection, run: RunKey, reason: &str, now: i64) -> Result<bool> {
+    let result: std::result::Result<Json, _> = Err(WorkflowError::Cancelled(reason.to_owned()));
+    let ended = connection
+        .prepare_cached(
+            "UPDATE run SET state = 'cancelled', result = ?2, updated_at = ?3 WHERE key = ?1 AND restored = 1",
+        )?
+        .execute(params![run, work::result_text(&result)?, now])?;
+    if ended == 1 {
+        work::forget(connection, run)?;
+    }
+    Ok(ended == 1)
 }
 
 const fn word(state: RunState) -> &'static str {

@@ -43,6 +43,14 @@ impl Journal {
         Ok(Self { file, epoch, clock })
     }
 
+    /// Parks what is open in a journal that was restored; see [`crate::void_after_restore`]. Blocks.
+    pub(crate) fn void(path: &Path, clock: &SharedClock) -> Result<u64> {
+        let now = clock.now().as_millisecond();
+        let setup = move |connection: &Connection| upkeep::park_restored(connection, now);
+        let (_, parked) = SqliteFile::open_with(path, crate::schema::LAYOUT, setup)?;
+        Ok(parked)
+    }
+
     pub(crate) fn now_ms(&self) -> i64 {
         self.clock.now().as_millisecond()
     }

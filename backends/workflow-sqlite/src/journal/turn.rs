@@ -4,7 +4,7 @@
 use rusqlite::{Connection, params};
 use workflow_api::{ActivityOptions, Json, WorkflowError};
 
-use super::work::Ticket;
+use super::work::{self, Ticket};
 use super::{Journal, Result, RunKey, unreadable};
 use crate::body::Step;
 use crate::context::Command;
@@ -134,10 +134,7 @@ fn end(connection: &Connection, turn: &Turn, ended: &std::result::Result<Json, W
             "UPDATE run SET state = ?2, result = ?3, status = coalesce(?4, status), updated_at = ?5 WHERE key = ?1",
         )?
         .execute(params![turn.run, state, text(ended)?, status, turn.at])?;
-    for table in ["timer", "activity", "inbox"] {
-        connection.prepare_cached(&format!("DELETE FROM {table} WHERE run = ?1"))?.execute([turn.run])?;
-    }
-    Ok(())
+    work::forget(connection, turn.run)
 }
 
 fn ticket(turn: &Turn, cmd: i64, name: &str, input: &Json, options: &ActivityOptions, shielded: bool) -> Ticket {

@@ -22,6 +22,19 @@ pub(super) fn try_parked_again(connection: &Connection) -> Result<()> {
     Ok(())
 }
 
+/// Open runs of a restored journal wait for a person, and nothing that they hold goes on.
+pub(super) fn park_restored(connection: &Connection, now: i64) -> Result<u64> {
+    let because = "the journal was restored from a backup: nobody knows what the run did after it";
+    let parked = connection.execute(
+        "UPDATE run SET state = 'parked', restored = 1, parked_because = ?1, updated_at = ?2
+         WHERE state IN ('running', 'parked')",
+        params![because, now],
+    )?;
+    connection.execute("UPDATE inbox SET held = 1", [])?;
+    connection.execute("DELETE FROM timer", [])?;
+    Ok(u64::try_from(parked).unwrap_or(0))
+}
+
 impl Journal {
     /// Parks a run. What arrives from now on waits unread.
     pub(crate) async fn park(&self, run: RunKey, because: String) -> Result<()> {

@@ -272,6 +272,14 @@ pub(super) fn post(
     Ok(())
 }
 
+/// A run that has ended waits for nothing.
+pub(super) fn forget(connection: &Connection, run: RunKey) -> Result<()> {
+    for table in ["timer", "activity", "inbox"] {
+        connection.prepare_cached(&format!("DELETE FROM {table} WHERE run = ?1"))?.execute([run])?;
+    }
+    Ok(())
+}
+
 fn read_ticket(row: &Row<'_>) -> Result<Ticket> {
     let input: String = row.get(5)?;
     let options: String = row.get(6)?;
