@@ -37,7 +37,7 @@ impl SqliteBench {
     }
 
     pub(crate) fn path(&self) -> PathBuf {
-        self.folder.path().join("workflows.sqlite")
+        self.folder.path().join("workflows.db")
     }
 
     pub(crate) fn begin(&mut self, program: Program) {

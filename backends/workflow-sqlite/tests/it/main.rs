@@ -3,3 +3,7 @@
 
 mod bench;
 mod contract;
+mod death;
+mod lease;
+mod random;
+mod upkeep;
