@@ -7,12 +7,12 @@ use platform::{Error, ErrorKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tool_runtime::combinators::Page;
+use tool_runtime::combinators::{Page, listed, single};
 use tool_runtime::ports::change_records::TicketState;
 use tool_runtime::{SideEffect, Tool, ToolCx, ToolSpec};
 
 use super::incidents::assign;
-use super::{CHANGE, ITEMS, listed, nothing_to_store, single};
+use super::{CHANGE, ITEMS, nothing_to_store};
 use crate::changes::{self, KIND, New, TEMPLATES};
 use crate::client::Api;
 use crate::model::{self, Approval, Change, ChangeRow, ChangeTemplate, JournalEntry};

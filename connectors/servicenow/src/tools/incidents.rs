@@ -7,10 +7,10 @@ use platform::{Error, ErrorKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tool_runtime::combinators::Page;
+use tool_runtime::combinators::{Page, listed, single};
 use tool_runtime::{SideEffect, Tool, ToolCx, ToolSpec};
 
-use super::{INCIDENT, ITEM, listed, nothing_to_store, single};
+use super::{INCIDENT, ITEM, nothing_to_store};
 use crate::client::{Api, parameters};
 use crate::model::{self, Incident, IncidentRow, JournalEntry};
 use crate::query::{Query, Table};
