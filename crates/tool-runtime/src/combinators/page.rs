@@ -191,7 +191,20 @@ where
         let found = (self.list)(cx, arguments, request).await?.part(request.offset);
         let next_cursor = found.next.map(|next| cursor(next, binding));
         let items = found.rows.iter().map(|row| narrowed(row, fields.as_deref())).collect::<Result<_, _>>()?;
-        ToolOutput::of(&Page { items, next_cursor, total: found.total })
+        let structured = Page { items, next_cursor, total: found.total }.into_json();
+        Ok(ToolOutput { structured, follow_up: None })
+    }
+}
+
+impl Page {
+    /// As it is serialised, of the rows as they are: to Serde they are values to be copied, which costs as much as making them.
+    fn into_json(self) -> Json {
+        let Self { items, next_cursor, total } = self;
+        let mut members = serde_json::Map::new();
+        members.insert("items".to_owned(), Json::Array(items));
+        members.insert("next_cursor".to_owned(), next_cursor.into());
+        members.insert("total".to_owned(), total.into());
+        Json::Object(members)
     }
 }
 
@@ -244,4 +257,19 @@ fn narrowed<R: Serialize>(row: &R, fields: Option<&[String]>) -> Result<Json, Er
         members.retain(|name, _| fields.iter().any(|f| f == name));
     }
     Ok(row)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::Page;
+
+    #[test]
+    fn a_page_is_what_serde_makes_of_it() {
+        for (next_cursor, total) in [(Some("c".to_owned()), None), (None, Some(3))] {
+            let page = || Page { items: vec![json!({"a": 1})], next_cursor: next_cursor.clone(), total };
+            assert_eq!(page().into_json(), serde_json::to_value(page()).unwrap());
+        }
+    }
 }
