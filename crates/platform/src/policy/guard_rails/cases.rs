@@ -19,7 +19,7 @@ const AUDIT_TOOLS: [(&str, (&str, &str)); 3] = [
     ("open_audit_payload", ("control", "admin")),
 ];
 /// Words of the decision document and its input: asked in the set of all words, but not each alone.
-const OWN_WORDS: [&str; 44] = [
+const OWN_WORDS: [&str; 50] = [
     "allow",
     "challenge",
     "deny",
@@ -46,6 +46,12 @@ const OWN_WORDS: [&str; 44] = [
     "max_age_s",
     "by",
     "approvers",
+    "approver_groups",
+    "proven_approvers",
+    "run",
+    "sites",
+    "groups",
+    "count",
     "rate",
     "rates",
     "per_minute",
@@ -80,11 +86,28 @@ pub fn cases(profile: Profile, vocabulary: &Vocabulary) -> impl Iterator<Item = 
     unknown_risk(&mut all, &groups);
     userinfo(&mut all, &groups);
     audit(&mut all);
+    runs(&mut all, &groups);
     if profile != Profile::LabOpen {
         without_grant(&mut all, &groups);
     }
     words(&mut all, profile, vocabulary);
+    approved_by_whoever_may(&mut all, vocabulary);
     all.into_iter()
+}
+
+/// Whoever a bundle lets approve did: else a change that is not covered would hide what else the bundle asks nobody for.
+fn approved_by_whoever_may(all: &mut [Case], vocabulary: &Vocabulary) {
+    let everybody: Vec<&str> =
+        GROUPS.into_iter().chain(vocabulary.words.iter().map(String::as_str).take(MAX_WORDS)).collect();
+    let groups = json!([everybody, everybody, GROUPS, GROUPS, GROUPS]);
+    let plain = grant()["approver_groups"].take();
+    for case in all {
+        if let Some(found) = case.input.pointer_mut("/change/approver_groups")
+            && *found == plain
+        {
+            *found = groups.clone();
+        }
+    }
 }
 
 /// No group, each known group alone, all of them together, and all names of the bundle together.
@@ -160,7 +183,15 @@ fn elevation() -> Json {
 }
 
 fn grant() -> Json {
-    json!({"id": "CHG-1", "expires_at": NOW + 3600, "approvers": 5})
+    json!({
+        "id": "CHG-1", "expires_at": NOW + 3600, "approvers": 5, "approver_groups": [GROUPS, GROUPS, GROUPS, GROUPS, GROUPS],
+        "run": false, "proven_approvers": 0,
+    })
+}
+
+/// A grant as the change's own run uses it, with everything proven.
+fn run() -> Json {
+    with(grant(), &[("run", json!(true)), ("proven_approvers", json!(5))])
 }
 
 /// What a caller can write into its arguments and headers: all of it is talk.
@@ -434,6 +465,49 @@ fn unknown_risk(all: &mut Vec<Case>, groups: &[Json]) {
     }
 }
 
+/// A run's facts with something missing: too few proven approvers, none, one for what is disruptive, an end that has come, a
+/// run that says it is one by another word.
+fn runs(all: &mut Vec<Case>, groups: &[Json]) {
+    let unproven = [
+        ("proven_approvers", json!(0)),
+        ("proven_approvers", json!(-1)),
+        ("proven_approvers", json!(null)),
+        ("proven_approvers", json!("5")),
+        ("proven_approvers", json!([5])),
+        ("proven_approvers", json!(true)),
+        ("run", json!(false)),
+        ("run", json!("true")),
+        ("run", json!(1)),
+        ("run", json!(null)),
+        ("expires_at", json!(NOW)),
+        ("expires_at", json!("never")),
+        ("id", json!("")),
+    ];
+    let mut push = |groups: &Json, risk, change: Json, bound| {
+        for protocol in ["internal", "mcp"] {
+            let edits = [("/change", change.clone()), ("/protocol", json!(protocol)), ("/arguments", talk())];
+            let input = with(call(groups, "catalyst-center", risk), &edits);
+            all.push(Case { rail: Rail::NoRunWithoutProof, input, bound });
+        }
+    };
+    for groups in groups {
+        for (member, value) in &unproven {
+            for risk in GUARDED {
+                push(groups, risk, with(run(), &[(*member, value.clone())]), Bound::NotAllowed);
+            }
+        }
+        push(groups, GUARDED[1], with(run(), &[("proven_approvers", json!(1))]), Bound::NotAllowed);
+        push(groups, GUARDED[2], run(), Bound::NotAllowed);
+    }
+    for groups in groups {
+        for caller in [("/principal/kind", json!("client")), ("/principal/act", json!([{"subject": "agent"}]))] {
+            let proven = [("/change", run()), ("/elevation", elevation()), caller];
+            let input = with(call(groups, "catalyst-center", GUARDED[2]), &proven);
+            all.push(Case { rail: Rail::NoRunWithoutProof, input, bound: Bound::Denied });
+        }
+    }
+}
+
 fn without_grant(all: &mut Vec<Case>, groups: &[Json]) {
     let proven = [
         ("/elevation", elevation()),
@@ -441,16 +515,17 @@ fn without_grant(all: &mut Vec<Case>, groups: &[Json]) {
         ("/principal/amr", json!(["pwd", "otp"])),
         ("/principal/auth_time", json!(NOW - 10)),
     ];
+    let edited = |edit: (&str, Json)| with(grant(), &[edit]);
     let no_grant = [
         json!(null),
         json!({}),
         json!(true),
-        json!({"id": "CHG-1", "expires_at": NOW, "approvers": 5}),
-        json!({"id": "CHG-1", "expires_at": NOW - 1, "approvers": 5}),
-        json!({"id": "CHG-1", "expires_at": NOW + 60, "approvers": 0}),
-        json!({"id": "", "expires_at": NOW + 60, "approvers": 5}),
-        json!({"id": "CHG-1", "expires_at": "never", "approvers": 5}),
-        json!({"id": "CHG-1", "expires_at": NOW + 60, "approvers": "5"}),
+        edited(("expires_at", json!(NOW))),
+        edited(("expires_at", json!(NOW - 1))),
+        edited(("approvers", json!(0))),
+        edited(("id", json!(""))),
+        edited(("expires_at", json!("never"))),
+        edited(("approvers", json!("5"))),
     ];
     let mut push = |groups: &Json, connector: &str, risk, change: &Json| {
         for arguments in [json!({}), talk()] {
@@ -465,7 +540,7 @@ fn without_grant(all: &mut Vec<Case>, groups: &[Json]) {
             push(groups, "catalyst-center", GUARDED[1], change);
         }
         // Two approvers for what is disruptive (T6).
-        push(groups, "catalyst-center", GUARDED[1], &json!({"id": "CHG-1", "expires_at": NOW + 60, "approvers": 1}));
+        push(groups, "catalyst-center", GUARDED[1], &edited(("approvers", json!(1))));
         for connector in CONNECTORS.into_iter().skip(1) {
             push(groups, connector, GUARDED[0], &no_grant[0]);
             push(groups, connector, GUARDED[1], &no_grant[0]);
