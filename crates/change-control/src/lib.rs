@@ -4,13 +4,16 @@
 //!
 //! - [`model`]: Change, Plan, Submission, Approval, Grant, Attempt and the state machine: types without behaviour elsewhere
 //! - [`changes`]: the handle that doors and activities use
+//! - [`gate`]: what the road asks, keys of grants, who must approve, whether a run may go on
 //! - [`book`]: where changes are kept; the row there is the truth, and a journal only drives it
 
 pub mod book;
 pub mod changes;
+pub mod gate;
 pub mod model;
 
 pub use book::ChangeBook;
 pub use changes::{ChangeParts, Changes, RunStarter};
+pub use gate::keys::GrantKeys;
 pub use model::change::{Change, ChangeId};
 pub use model::state::State;
