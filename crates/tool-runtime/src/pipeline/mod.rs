@@ -370,6 +370,9 @@ impl Pipeline {
             Ok(intended) => intended,
             Err(error) => return Err(reserve::release(self, reserved, error).await),
         };
+        if call.tool.risk.is_write() {
+            platform::failpoint::reach("road.intent_open");
+        }
         let leased = guard.stage("lease", lease::lease(self, &call)).await;
         let leased = match leased {
             Ok(leased) => leased,
