@@ -34,6 +34,17 @@ pub struct Kept {
     pub revision: u64,
 }
 
+/// Which changes are wanted, the newest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Newest<'a> {
+    /// All.
+    All,
+    /// Those in a state.
+    InState(State),
+    /// Those of a requester: [`Requester::key`](crate::model::change::Requester::key).
+    OfRequester(&'a str),
+}
+
 /// Changes, plans and attempts in the store.
 #[derive(Clone)]
 pub struct ChangeBook {
@@ -66,7 +77,25 @@ impl ChangeBook {
     pub async fn in_state(&self, state: State, after: Option<&ChangeId>, limit: usize) -> Result<Vec<Kept>, Error> {
         let filter = Some(("state", state.as_str()));
         let after = after.map(ChangeId::as_str);
-        let records = self.store.list(Query { collection: CHANGES, filter, after, limit }).await?;
+        let records = self.store.list(Query { collection: CHANGES, filter, after, limit, descending: false }).await?;
+        records.into_iter().map(|r| Ok(Kept { revision: r.revision, change: read(r)? })).collect()
+    }
+
+    /// Changes, the newest first, older than `before`; at most `limit`, at most 1,000.
+    pub async fn newest(
+        &self,
+        which: Newest<'_>,
+        before: Option<&ChangeId>,
+        limit: usize,
+    ) -> Result<Vec<Kept>, Error> {
+        let filter = match which {
+            Newest::All => None,
+            Newest::InState(state) => Some(("state", state.as_str())),
+            Newest::OfRequester(key) => Some(("requester", key)),
+        };
+        let after = before.map(ChangeId::as_str);
+        let query = Query { collection: CHANGES, filter, after, limit, descending: true };
+        let records = self.store.list(query).await?;
         records.into_iter().map(|r| Ok(Kept { revision: r.revision, change: read(r)? })).collect()
     }
 
@@ -121,7 +150,7 @@ impl ChangeBook {
     /// All attempts of a change, at most 1,000.
     pub async fn attempts(&self, id: &ChangeId) -> Result<Vec<Attempt>, Error> {
         let filter = Some(("change", id.as_str()));
-        let records = self.store.list(Query { collection: ATTEMPTS, filter, after: None, limit: 1000 }).await?;
+        let records = self.store.list(Query { collection: ATTEMPTS, filter, after: None, limit: 1000, descending: false }).await?;
         records.into_iter().map(read).collect()
     }
 
