@@ -56,6 +56,7 @@ struct Row {
     p99_ms: f64,
     platform_cpu_us: f64,
     simulator_cpu_us: f64,
+    client_cpu_us: f64,
     /// Whether the limit holds for it.
     counts: bool,
 }
@@ -147,9 +148,14 @@ impl Lab {
     async fn measure(&self, what: &'static str, request: Arc<Request>, calls: usize, counts: bool) -> Result<Row> {
         progress(what);
         load::run(&request, AT_A_TIME, AT_A_TIME * 2).await?;
-        let (own, simulated) = (process::cpu_seconds(self.platform.pid())?, process::cpu_seconds(self.world)?);
+        let processes = [self.platform.pid(), self.world, std::process::id()];
+        let before = processes.map(process::cpu_seconds);
         let taken = load::run(&request, AT_A_TIME, calls).await?;
-        let per_call = |seconds: f64| seconds * 1e6 / calls as f64;
+        let mut spent = [0.0; 3];
+        for ((spent, before), after) in spent.iter_mut().zip(before).zip(processes.map(process::cpu_seconds)) {
+            *spent = (after? - before?) * 1e6 / calls as f64;
+        }
+        let [platform_cpu_us, simulator_cpu_us, client_cpu_us] = spent;
         let mut latencies = taken.latencies;
         latencies.sort_unstable();
         Ok(Row {
@@ -158,8 +164,9 @@ impl Lab {
             per_second: calls as f64 / taken.wall.as_secs_f64(),
             p50_ms: percentile(&latencies, 50) / 1e3,
             p99_ms: percentile(&latencies, 99) / 1e3,
-            platform_cpu_us: per_call(process::cpu_seconds(self.platform.pid())? - own),
-            simulator_cpu_us: per_call(process::cpu_seconds(self.world)? - simulated),
+            platform_cpu_us,
+            simulator_cpu_us,
+            client_cpu_us,
             counts,
         })
     }
@@ -318,14 +325,21 @@ impl Display for Report {
         }
         writeln!(
             f,
-            "{:<38} {:>7} {:>9} {:>8} {:>8} {:>12} {:>13}",
-            "what", "calls", "calls/s", "p50 ms", "p99 ms", "platform µs", "simulator µs"
+            "{:<38} {:>7} {:>8} {:>7} {:>7} {:>12} {:>13} {:>10}",
+            "what", "calls", "calls/s", "p50 ms", "p99 ms", "platform µs", "simulator µs", "client µs"
         )?;
         for row in rows {
             writeln!(
                 f,
-                "{:<38} {:>7} {:>9.0} {:>8.1} {:>8.1} {:>12.0} {:>13.0}",
-                row.what, row.calls, row.per_second, row.p50_ms, row.p99_ms, row.platform_cpu_us, row.simulator_cpu_us
+                "{:<38} {:>7} {:>8.0} {:>7.1} {:>7.1} {:>12.0} {:>13.0} {:>10.0}",
+                row.what,
+                row.calls,
+                row.per_second,
+                row.p50_ms,
+                row.p99_ms,
+                row.platform_cpu_us,
+                row.simulator_cpu_us,
+                row.client_cpu_us
             )?;
         }
         writeln!(f, "\n{:<38} {:>14} {:>14}", "memory", "resident MiB", "own MiB")?;

@@ -374,7 +374,7 @@ impl Pipeline {
         let large = checked.as_ref().is_ok_and(|checked| checked.large);
         let secrets = redact::secrets(&call, &leased);
         let answer = guard.lap("redact", || match checked {
-            Ok(checked) => Ok(redact::redact(checked.output, &secrets, &artifacts.made())),
+            Ok(checked) => Ok(redact::redact(checked, &secrets, &artifacts.made())),
             Err(error) => Err(redact::failure(error, &secrets)),
         });
         // Redacted first: what is kept is what would have been shown.
