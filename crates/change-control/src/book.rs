@@ -82,12 +82,7 @@ impl ChangeBook {
     }
 
     /// Changes, the newest first, older than `before`; at most `limit`, at most 1,000.
-    pub async fn newest(
-        &self,
-        which: Newest<'_>,
-        before: Option<&ChangeId>,
-        limit: usize,
-    ) -> Result<Vec<Kept>, Error> {
+    pub async fn newest(&self, which: Newest<'_>, before: Option<&ChangeId>, limit: usize) -> Result<Vec<Kept>, Error> {
         let filter = match which {
             Newest::All => None,
             Newest::InState(state) => Some(("state", state.as_str())),
@@ -150,7 +145,10 @@ impl ChangeBook {
     /// All attempts of a change, at most 1,000.
     pub async fn attempts(&self, id: &ChangeId) -> Result<Vec<Attempt>, Error> {
         let filter = Some(("change", id.as_str()));
-        let records = self.store.list(Query { collection: ATTEMPTS, filter, after: None, limit: 1000, descending: false }).await?;
+        let records = self
+            .store
+            .list(Query { collection: ATTEMPTS, filter, after: None, limit: 1000, descending: false })
+            .await?;
         records.into_iter().map(read).collect()
     }
 

@@ -4,11 +4,13 @@
 //!
 //! - [`model`]: Change, Plan, Submission, Approval, Grant, Attempt and the state machine: types without behaviour elsewhere
 //! - [`changes`]: the handle that doors and activities use
+//! - [`view`]: what doors show of a change, and to whom
 //! - [`book`]: where changes are kept; the row there is the truth, and a journal only drives it
 
 pub mod book;
 pub mod changes;
 pub mod model;
+pub mod view;
 
 pub use book::ChangeBook;
 pub use changes::{ChangeParts, Changes, RunStarter};

@@ -329,7 +329,8 @@ pub async fn remove_all(store: &dyn Store, collection: Collection) -> Result<u64
     const PAGE: usize = 500;
     let mut removed = 0;
     loop {
-        let records = store.list(Query { collection, filter: None, after: None, limit: PAGE, descending: false }).await?;
+        let records =
+            store.list(Query { collection, filter: None, after: None, limit: PAGE, descending: false }).await?;
         let full = records.len() == PAGE;
         removed += records.len() as u64;
         let delete = |record: Record| Op::Delete { collection, id: record.id, expect: Expect::Any };

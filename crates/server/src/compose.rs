@@ -8,6 +8,7 @@ use artifacts_postgres::PostgresArtifacts;
 use audit_log::{AuditLogFile, Registry, Replica};
 use audit_postgres::PostgresAudit;
 use axum::Router;
+use change_control::{ChangeBook, ChangeParts, Changes};
 use facade::{Facade, FacadeOptions};
 use gateway::mcp_door::Endpoints;
 use gateway::{BrowserSessions, Options, Revoking, Serving};
@@ -161,7 +162,15 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let rotations =
         Arc::new(Rotations::new(Arc::clone(&visibility), Arc::clone(&secrets), Arc::clone(&store), Arc::clone(&clock)));
     let directory = Arc::new(TargetDirectory::configured(&config.targets)?);
+    let changes = Changes::new(ChangeParts {
+        book: ChangeBook::new(Arc::clone(&store)),
+        clock: Arc::clone(&clock),
+        base: base.clone(),
+        policy: Arc::clone(&policy),
+        audit: audit.clone(),
+    });
     let own = OwnTools::new(Arc::clone(&visibility), audit.clone(), Arc::clone(&clock), with_echo)
+        .with_changes(&changes)
         .with_targets(&directory, &visibility, &clock)
         .with_secrets(&secrets, Arc::clone(&rotations))
         .with_keys(&managed);

@@ -251,7 +251,8 @@ impl BrowserSessions {
     }
 
     async fn of_owner(&self, owner: &str) -> Result<Vec<Session>> {
-        let query = Query { collection: SESSIONS, filter: Some(("owner", owner)), after: None, limit: PAGE, descending: false };
+        let query =
+            Query { collection: SESSIONS, filter: Some(("owner", owner)), after: None, limit: PAGE, descending: false };
         let now = self.clock.epoch_seconds();
         let live = |s: &Session| s.kept.ends_at() > now;
         Ok(self.store.list(query).await?.into_iter().filter_map(Session::of).filter(live).collect())

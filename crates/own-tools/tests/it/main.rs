@@ -6,6 +6,7 @@ extern crate interlock_own_tools as own_tools;
 
 mod artifacts;
 mod audit;
+mod changes;
 mod governed;
 mod rotation;
 mod secrets;
@@ -14,6 +15,7 @@ mod targets;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use change_control::{ChangeBook, ChangeParts, Changes};
 use own_tools::OwnTools;
 use platform::clock::AdjustableClock;
 use platform::context::{CallReferences, LOCAL_SOURCE, Protocol, RequestId, TraceContext};
@@ -22,6 +24,7 @@ use platform::policy::{Effect, Risk, RiskTable};
 use platform::resource::{BaseUrl, Resource};
 use platform::seal::Sealer;
 use platform::secret::SecretKey;
+use platform::store::Store;
 use platform::telemetry::Metrics;
 use platform::{CallContext, Clock as _, Error, Json, Principal, SharedClock};
 use platform_suites::tokens::person;
@@ -39,6 +42,17 @@ fn road(with_echo: bool) -> (Arc<Pipeline>, Arc<AdjustableClock>) {
 
 /// With further servers; policy shows the one called `records` to the group `cmdb` only.
 fn road_with(with_echo: bool, more: Vec<Instance>) -> (Arc<Pipeline>, Arc<AdjustableClock>) {
+    let (road, clock, _) = road_and_changes(with_echo, more, false);
+    (road, clock)
+}
+
+/// The same, with the tools for changes where they are wanted: then policy shows `search_audit` to the group `auditors` only,
+/// and what changes something to the group `netops`.
+fn road_and_changes(
+    with_echo: bool,
+    more: Vec<Instance>,
+    with_changes: bool,
+) -> (Arc<Pipeline>, Arc<AdjustableClock>, Arc<Changes>) {
     let clock = Arc::new(AdjustableClock::default());
     let shared_clock: SharedClock = Arc::clone(&clock) as _;
     let audit = Arc::new(MemoryAudit::default());
@@ -47,10 +61,13 @@ fn road_with(with_echo: bool, more: Vec<Instance>) -> (Arc<Pipeline>, Arc<Adjust
             let effect = if input.tool.name == "echo" { Effect::Deny } else { Effect::Allow };
             Ok(StaticPolicy::decision(effect, &["reason:test"]))
         })
-        .with_visible(|input| {
+        .with_visible(move |input| {
             let holds = |group: &str| input.groups.iter().any(|g| g == group || g.starts_with("platform:"));
             let shown = |t: &&platform::policy::CatalogueEntry| {
-                (t.tool.name != "search_tools" || holds("netops")) && (t.server.name != "records" || holds("cmdb"))
+                (t.tool.name != "search_tools" || holds("netops"))
+                    && (t.server.name != "records" || holds("cmdb"))
+                    && (t.tool.name != "search_audit" || !with_changes || holds("auditors"))
+                    && (t.tool.risk != Risk::Change || holds("netops"))
             };
             let pair = |t: &platform::policy::CatalogueEntry| (t.server.name.clone(), t.tool.name.clone());
             Ok(input.tools.iter().filter(shown).map(pair).collect())
@@ -58,8 +75,21 @@ fn road_with(with_echo: bool, more: Vec<Instance>) -> (Arc<Pipeline>, Arc<Adjust
     );
     let visibility = Arc::new(Visibility::new(Arc::clone(&policy) as _));
     let directory = Arc::new(TargetDirectory::default());
-    let tools = OwnTools::new(Arc::clone(&visibility), Arc::clone(&audit) as _, Arc::clone(&shared_clock), with_echo)
-        .with_targets(&directory, &visibility, &shared_clock);
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new(Arc::clone(&shared_clock)));
+    let base = BaseUrl::new(&url::Url::parse("https://interlock.test").unwrap());
+    let changes = Changes::new(ChangeParts {
+        book: ChangeBook::new(Arc::clone(&store)),
+        clock: Arc::clone(&shared_clock),
+        base: base.clone(),
+        policy: Arc::clone(&policy) as _,
+        audit: Arc::clone(&audit) as _,
+    });
+    let mut tools =
+        OwnTools::new(Arc::clone(&visibility), Arc::clone(&audit) as _, Arc::clone(&shared_clock), with_echo)
+            .with_targets(&directory, &visibility, &shared_clock);
+    if with_changes {
+        tools = tools.with_changes(&changes);
+    }
     let risks = RiskTable::from_rows(
         [
             "whoami",
@@ -74,11 +104,17 @@ fn road_with(with_echo: bool, more: Vec<Instance>) -> (Arc<Pipeline>, Arc<Adjust
             "get_audit_record",
             "find_targets",
             "list_target_sources",
+            "get_change",
+            "list_changes",
+            "get_change_plan",
+            "get_evidence",
+            "read_change_plan",
+            "read_change_diff",
         ]
         .map(|tool| ("interlock", tool, Risk::Read))
         .into_iter()
         // Here only the tool itself is tried: a class that needs no second factor.
-        .chain([("interlock", "open_audit_payload", Risk::Record)])
+        .chain([("interlock", "open_audit_payload", Risk::Record), ("changer", "set_thing", Risk::Change)])
         .chain(["look", "port_list_targets"].map(|tool| ("system", tool, Risk::Read))),
     );
     let instance = Instance { name: "interlock".into(), environment: "test".into(), connector: Arc::new(tools) };
@@ -89,7 +125,7 @@ fn road_with(with_echo: bool, more: Vec<Instance>) -> (Arc<Pipeline>, Arc<Adjust
     let parts = Parts {
         visibility,
         policy,
-        store: Arc::new(MemoryStore::new(Arc::clone(&shared_clock))),
+        store,
         shared: Arc::new(MemoryShared::default()),
         audit,
         secrets: Arc::new(MemorySecrets::new(Arc::clone(&shared_clock))),
@@ -98,15 +134,25 @@ fn road_with(with_echo: bool, more: Vec<Instance>) -> (Arc<Pipeline>, Arc<Adjust
         results: Arc::new(Sealer::derive(&SecretKey::new([7; 32]), "results").unwrap()),
         artifacts,
         secret_arguments: KeyedHash::derive(&SecretKey::new([8; 32]), "secret arguments").unwrap(),
-        base: BaseUrl::new(&url::Url::parse("https://interlock.test").unwrap()),
+        base,
         limits: Limits::default(),
     };
-    (Pipeline::with_directory(parts, directory), clock)
+    let road = Pipeline::with_directory(parts, directory);
+    changes.attach(&road, Arc::new(changes::Nobody)).unwrap();
+    (road, clock, changes)
 }
 
 /// Calls, and tells the request id too.
 async fn call(road: &Arc<Pipeline>, who: Principal, tool: &str, arguments: Json) -> (String, Result<Json, Error>) {
-    let cx = CallContext {
+    let cx = context(who);
+    let id = cx.request_id.to_string();
+    let references = CallReferences::default();
+    let request = CallRequest { server: "interlock".into(), tool: tool.into(), arguments, references };
+    (id, road.call(Arc::new(cx), request).await.map(|answer| answer.structured))
+}
+
+fn context(who: Principal) -> CallContext {
+    CallContext {
         request_id: RequestId::mint(),
         client_request_id: None,
         trace: TraceContext::root(),
@@ -117,11 +163,7 @@ async fn call(road: &Arc<Pipeline>, who: Principal, tool: &str, arguments: Json)
         references: CallReferences::default(),
         run: None,
         deadline: Instant::now() + Duration::from_secs(60),
-    };
-    let id = cx.request_id.to_string();
-    let references = CallReferences::default();
-    let request = CallRequest { server: "interlock".into(), tool: tool.into(), arguments, references };
-    (id, road.call(Arc::new(cx), request).await.map(|answer| answer.structured))
+    }
 }
 
 fn alice() -> Principal {
