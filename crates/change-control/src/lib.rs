@@ -4,15 +4,18 @@
 //!
 //! - [`model`]: Change, Plan, Submission, Approval, Grant, Attempt and the state machine: types without behaviour elsewhere
 //! - [`changes`]: the handle that doors and activities use
+//! - [`planning`]: from a wish to a plan with a hash, and whether devices still are what it says
 //! - [`view`]: what doors show of a change, and to whom
 //! - [`book`]: where changes are kept; the row there is the truth, and a journal only drives it
 
 pub mod book;
 pub mod changes;
 pub mod model;
+pub mod planning;
 pub mod view;
 
 pub use book::ChangeBook;
 pub use changes::{ChangeParts, Changes, RunStarter};
 pub use model::change::{Change, ChangeId};
 pub use model::state::State;
+pub use planning::{PlanOptions, PlanRequest};

@@ -44,7 +44,8 @@ pub(super) async fn load(
     let mut all = Vec::with_capacity(named.len());
     let covered = !named.is_empty() && road.directory.covers(&call.tool.server.name);
     for (kind, id) in &named {
-        all.push(match (covered && *kind == DEVICE, needs_proof(call.tool.risk)) {
+        let proof = needs_proof(call.tool.risk) || call.tool.tool.spec().proven_targets;
+        all.push(match (covered && *kind == DEVICE, proof) {
             (false, _) => looking.up(kind, id).await?,
             (true, false) => looking.for_reading(id).await?,
             (true, true) => looking.for_change(id).await?,
