@@ -1,6 +1,6 @@
 //! The tools of the built-in server `interlock`: who am I, what can I use and how, which devices are there, why was I refused,
-//! what did I do, what did a call leave behind, which changes are there and how do I make one; for auditors, what did anybody do; and for administrators the platform's keys, the secret store and the
-//! credentials in it. They are registered like a connector's, and reached by the same road.
+//! what did I do, what did a call leave behind, which changes are there and how do I make one; for auditors, what did anybody do;
+//! and for administrators the platform's keys, the secret store and the credentials in it. They are registered like a connector's, and reached by the same road.
 //!
 //! `echo` exists for the lab and the bench only: the cheapest call that goes through everything.
 
@@ -105,7 +105,8 @@ impl Connector for OwnTools {
     }
 
     fn instructions(&self) -> &'static str {
-        "The platform itself. Call `search_tools` to find tools on all servers, `describe_tool` for the arguments of one, `find_targets` to find devices, `whoami` to see your groups and how you \
+        "The platform itself. To change devices, call `plan_change`, show `get_change_plan`, then `submit_change`; a person \
+         approves on a page, and `get_change` follows it. Call `search_tools` to find tools on all servers, `describe_tool` for the arguments of one, `find_targets` to find devices, `whoami` to see your groups and how you \
          signed in, `list_my_calls` for what you did, and `explain_refusal` with the x-request-id or code of a refusal to learn why and what to do next."
     }
 

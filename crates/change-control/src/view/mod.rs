@@ -1,11 +1,13 @@
 //! What doors show of changes: one of them, their list, and the plan. Who may see which is decided in [`sight`], and
 //! everything else about a change is unknown, as if it were not there.
 //!
-//! - [`shown`]: a change as callers see it, with what may follow; no secret stands in it (T15, T27)
+//! - [`shown`]: a change as callers see it; no secret stands in it (T15, T27)
+//! - [`meaning`]: what its state means, and what may follow
 //! - [`difference`]: the plan as people and models read it, devices with the same difference together
 //! - [`sight`]: who sees what
 
 pub mod difference;
+pub mod meaning;
 pub mod shown;
 mod sight;
 
@@ -179,7 +181,7 @@ impl Changes {
             );
             match kept.change.state {
                 State::Planning => {
-                    error.with_next("get_change", serde_json::json!({"change_id": id, "wait_s": shown::WAIT_S}))
+                    error.with_next("get_change", serde_json::json!({"change_id": id, "wait_s": meaning::WAIT_S}))
                 }
                 _ => error,
             }

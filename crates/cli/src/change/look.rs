@@ -12,8 +12,8 @@ use crate::terminal::Terminal;
 #[derive(Args)]
 pub(super) struct List {
     /// Only changes in this state, for example `submitted`.
-    #[arg(long)]
-    state: Option<String>,
+    #[arg(long = "in", value_name = "STATE")]
+    in_state: Option<String>,
     /// Only those that you asked for.
     #[arg(long)]
     mine: bool,
@@ -32,9 +32,9 @@ pub(super) struct List {
 
 impl List {
     pub(super) async fn run(self, terminal: &Terminal) -> Outcome {
-        let Self { state, mine, server, limit, cursor, connection } = self;
+        let Self { in_state, mine, server, limit, cursor, connection } = self;
         let mut arguments = Map::from_iter([("limit".to_owned(), limit.into())]);
-        for (name, value) in [("state", state), ("server", server), ("cursor", cursor)] {
+        for (name, value) in [("state", in_state), ("server", server), ("cursor", cursor)] {
             arguments.extend(value.map(|value| (name.to_owned(), value.into())));
         }
         if mine {

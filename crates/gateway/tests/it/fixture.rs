@@ -329,7 +329,7 @@ fn risks() -> RiskTable {
         ["read_thing", "slow_thing", "start_thing", "fail_thing", "find_words"].map(|t| ("lab-target", t, Risk::Read));
     let record = ["add_note", "hidden_write"].map(|t| ("lab-target", t, Risk::Record));
     let change = [("lab-target", "configure_device", Risk::Change)];
-    let own = crate::changes::TOOLS.map(|(tool, risk)| ("own", tool, risk));
+    let own = crate::change_paths::TOOLS.map(|(tool, risk)| ("own", tool, risk));
     RiskTable::from_rows(read.into_iter().chain(record).chain(change).chain(own))
 }
 

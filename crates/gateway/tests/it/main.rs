@@ -5,7 +5,7 @@
 extern crate interlock_gateway as gateway;
 
 mod authentication;
-mod changes;
+mod change_paths;
 mod edge;
 mod fixture;
 mod http2;

@@ -2,9 +2,10 @@
 //! a person's act on the change's page (T16). Who sees a change is decided in `change_control::view`; who may use which of
 //! these tools is policy's answer (T6).
 //!
-//! Where to go next: `look` for those that only show.
+//! Where to go next: `plan` for the wish that a change begins with, `look` for those that only show.
 
 mod look;
+mod plan;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ pub(super) use self::look::{CHANGE, DIFF, EVIDENCE, PLAN};
 /// The tools over changes, and the ports behind their resources.
 pub(super) fn tools(changes: &Arc<Changes>) -> Vec<Arc<dyn Tool>> {
     vec![
+        plan::plan_change(changes),
         look::get_change(changes),
         look::list_changes(changes),
         look::get_change_plan(changes),

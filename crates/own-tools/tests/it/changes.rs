@@ -297,6 +297,34 @@ async fn t15_a_plan_shows_devices_that_are_alike_together_and_its_hash_is_of_wha
 }
 
 #[tokio::test]
+async fn t22_a_wish_is_refused_at_once_where_it_cannot_be_planned_and_its_secrets_stand_in_no_refusal() {
+    let (road, _) = road();
+    let nel = person("nel", &["netops"]);
+    let wish = |server: &str| {
+        json!({"server": server, "template_id": "t", "device_ids": ["d1"], "title": "T", "reason": "R",
+            "secret_params": {"key": "canary-of-all-devices"},
+            "device_params": {"d1": {"secret_params": {"other": "canary-of-one-device"}}}})
+    };
+    for (server, code) in [("nowhere", "server_unknown"), ("east", "server_not_changeable")] {
+        let refused = call(&road, nel.clone(), "plan_change", wish(server)).await.1.unwrap_err();
+        assert_eq!(refused.code(), code, "{server}");
+        assert!(!serde_json::to_string(refused.refusal()).unwrap().contains("canary"));
+    }
+    let mut wrong = wish("east");
+    wrong["device_ids"] = json!(["d1", "d2", "d3", "d4"]);
+    let refused = call(&road, nel, "plan_change", wrong).await.1.unwrap_err();
+    assert_eq!(refused.code(), "too_many_devices");
+    let catalogue = road.visibility().catalogue();
+    let published = &catalogue.by_aggregate_name("plan_change").unwrap().published_input;
+    for place in [
+        "/properties/secret_params/additionalProperties",
+        "/properties/device_params/additionalProperties/properties/secret_params/additionalProperties",
+    ] {
+        assert_eq!(published.pointer(place).unwrap()["writeOnly"], true, "T27: {place}");
+    }
+}
+
+#[tokio::test]
 async fn evidence_is_named_once_it_is_there_to_those_who_see_the_change() {
     let (road, changes) = road();
     let mut kept = change(&carol(), State::Done);
@@ -322,7 +350,14 @@ async fn the_tools_for_changes_are_reached_where_a_change_may_be_needed_and_by_w
     let server = |name: &str| Resource::McpServer(name.into());
     assert_eq!(
         listed(&nel, server("east")).await,
-        ["set_thing", "get_change", "get_change_plan", "get_evidence", "list_changes"]
+        [
+            "set_thing",
+            "get_change",
+            "get_change_plan",
+            "get_evidence",
+            "list_changes",
+            "plan_change"
+        ]
     );
     assert!(listed(&carol(), server("east")).await.is_empty(), "who may change nothing there needs no change there");
     assert!(listed(&nel, Resource::McpReadonly("east".into())).await.is_empty());

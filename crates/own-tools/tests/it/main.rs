@@ -115,6 +115,7 @@ fn road_and_changes(
         .into_iter()
         // Here only the tool itself is tried: a class that needs no second factor.
         .chain([("interlock", "open_audit_payload", Risk::Record), ("changer", "set_thing", Risk::Change)])
+        .chain([("interlock", "plan_change", Risk::Probe)])
         .chain(["look", "port_list_targets"].map(|tool| ("system", tool, Risk::Read))),
     );
     let instance = Instance { name: "interlock".into(), environment: "test".into(), connector: Arc::new(tools) };
