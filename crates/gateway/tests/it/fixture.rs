@@ -412,6 +412,7 @@ impl Server {
             secrets: Arc::new(MemorySecrets::new(Arc::clone(&shared_clock))),
             metrics: Arc::clone(&metrics),
             clock: Arc::clone(&shared_clock),
+            changes: Arc::new(tool_runtime::change_gate::NoChanges),
             results: Arc::new(Sealer::derive(&SecretKey::new([7; 32]), "results").unwrap()),
             artifacts,
             secret_arguments: KeyedHash::derive(&SecretKey::new([8; 32]), "secret arguments").unwrap(),

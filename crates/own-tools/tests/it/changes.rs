@@ -23,7 +23,7 @@ use tool_runtime::{ArtifactReference, CallRequest, Connector, Instance, Pipeline
 
 use super::{call, context, road_and_changes};
 
-/// Starts nothing.
+/// Starts nothing, and ends nobody's runs.
 pub(super) struct Nobody;
 
 #[async_trait]
@@ -38,6 +38,12 @@ impl RunStarter for Nobody {
 
     async fn nudge(&self, _: &ChangeId) -> Result<(), Error> {
         Ok(())
+    }
+}
+
+impl RunFloors for Nobody {
+    fn is_ended(&self, _: &str, _: &str, _: &[String], _: i64) -> bool {
+        false
     }
 }
 
@@ -72,10 +78,10 @@ impl Connector for Changer {
 }
 
 /// A road with the servers `east` and `west`, on which netops may change something.
-fn road() -> (Arc<Pipeline>, Arc<Changes>) {
+async fn road() -> (Arc<Pipeline>, Arc<Changes>) {
     let instance =
         |name: &str| Instance { name: name.into(), environment: "test".into(), connector: Arc::new(Changer) };
-    let (road, _, changes) = road_and_changes(false, ["east", "west"].map(instance).into(), true);
+    let (road, _, changes) = road_and_changes(false, ["east", "west"].map(instance).into(), true).await;
     (road, changes)
 }
 
@@ -161,7 +167,7 @@ fn carol() -> Principal {
 
 #[tokio::test]
 async fn t10_a_change_is_shown_to_its_requester_its_approvers_its_servers_people_and_auditors_and_unknown_to_others() {
-    let (road, changes) = road();
+    let (road, changes) = road().await;
     let mut kept = change(&carol(), State::Submitted);
     kept.approvers = Some(ApproversNeeded { groups: vec!["board".into()], count: 1 });
     kept.submission = Some(Submission {
@@ -198,7 +204,7 @@ async fn t10_a_change_is_shown_to_its_requester_its_approvers_its_servers_people
 
 #[tokio::test]
 async fn changes_are_listed_from_the_newest_on_in_pages_that_miss_none_and_repeat_none() {
-    let (road, changes) = road();
+    let (road, changes) = road().await;
     let mut ids = Vec::new();
     for n in 0..9 {
         let by = if n % 3 == 0 { carol() } else { person("nel", &["netops"]) };
@@ -233,7 +239,7 @@ async fn changes_are_listed_from_the_newest_on_in_pages_that_miss_none_and_repea
 
 #[tokio::test]
 async fn t22_a_wait_ends_when_something_changes_and_names_the_call_that_goes_on() {
-    let (road, changes) = road();
+    let (road, changes) = road().await;
     let kept = change(&carol(), State::Planning);
     changes.book().add(&kept).await.unwrap();
     let first = call(&road, carol(), "get_change", json!({ "change_id": kept.id })).await.1.unwrap();
@@ -260,7 +266,7 @@ async fn t22_a_wait_ends_when_something_changes_and_names_the_call_that_goes_on(
 
 #[tokio::test]
 async fn t15_a_plan_shows_devices_that_are_alike_together_and_its_hash_is_of_what_is_shown() {
-    let (road, changes) = road();
+    let (road, changes) = road().await;
     let kept = planned(changes.book(), &carol()).await;
     let asked = json!({"change_id": kept.id, "view": "plan"});
     let shown = call(&road, carol(), "get_change_plan", asked).await.1.unwrap();
@@ -298,7 +304,7 @@ async fn t15_a_plan_shows_devices_that_are_alike_together_and_its_hash_is_of_wha
 
 #[tokio::test]
 async fn t22_a_wish_is_refused_at_once_where_it_cannot_be_planned_and_its_secrets_stand_in_no_refusal() {
-    let (road, _) = road();
+    let (road, _) = road().await;
     let nel = person("nel", &["netops"]);
     let wish = |server: &str| {
         json!({"server": server, "template_id": "t", "device_ids": ["d1"], "title": "T", "reason": "R",
@@ -326,7 +332,7 @@ async fn t22_a_wish_is_refused_at_once_where_it_cannot_be_planned_and_its_secret
 
 #[tokio::test]
 async fn evidence_is_named_once_it_is_there_to_those_who_see_the_change() {
-    let (road, changes) = road();
+    let (road, changes) = road().await;
     let mut kept = change(&carol(), State::Done);
     kept.evidence = Some(artifact("evidence"));
     changes.book().add(&kept).await.unwrap();
@@ -339,7 +345,7 @@ async fn evidence_is_named_once_it_is_there_to_those_who_see_the_change() {
 
 #[tokio::test]
 async fn the_tools_for_changes_are_reached_where_a_change_may_be_needed_and_by_whom() {
-    let (road, changes) = road();
+    let (road, changes) = road().await;
     let kept = change(&carol(), State::Planning);
     changes.book().add(&kept).await.unwrap();
     let nel = person("nel", &["netops"]);

@@ -15,7 +15,7 @@ mod targets;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use change_control::{ChangeBook, ChangeParts, Changes};
+use change_control::{ChangeBook, ChangeParts, Changes, GrantKeys};
 use own_tools::OwnTools;
 use platform::clock::AdjustableClock;
 use platform::context::{CallReferences, LOCAL_SOURCE, Protocol, RequestId, TraceContext};
@@ -36,19 +36,19 @@ use tool_runtime::pipeline::{Limits, Parts};
 use tool_runtime::{CallRequest, Catalogue, Instance, Pipeline, TargetDirectory, Visibility};
 
 /// A pipeline with the one server `interlock`; policy denies `echo`, and shows `search_tools` to netops only.
-fn road(with_echo: bool) -> (Arc<Pipeline>, Arc<AdjustableClock>) {
-    road_with(with_echo, Vec::new())
+async fn road(with_echo: bool) -> (Arc<Pipeline>, Arc<AdjustableClock>) {
+    road_with(with_echo, Vec::new()).await
 }
 
 /// With further servers; policy shows the one called `records` to the group `cmdb` only.
-fn road_with(with_echo: bool, more: Vec<Instance>) -> (Arc<Pipeline>, Arc<AdjustableClock>) {
-    let (road, clock, _) = road_and_changes(with_echo, more, false);
+async fn road_with(with_echo: bool, more: Vec<Instance>) -> (Arc<Pipeline>, Arc<AdjustableClock>) {
+    let (road, clock, _) = road_and_changes(with_echo, more, false).await;
     (road, clock)
 }
 
 /// The same, with the tools for changes where they are wanted: then policy shows `search_audit` to the group `auditors` only,
 /// and what changes something to the group `netops`.
-fn road_and_changes(
+async fn road_and_changes(
     with_echo: bool,
     more: Vec<Instance>,
     with_changes: bool,
@@ -76,6 +76,7 @@ fn road_and_changes(
     let visibility = Arc::new(Visibility::new(Arc::clone(&policy) as _));
     let directory = Arc::new(TargetDirectory::default());
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new(Arc::clone(&shared_clock)));
+    let secrets = Arc::new(MemorySecrets::new(Arc::clone(&shared_clock)));
     let base = BaseUrl::new(&url::Url::parse("https://interlock.test").unwrap());
     let changes = Changes::new(ChangeParts {
         book: ChangeBook::new(Arc::clone(&store)),
@@ -83,6 +84,8 @@ fn road_and_changes(
         base: base.clone(),
         policy: Arc::clone(&policy) as _,
         audit: Arc::clone(&audit) as _,
+        grants: GrantKeys::open(Arc::clone(&secrets) as _).await.unwrap(),
+        floors: Arc::new(changes::Nobody),
     });
     let mut tools =
         OwnTools::new(Arc::clone(&visibility), Arc::clone(&audit) as _, Arc::clone(&shared_clock), with_echo)
@@ -129,9 +132,10 @@ fn road_and_changes(
         store,
         shared: Arc::new(MemoryShared::default()),
         audit,
-        secrets: Arc::new(MemorySecrets::new(Arc::clone(&shared_clock))),
+        secrets,
         metrics: Metrics::new(),
         clock: shared_clock,
+        changes: changes.clone(),
         results: Arc::new(Sealer::derive(&SecretKey::new([7; 32]), "results").unwrap()),
         artifacts,
         secret_arguments: KeyedHash::derive(&SecretKey::new([8; 32]), "secret arguments").unwrap(),
@@ -173,7 +177,7 @@ fn alice() -> Principal {
 
 #[tokio::test]
 async fn whoami_shows_the_caller_as_the_platform_sees_it() {
-    let (road, clock) = road(false);
+    let (road, clock) = road(false).await;
     let now = clock.epoch_seconds();
     let mut who = Principal { mfa: true, acr: Some("mfa".into()), auth_time: Some(now - 100), ..alice() };
     who.token.expires_at = now + 600;
@@ -196,7 +200,7 @@ async fn whoami_shows_the_caller_as_the_platform_sees_it() {
 
 #[tokio::test]
 async fn t10_search_finds_the_best_match_first_and_only_what_the_caller_may_see() {
-    let (road, _) = road(true);
+    let (road, _) = road(true).await;
     let found = call(&road, alice(), "search_tools", json!({"query": "why was it refused"})).await.1.unwrap();
     assert_eq!(found["tools"][0]["tool"], "explain_refusal");
     assert_eq!(found["tools"][0]["risk"], "read");
@@ -210,7 +214,7 @@ async fn t10_search_finds_the_best_match_first_and_only_what_the_caller_may_see(
 
 #[tokio::test]
 async fn t10_a_tool_is_described_as_it_is_published_and_only_to_those_who_may_see_it() {
-    let (road, _) = road(true);
+    let (road, _) = road(true).await;
     let seen = call(&road, alice(), "describe_tool", json!({"tool": "search_tools"})).await.1.unwrap();
     let catalogue = road.visibility().catalogue();
     let tool = catalogue.by_aggregate_name("search_tools").unwrap();
@@ -228,7 +232,7 @@ async fn t10_a_tool_is_described_as_it_is_published_and_only_to_those_who_may_se
 
 #[tokio::test]
 async fn a_refusal_is_explained_to_its_caller_only() {
-    let (road, _) = road(true);
+    let (road, _) = road(true).await;
     let none = call(&road, alice(), "explain_refusal", json!({})).await.1;
     assert_eq!(none.unwrap_err().code(), "refusal_unknown");
     let (id, denied) = call(&road, alice(), "echo", json!({"message": "hi"})).await;
@@ -251,7 +255,7 @@ async fn a_refusal_is_explained_to_its_caller_only() {
 
 #[tokio::test]
 async fn echo_is_for_the_lab_only() {
-    let (road, _) = road(false);
+    let (road, _) = road(false).await;
     let refused = call(&road, alice(), "echo", json!({"message": "hi"})).await.1;
     assert_eq!(refused.unwrap_err().code(), "tool_unknown");
 }
