@@ -36,6 +36,17 @@ pub struct Kept {
     pub revision: u64,
 }
 
+/// Which changes are wanted, the newest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Newest<'a> {
+    /// All.
+    All,
+    /// Those in a state.
+    InState(State),
+    /// Those of a requester: [`Requester::key`](crate::model::change::Requester::key).
+    OfRequester(&'a str),
+}
+
 /// Why an update did not happen.
 #[derive(Debug)]
 pub enum Refused {
@@ -88,7 +99,20 @@ impl ChangeBook {
     pub async fn in_state(&self, state: State, after: Option<&ChangeId>, limit: usize) -> Result<Vec<Kept>, Error> {
         let filter = Some(("state", state.as_str()));
         let after = after.map(ChangeId::as_str);
-        let records = self.store.list(Query { collection: CHANGES, filter, after, limit }).await?;
+        let records = self.store.list(Query { collection: CHANGES, filter, after, limit, descending: false }).await?;
+        records.into_iter().map(|r| Ok(Kept { revision: r.revision, change: read(r)? })).collect()
+    }
+
+    /// Changes, the newest first, older than `before`; at most `limit`, at most 1,000.
+    pub async fn newest(&self, which: Newest<'_>, before: Option<&ChangeId>, limit: usize) -> Result<Vec<Kept>, Error> {
+        let filter = match which {
+            Newest::All => None,
+            Newest::InState(state) => Some(("state", state.as_str())),
+            Newest::OfRequester(key) => Some(("requester", key)),
+        };
+        let after = before.map(ChangeId::as_str);
+        let query = Query { collection: CHANGES, filter, after, limit, descending: true };
+        let records = self.store.list(query).await?;
         records.into_iter().map(|r| Ok(Kept { revision: r.revision, change: read(r)? })).collect()
     }
 
@@ -163,14 +187,17 @@ impl ChangeBook {
     /// All attempts of a change, at most 1,000.
     pub async fn attempts(&self, id: &ChangeId) -> Result<Vec<Attempt>, Error> {
         let filter = Some(("change", id.as_str()));
-        let records = self.store.list(Query { collection: ATTEMPTS, filter, after: None, limit: 1000 }).await?;
+        let records = self
+            .store
+            .list(Query { collection: ATTEMPTS, filter, after: None, limit: 1000, descending: false })
+            .await?;
         records.into_iter().map(read).collect()
     }
 
     /// Attempts of all changes whose outcome has this name, at most 1,000: the live ones are few.
     pub async fn attempts_that_are(&self, outcome: &str) -> Result<Vec<Attempt>, Error> {
         let filter = Some(("outcome", outcome));
-        let records = self.store.list(Query { collection: ATTEMPTS, filter, after: None, limit: 1000 }).await?;
+        let records = self.store.list(Query { collection: ATTEMPTS, filter, after: None, limit: 1000, descending: false }).await?;
         records.into_iter().map(read).collect()
     }
 

@@ -165,19 +165,6 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let rotations =
         Arc::new(Rotations::new(Arc::clone(&visibility), Arc::clone(&secrets), Arc::clone(&store), Arc::clone(&clock)));
     let directory = Arc::new(TargetDirectory::configured(&config.targets)?);
-    let own = OwnTools::new(Arc::clone(&visibility), audit.clone(), Arc::clone(&clock), with_echo)
-        .with_targets(&directory, &visibility, &clock)
-        .with_secrets(&secrets, Arc::clone(&rotations))
-        .with_keys(&managed);
-    let instances = instances(config, &clock, &observer, own)?;
-    let catalogue = Catalogue::build(instances, &risks)?;
-    for server in catalogue.servers() {
-        metrics.declare(&server.facts.name, server.tools().map(|t| t.name()));
-    }
-    directory.expect(&catalogue)?;
-    visibility.publish(catalogue);
-    rotations.settle_at_start(audit.as_ref(), config.cluster.replicas <= 1).await?;
-
     // One for the verifier, for everything that ends tokens, which ends the sessions that rest on them too, and for runs.
     let floors = Arc::new(RevocationFloors::open(Arc::clone(&store), Arc::clone(&clock)).await?);
     let grants = GrantKeys::open(Arc::clone(&secrets)).await?;
@@ -191,6 +178,20 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         grants,
         floors: floors.clone(),
     });
+    let own = OwnTools::new(Arc::clone(&visibility), audit.clone(), Arc::clone(&clock), with_echo)
+        .with_changes(&changes)
+        .with_targets(&directory, &visibility, &clock)
+        .with_secrets(&secrets, Arc::clone(&rotations))
+        .with_keys(&managed);
+    let instances = instances(config, &clock, &observer, own)?;
+    let catalogue = Catalogue::build(instances, &risks)?;
+    for server in catalogue.servers() {
+        metrics.declare(&server.facts.name, server.tools().map(|t| t.name()));
+    }
+    directory.expect(&catalogue)?;
+    visibility.publish(catalogue);
+    rotations.settle_at_start(audit.as_ref(), config.cluster.replicas <= 1).await?;
+
     let parts = Parts {
         visibility,
         policy,
