@@ -118,6 +118,7 @@ impl Lab {
             secrets: Arc::clone(&secrets) as _,
             metrics: Arc::clone(&metrics),
             clock: shared_clock,
+            changes: Arc::new(tool_runtime::change_gate::NoChanges),
             results: Arc::new(Sealer::derive(&SecretKey::new([7; 32]), "results").unwrap()),
             artifacts: Arc::clone(&sealed),
             secret_arguments: KeyedHash::derive(&SecretKey::new([8; 32]), "secret arguments").unwrap(),

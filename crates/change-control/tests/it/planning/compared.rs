@@ -1,9 +1,9 @@
 //! T18: whether devices still are what a plan says, and what they are after a step.
 
-use interlock_change_control::model::attempt::Direction;
-use interlock_change_control::model::change::{Change, CheckResult};
-use interlock_change_control::planning::compare::Compared;
-use interlock_change_control::planning::{Comparison, Difference};
+use change_control::model::attempt::Direction;
+use change_control::model::change::{Change, CheckResult};
+use change_control::planning::compare::Compared;
+use change_control::planning::{Comparison, Difference};
 use platform::store::{Expect, Op};
 use serde_json::json;
 
@@ -113,7 +113,7 @@ async fn t15_one_character_changed_in_the_store_refuses_the_plan() {
     let (change, mut plan) = lab.planned(vlan(&["d1"])).await;
     plan.devices[0].hostname.push('x');
     let body = serde_json::to_value(&plan).unwrap();
-    let collection = interlock_change_control::book::PLANS;
+    let collection = change_control::book::PLANS;
     let put = Op::Put { collection, id: change.id.to_string(), expect: Expect::Any, body, expires_at: None };
     lab.changes.book().transact(vec![put]).await.unwrap();
     let refused = lab.changes.compare_device(&change, "d1", None).await.unwrap_err();

@@ -1,8 +1,8 @@
 //! What stands in a plan.
 
-use interlock_change_control::PlanOptions;
-use interlock_change_control::model::plan::{PlannedUndo, plan_hash, verify_public_plan};
-use interlock_change_control::model::state::State;
+use change_control::PlanOptions;
+use change_control::model::plan::{PlannedUndo, plan_hash, verify_public_plan};
+use change_control::model::state::State;
 use platform::policy::Risk;
 use serde_json::json;
 

@@ -1,7 +1,7 @@
 //! What does not become a plan, and what is said of it.
 
-use interlock_change_control::model::change::ChangeId;
-use interlock_change_control::model::state::State;
+use change_control::model::change::ChangeId;
+use change_control::model::state::State;
 use platform::{Error, ErrorKind};
 use serde_json::json;
 
@@ -78,7 +78,7 @@ async fn a_change_whose_work_cannot_be_started_is_not_left_waiting() {
 async fn a_plan_that_was_cancelled_while_it_was_made_stays_cancelled() {
     let lab = Lab::start().await;
     let change = lab.ask(vlan(&["d1"])).await.unwrap();
-    let cancel = |change: &mut interlock_change_control::Change| {
+    let cancel = |change: &mut change_control::Change| {
         change.become_state(State::Cancelled, 0, "not needed")?;
         Ok(((), Vec::new()))
     };

@@ -79,7 +79,7 @@ async fn t15_two_plans_of_the_same_thing_have_no_commitment_in_common() {
     let (_, first) = lab.planned(request()).await;
     let (_, second) = lab.planned(request()).await;
     assert_ne!(first.devices[0].baseline.commitment, second.devices[0].baseline.commitment);
-    let all = |plan: &interlock_change_control::model::plan::PublicPlan| -> Vec<String> {
+    let all = |plan: &change_control::model::plan::PublicPlan| -> Vec<String> {
         plan.devices[0].lines.iter().map(|line| line.commitment.clone()).collect()
     };
     assert!(all(&first).iter().all(|commitment| !all(&second).contains(commitment)));
