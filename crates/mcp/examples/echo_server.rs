@@ -107,6 +107,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             protocol: Protocol::Mcp,
             source: IpAddr::from([127, 0, 0, 1]),
             references: CallReferences::default(),
+            run: None,
             deadline: Instant::now() + Duration::from_secs(30),
         };
         request.extensions_mut().insert(Arc::new(cx));

@@ -136,6 +136,18 @@ pub struct CallReferences {
     pub idempotency_key: Option<String>,
 }
 
+/// The step of a change's run that makes a call (T19). Change control sets it on calls of its own; no door ever does, and
+/// whoever verifies the call loads the facts behind it from the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunStep {
+    /// The change.
+    pub change: String,
+    /// The step undoes what a forward step of the same run did.
+    pub undo: bool,
+    /// The attempt that is announced, for a call that writes.
+    pub attempt: Option<String>,
+}
+
 /// Everything about one call that is not its tool and arguments.
 #[derive(Debug, Clone)]
 pub struct CallContext {
@@ -155,6 +167,8 @@ pub struct CallContext {
     pub source: IpAddr,
     /// Headers and `_meta` references; merged with the reserved argument `_interlock` by the pipeline.
     pub references: CallReferences,
+    /// The run that makes the call; nothing for every call that came in by a door.
+    pub run: Option<RunStep>,
     /// When the caller stops waiting.
     pub deadline: Instant,
 }

@@ -16,6 +16,7 @@ pub mod clock;
 pub mod config;
 pub mod context;
 pub mod error;
+pub mod failpoint;
 pub mod http;
 pub mod keyed_hash;
 pub mod keys;

@@ -9,8 +9,8 @@ use platform::{Error, ErrorKind, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
-use tool_runtime::combinators::{Poll, poll_until};
-use tool_runtime::tool::{following, parse_arguments};
+use tool_runtime::combinators::{Poll, poll_until, single_followed};
+use tool_runtime::tool::parse_arguments;
 use tool_runtime::{FollowUp, SideEffect, Tool, ToolCx, ToolOutput, ToolSpec};
 
 use super::devices::DEVICE;
@@ -221,15 +221,11 @@ pub(super) fn get_deployment(api: &Arc<Api>) -> Arc<dyn Tool> {
     )
     .timeout(Duration::from_secs(40))
     .example(json!({"deployment_id": "…", "wait_s": 20}));
-    let api = Arc::clone(api);
-    following(spec, move |cx, args: GetDeployment| {
-        let api = Arc::clone(&api);
-        async move {
-            let seen = get(&api, &cx, &args).await?;
-            let handle = seen.deployment_id.as_deref().unwrap_or(&args.deployment_id);
-            let follow_up = matches!(seen.status, Status::InProgress).then(|| follow_up(handle));
-            Ok((seen, follow_up))
-        }
+    single_followed(api, spec, |api, cx, args: GetDeployment| async move {
+        let seen = get(&api, &cx, &args).await?;
+        let handle = seen.deployment_id.as_deref().unwrap_or(&args.deployment_id);
+        let follow_up = matches!(seen.status, Status::InProgress).then(|| follow_up(handle));
+        Ok((seen, follow_up))
     })
 }
 

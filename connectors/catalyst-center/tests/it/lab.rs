@@ -207,6 +207,7 @@ pub(crate) fn call_context() -> CallContext {
         protocol: Protocol::Mcp,
         source: LOCAL_SOURCE,
         references: platform::context::CallReferences::default(),
+        run: None,
         deadline: Instant::now() + Duration::from_secs(60),
     }
 }

@@ -220,6 +220,7 @@ pub(crate) fn call_context() -> CallContext {
         protocol: Protocol::Mcp,
         source: LOCAL_SOURCE,
         references: CallReferences::default(),
+        run: None,
         deadline: Instant::now() + Duration::from_secs(60),
     }
 }

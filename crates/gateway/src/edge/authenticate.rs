@@ -58,6 +58,7 @@ pub(crate) async fn authenticate(State(door): State<Door>, mut request: Request,
         protocol: door.protocol,
         source: identified.source,
         references,
+        run: None,
         deadline: Instant::now() + door.gateway.parts.options.request_timeout,
     };
     request.extensions_mut().insert(Arc::new(cx));

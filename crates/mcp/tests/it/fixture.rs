@@ -152,6 +152,7 @@ pub(crate) fn context(subject: &str) -> CallContext {
         protocol: Protocol::Mcp,
         source: IpAddr::from([127, 0, 0, 1]),
         references: CallReferences::default(),
+        run: None,
         deadline: Instant::now() + Duration::from_secs(60),
     }
 }

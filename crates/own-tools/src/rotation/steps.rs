@@ -342,6 +342,7 @@ fn own_call(clock: &SharedClock) -> ToolCx {
         protocol: Protocol::Mcp,
         source: LOCAL_SOURCE,
         references: CallReferences::default(),
+        run: None,
         deadline,
     };
     ToolCx {

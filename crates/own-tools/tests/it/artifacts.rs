@@ -174,6 +174,7 @@ impl Lab {
             protocol: Protocol::Mcp,
             source: LOCAL_SOURCE,
             references: CallReferences::default(),
+            run: None,
             deadline: Instant::now() + Duration::from_secs(60),
         };
         let references = CallReferences::default();

@@ -115,6 +115,7 @@ async fn call(road: &Arc<Pipeline>, who: Principal, tool: &str, arguments: Json)
         protocol: Protocol::Mcp,
         source: LOCAL_SOURCE,
         references: CallReferences::default(),
+        run: None,
         deadline: Instant::now() + Duration::from_secs(60),
     };
     let id = cx.request_id.to_string();

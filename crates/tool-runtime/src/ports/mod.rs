@@ -26,7 +26,8 @@ pub use self::config_changer::ConfigChanger;
 pub use self::config_reader::ConfigReader;
 pub use self::state_probe::StateProbe;
 pub use self::target_source::TargetSource;
-use crate::tool::{TargetArgument, Tool, ToolCx, ToolSpec, typed};
+use crate::combinators::single;
+use crate::tool::{TargetArgument, Tool, ToolCx, ToolSpec};
 
 /// The ports that a connector has.
 #[derive(Default, Clone)]
@@ -68,6 +69,5 @@ where
     F: Fn(Arc<P>, ToolCx, A) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<R, Error>> + Send + 'static,
 {
-    let port = Arc::clone(port);
-    typed(ToolSpec { listed: false, ..spec }, move |cx, args| function(Arc::clone(&port), cx, args))
+    single(port, ToolSpec { listed: false, ..spec }, function)
 }

@@ -167,6 +167,7 @@ fn context(now: i64) -> CallContext {
         protocol: Protocol::Internal,
         source: LOCAL_SOURCE,
         references: CallReferences::default(),
+        run: None,
         deadline: Instant::now() + LONGEST,
     }
 }

@@ -52,6 +52,7 @@ fn caller(subject: &str) -> Arc<CallContext> {
         protocol: Protocol::Mcp,
         source: IpAddr::from([127, 0, 0, 1]),
         references: CallReferences::default(),
+        run: None,
         deadline: Instant::now() + Duration::from_secs(60),
     })
 }

@@ -1,13 +1,16 @@
 //! Lines as a stream: which section each of them goes to. A device asks the innermost section that is open, then the ones
 //! around it; it does not look at indentation. People do, so that both must agree, or the line is in doubt. Next:
-//! [`super::apply`].
+//! [`typed`] for how a line is read, [`super::apply`] for what it does.
 
+mod typed;
+
+use self::typed::{is_exec, text_of};
 use super::apply::{Effect, Entered, Level, begins, sweep};
 use super::{Lines, Merged, Unmodelled, Why};
 use crate::config::Node;
 use crate::physical::{self, Physical, Written, words};
 use crate::rules::{Hit, Kind, Mode, Negation, Table, find, find_abbreviated, keyed, split_negation};
-use crate::{Config, Platform, interfaces, vlans};
+use crate::{Config, Platform, interfaces};
 
 /// A section that is open. An `interface range` opens several at once.
 #[derive(Clone)]
@@ -241,69 +244,6 @@ impl Stream {
         true
     }
 
-    /// The line's words with names of interfaces in full: several lines when it names a list. Nothing when a name has several
-    /// meanings.
-    fn named(&self, body: &[&str]) -> Option<Vec<Vec<String>>> {
-        let own = || body.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-        let [first, rest @ ..] = body else { return Some(vec![own()]) };
-        let interface = first.len() >= 3 && "interface".starts_with(&first.to_ascii_lowercase()) && !rest.is_empty();
-        if interface && self.is_global_interface() {
-            return self.named_interfaces(rest);
-        }
-        let vlan = *first == "vlan" && matches!(self.platform, Platform::IosXe | Platform::NxOs);
-        if let (true, [list]) = (vlan, rest)
-            && let Some(list) = vlans::parse(list)
-        {
-            return Some(list.ids().map(|id| vec!["vlan".to_owned(), id.to_string()]).collect());
-        }
-        Some(vec![own()])
-    }
-
-    /// Whether `interface` means the global command here: some modes have one of their own.
-    fn is_global_interface(&self) -> bool {
-        let own = |frame: &Frame| {
-            let mode = frame.mode?;
-            find(mode, &["interface", "x"], Negation::None).map(|hit| hit.rule.id)
-        };
-        let global = self.frames.first().and_then(own);
-        let nearest = self.frames.iter().rev().find_map(own);
-        nearest == global
-    }
-
-    fn named_interfaces(&self, rest: &[&str]) -> Option<Vec<Vec<String>>> {
-        let line = |name: String, more: &[&str]| {
-            let more = more.iter().map(|word| (*word).to_owned());
-            ["interface".to_owned(), name].into_iter().chain(more).collect::<Vec<_>>()
-        };
-        let range = match (self.platform, rest) {
-            (Platform::IosXe, ["range", list @ ..]) => Some(list.join(" ")),
-            (Platform::NxOs, list)
-                if list.concat().contains(['-', ','])
-                    && interfaces::in_full(self.platform, &list.join(" ")).is_none() =>
-            {
-                Some(list.join(" "))
-            }
-            _ => None,
-        };
-        if let Some(list) = range {
-            let names = interfaces::range(self.platform, &list)?;
-            return Some(names.into_iter().map(|name| line(name, &[])).collect());
-        }
-        match rest {
-            [kind, number, more @ ..]
-                if number.starts_with(|c: char| c.is_ascii_digit()) && !kind.contains(|c: char| c.is_ascii_digit()) =>
-            {
-                interfaces::in_full(self.platform, &format!("{kind}{number}")).map(|name| vec![line(name, more)])
-            }
-            [name, more @ ..] => {
-                // Names without a number, and kinds the model has never heard of, stay as they are.
-                let full = interfaces::in_full(self.platform, name).unwrap_or_else(|| (*name).to_owned());
-                Some(vec![line(full, more)])
-            }
-            [] => None,
-        }
-    }
-
     /// Which open section takes the line, and what it means there.
     fn meant(&self, body: &[&str], negation: Negation, line: Physical<'_>) -> Result<Meant, Why> {
         let innermost = self.frames.len().saturating_sub(1);
@@ -406,50 +346,4 @@ fn nodes_at<'c>(config: &'c mut Config, place: &[usize]) -> Option<&'c mut Vec<N
         nodes = &mut nodes.get_mut(*at)?.children;
     }
     Some(nodes)
-}
-
-/// Commands of exec mode, and the directives of a controller's templates: none of them is a line of a configuration.
-fn is_exec(platform: Platform, body: &[&str]) -> bool {
-    match body {
-        [first, ..] if first.starts_with('#') => true,
-        ["do", ..] => platform != Platform::Asa,
-        _ => matches!(
-            body,
-            ["configure" | "reload" | "write" | "copy" | "show" | "ping" | "traceroute" | "debug" | "terminal", ..]
-        ),
-    }
-}
-
-/// The line as it is kept: as it was written where every word was in full, else with its words in full.
-fn text_of(
-    meant: &Meant,
-    body: &[&str],
-    negation: Negation,
-    written: &str,
-    typed: &[&str],
-    value: Option<&str>,
-) -> String {
-    if let Some(value) = value {
-        return value.to_owned();
-    }
-    let full = match &meant.hit {
-        Some(hit) => hit.body(),
-        None => body.join(" "),
-    };
-    let (_, own) = split_negation(typed);
-    let sign = match negation {
-        Negation::None => "",
-        Negation::No => "no ",
-        Negation::Default => "default ",
-    };
-    if full == own.join(" ") {
-        let rest = match negation {
-            Negation::None => written,
-            Negation::No | Negation::Default => {
-                written.split_once([' ', '\t']).map_or("", |(_, rest)| rest.trim_start())
-            }
-        };
-        return format!("{sign}{rest}");
-    }
-    format!("{sign}{full}")
 }

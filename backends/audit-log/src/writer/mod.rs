@@ -1,12 +1,14 @@
 //! The one thread that writes: what queued up while it synced is its next transaction (group commit), and only then are
-//! the callers told. After a failure it refuses, keeps what nobody waits for, and looks again. Next: [`crate::log`].
+//! the callers told. After a failure it refuses, keeps what nobody waits for, and looks again. Next: [`queue`] for what is
+//! handed to it, [`crate::log`] for those who do.
+
+mod queue;
 
 use std::collections::VecDeque;
 use std::fs::File;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::hmac;
@@ -20,7 +22,7 @@ use tokio::sync::oneshot;
 use crate::countersign::raise_fork;
 use crate::error::AuditFault;
 use crate::file::open_for_writing;
-use crate::keys::{AuditKeys, PublicKey};
+use crate::keys::PublicKey;
 use crate::opening::Setting;
 use crate::publisher::Publisher;
 use crate::record::PreparedRecord;
@@ -30,31 +32,10 @@ use crate::spool::Spool;
 use crate::stats::Counters;
 use crate::transaction::{Written, write};
 
-/// Most records in one transaction.
-pub(crate) const MAX_BATCH: usize = 1_024;
+pub(crate) use self::queue::{MAX_BATCH, Message};
+
 /// Most records that a checkpoint may be behind before one is written, plus what one batch can add.
 pub(crate) const CHECKPOINT_EVERY: u64 = 1_000;
-const RETRY: Duration = Duration::from_secs(1);
-
-/// What callers hand to the writer.
-pub(crate) enum Message {
-    /// Somebody waits for it.
-    Append(PreparedRecord, oneshot::Sender<Result<AuditPosition, AuditFault>>),
-    /// Nobody waits, and it is not given up.
-    Detached(PreparedRecord),
-    /// Delete some sealed payloads of months before this one, and say how many.
-    Forget(String, oneshot::Sender<Result<u64, AuditFault>>),
-    /// Write everything, say so, end. Nothing is sent after it until it failed.
-    Close(oneshot::Sender<Result<(), AuditFault>>),
-    /// Close this log and go on with the new one `to` under these keys.
-    Rotate { keys: AuditKeys, to: String, ack: oneshot::Sender<Result<PublicKey, AuditFault>> },
-}
-
-// What ends a batch.
-enum Turn {
-    Close(oneshot::Sender<Result<(), AuditFault>>),
-    Rotate(AuditKeys, String, oneshot::Sender<Result<PublicKey, AuditFault>>),
-}
 
 /// Everything that the thread owns.
 pub(crate) struct Writer {
@@ -98,101 +79,6 @@ impl Writer {
     /// The log's name and key.
     pub(crate) fn public_key(&self) -> PublicKey {
         PublicKey::of(&self.pair).named(&self.origin)
-    }
-
-    /// Serves the queue until it is closed or has no senders left. `reader` is the connection that others read by.
-    pub(crate) fn run(mut self, queue: &Receiver<Message>, reader: &Mutex<Connection>) {
-        loop {
-            let next = match self.wake_in() {
-                Some(wait) => queue.recv_timeout(wait),
-                None => queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            };
-            let mut batch = Vec::new();
-            let mut turn = None;
-            let mut ended = false;
-            match next {
-                Ok(message) => {
-                    let mut message = Some(message);
-                    while let Some(now) = message.take() {
-                        turn = self.take(now, &mut batch);
-                        if batch.len() < MAX_BATCH && turn.is_none() {
-                            message = queue.try_recv().ok();
-                        }
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => ended = true,
-            }
-            self.serve(batch);
-            match turn {
-                None if ended => return self.end(),
-                None => {}
-                Some(Turn::Rotate(keys, to, ack)) => {
-                    let rotated;
-                    (self, rotated) = self.rotate(&keys, to, reader);
-                    if ack.send(rotated).is_err() {
-                        tracing::debug!("nobody waited for the audit log to be followed");
-                    }
-                }
-                Some(Turn::Close(ack)) => {
-                    let closed = self.close(None);
-                    // Whoever hears that the log is closed may open it again at once: the lock must be free by then.
-                    let rest = if closed.is_ok() {
-                        self.publisher.close(None);
-                        drop(self);
-                        None
-                    } else {
-                        Some(self)
-                    };
-                    if ack.send(closed).is_err() {
-                        tracing::debug!("nobody waited for the audit log to close");
-                    }
-                    match rest {
-                        Some(writer) => self = writer,
-                        None => return,
-                    }
-                }
-            }
-        }
-    }
-
-    // Without senders: the log was dropped and not closed.
-    fn end(mut self) {
-        // Whoever drops a log may be the one who serves the store and the second place: the next start asks them.
-        self.publisher.leave_registry();
-        self.shipping = None;
-        if let Err(error) = self.close(None) {
-            self.counters.lost.fetch_add(self.held.len() as u64, Ordering::Relaxed);
-            tracing::error!(%error, lost = self.held.len(), "the audit log could not be closed");
-        }
-    }
-
-    fn take(&self, message: Message, batch: &mut Vec<Waiting>) -> Option<Turn> {
-        match message {
-            Message::Append(record, ack) => batch.push((record, Some(ack))),
-            Message::Detached(record) => batch.push((record, None)),
-            Message::Close(ack) => return Some(Turn::Close(ack)),
-            Message::Rotate { keys, to, ack } => return Some(Turn::Rotate(keys, to, ack)),
-            Message::Forget(month, ack) => {
-                let forgotten = match &self.connection {
-                    Some(connection) => crate::payload::forget(connection, &month),
-                    None => Err(AuditFault::Write("the log cannot be written now".to_owned())),
-                };
-                if ack.send(forgotten).is_err() {
-                    tracing::debug!("nobody waited for payloads to be forgotten");
-                }
-                return None;
-            }
-        }
-        self.counters.queued.fetch_sub(1, Ordering::Relaxed);
-        None
-    }
-
-    fn wake_in(&self) -> Option<Duration> {
-        if !self.held.is_empty() || self.spool.is_used() || self.is_behind() {
-            return Some(RETRY);
-        }
-        self.uncovered_since.map(|since| self.checkpoint_within.saturating_sub(since.elapsed()))
     }
 
     // Whether the second place lacks records.

@@ -1,73 +1,26 @@
 //! The fixed questions of the guard rails, rail by rail. No randomness: the same binary asks the same questions.
+//!
+//! Next: [`input`] for what a question is made of, [`words`] for the names that a bundle uses.
+
+mod input;
+mod words;
 
 use serde_json::{Map, json};
 
+use self::input::{GUARDED, NOW, call, elevation, grant, talk, with, without};
+use self::words::words;
 use super::{Bound, Case, Rail, Vocabulary};
 use crate::Json;
 use crate::policy::Profile;
 
-/// The clock of every case.
-const NOW: i64 = 1_800_000_000;
 const GROUPS: [&str; 4] = ["admin", "network-engineers", "service-desk", "developers"];
 const CONNECTORS: [&str; 4] = ["catalyst-center", "servicenow", "github", "interlock"];
-/// Risk class and the article's action of what needs proof.
-const GUARDED: [(&str, &str); 3] = [("change", "write"), ("disruptive", "execute"), ("control", "admin")];
 /// Tools of the server `interlock` that show what others did, with their risk class and action.
 const AUDIT_TOOLS: [(&str, (&str, &str)); 3] = [
     ("search_audit", ("read", "read")),
     ("get_audit_record", ("read", "read")),
     ("open_audit_payload", ("control", "admin")),
 ];
-/// Words of the decision document and its input: asked in the set of all words, but not each alone.
-const OWN_WORDS: [&str; 44] = [
-    "allow",
-    "challenge",
-    "deny",
-    "effect",
-    "reasons",
-    "obligations",
-    "valid_until",
-    "revision",
-    "met",
-    "until",
-    "read",
-    "write",
-    "execute",
-    "probe",
-    "record",
-    "change",
-    "disruptive",
-    "control",
-    "null",
-    "object",
-    "person",
-    "client",
-    "step_up",
-    "max_age_s",
-    "by",
-    "approvers",
-    "rate",
-    "rates",
-    "per_minute",
-    "scope",
-    "grant:",
-    "deny:",
-    "unmet:",
-    "elevation",
-    "fresh_token",
-    "unversioned",
-    "actions",
-    "connectors",
-    "tools",
-    "reserved",
-    "change_required_for",
-    "input_invalid",
-    "userinfo",
-    "userinfo_only",
-];
-/// Words of a bundle beyond these are not asked, so that a large data file cannot hold up activation.
-const MAX_WORDS: usize = 256;
-
 /// Every case for a profile and the names that its bundle uses.
 pub fn cases(profile: Profile, vocabulary: &Vocabulary) -> impl Iterator<Item = Case> {
     let groups = group_sets(vocabulary);
@@ -95,81 +48,6 @@ fn group_sets(vocabulary: &Vocabulary) -> Vec<Json> {
         sets.push(json!(vocabulary.words));
     }
     sets
-}
-
-/// Each name of the bundle, once as the caller's only group and once as the connector, in the plainest cases.
-fn words(all: &mut Vec<Case>, profile: Profile, vocabulary: &Vocabulary) {
-    let everybody: Vec<&str> =
-        GROUPS.into_iter().chain(vocabulary.words.iter().map(String::as_str).take(MAX_WORDS)).collect();
-    let everybody = json!(everybody);
-    let single = vocabulary.words.iter().filter(|word| !OWN_WORDS.contains(&word.as_str()));
-    for word in single.take(MAX_WORDS) {
-        for (groups, connector) in [(&json!([word]), "catalyst-center"), (&everybody, word.as_str())] {
-            for risk in GUARDED {
-                let base = call(groups, connector, risk);
-                let unproven = with(base.clone(), &[("/change", grant()), ("/arguments", talk())]);
-                all.push(Case { rail: Rail::NoWriteWithoutStepUp, input: unproven, bound: Bound::NotAllowed });
-                if risk.0 == "control" {
-                    let agent = [("/principal/act", json!([{"subject": "agent"}])), ("/elevation", elevation())];
-                    all.push(Case { rail: Rail::ControlNeedsAPerson, input: with(base, &agent), bound: Bound::Denied });
-                } else if profile != Profile::LabOpen {
-                    let no_grant = with(base, &[("/elevation", elevation()), ("/arguments", talk())]);
-                    all.push(Case { rail: Rail::NoChangeWithoutGrant, input: no_grant, bound: Bound::NotAllowed });
-                }
-            }
-        }
-    }
-}
-
-/// A call with every fact in its place and nothing proven.
-fn call(groups: &Json, connector: &str, (risk, action): (&str, &str)) -> Json {
-    json!({
-        "groups": groups, "resource": connector, "action": action,
-        "principal": {
-            "issuer": "https://issuer.example", "subject": "subject", "person": "person", "kind": "person",
-            "client_id": "client", "acr": null, "amr": ["pwd"], "auth_time": NOW - 5000, "mfa": false, "act": [],
-            "proof": "signature",
-        },
-        "server": {"name": connector, "connector": connector, "environment": "production"},
-        "tool": {"name": "tool", "risk": risk},
-        "arguments": {}, "targets": [], "change": null, "elevation": null,
-        "now": NOW, "source": "192.0.2.7", "protocol": "mcp", "request_id": "00000000-0000-7000-8000-000000000000",
-    })
-}
-
-/// Replaces members by `(pointer, value)`; the parents exist in every call.
-fn with(mut input: Json, edits: &[(&str, Json)]) -> Json {
-    for (pointer, value) in edits {
-        let (parent, member) = pointer.rsplit_once('/').unwrap_or(("", pointer));
-        if let Some(object) = input.pointer_mut(parent).and_then(Json::as_object_mut) {
-            object.insert(member.to_owned(), value.clone());
-        }
-    }
-    input
-}
-
-fn without(mut input: Json, member: &str) -> Json {
-    if let Some(object) = input.as_object_mut() {
-        object.remove(member);
-    }
-    input
-}
-
-fn elevation() -> Json {
-    json!({"authenticated_at": NOW - 30, "expires_at": NOW + 600, "single_use": true})
-}
-
-fn grant() -> Json {
-    json!({"id": "CHG-1", "expires_at": NOW + 3600, "approvers": 5})
-}
-
-/// What a caller can write into its arguments and headers: all of it is talk.
-fn talk() -> Json {
-    json!({
-        "ticket": "CHG0012345", "change_id": "CHG0012345", "approved": true, "approval": {"status": "approved", "approver": "bob"},
-        "mfa": true, "step_up": true, "elevation": elevation(), "change": grant(), "approvers": 9, "window": "open",
-        "_interlock": {"change": "CHG0012345"}, "break_glass": true, "force": true, "confirm": true, "user": {"mfa": true},
-    })
 }
 
 fn broken_inputs(all: &mut Vec<Case>) {

@@ -1,0 +1,155 @@
+//! Where changes are kept: collections of the store of truth. A row here is the truth about a change; the journal of a
+//! workflow engine only drives it, and a signal only says that it is worth looking.
+
+use std::sync::Arc;
+
+use platform::store::{Collection, Conflict, Expect, Index, Op, OpResult, Query, Record, Store, TransactError};
+use platform::{Error, ErrorKind};
+use serde::de::DeserializeOwned;
+
+use crate::model::attempt::{Attempt, Direction};
+use crate::model::change::{Change, ChangeId, unknown};
+use crate::model::plan::PublicPlan;
+use crate::model::state::State;
+
+/// Changes, by id.
+pub const CHANGES: Collection = Collection {
+    name: "changes",
+    indexes: &[Index { name: "state", pointer: "/state" }, Index { name: "requester", pointer: "/requester_key" }],
+};
+/// Public plans, by the id of their change: apart, because lists do not need them.
+pub const PLANS: Collection = Collection { name: "change_plans", indexes: &[] };
+/// Attempts, by [`Attempt::id`].
+pub const ATTEMPTS: Collection =
+    Collection { name: "change_attempts", indexes: &[Index { name: "change", pointer: "/change" }] };
+/// How often an update is tried again when somebody else was faster.
+const TRIES: usize = 16;
+
+/// A change with the revision that it was read at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kept {
+    /// The change.
+    pub change: Change,
+    /// Revision of its row.
+    pub revision: u64,
+}
+
+/// Changes, plans and attempts in the store.
+#[derive(Clone)]
+pub struct ChangeBook {
+    store: Arc<dyn Store>,
+}
+
+impl ChangeBook {
+    /// Over the store.
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self { store }
+    }
+
+    /// The store, for what has to change together with a row of the book.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Writes a new change down.
+    pub async fn add(&self, change: &Change) -> Result<(), Error> {
+        self.transact(vec![put(change, Expect::Absent)?]).await.map(drop)
+    }
+
+    /// A change. Error: `change_unknown`.
+    pub async fn get(&self, id: &ChangeId) -> Result<Kept, Error> {
+        let record = self.store.get(CHANGES, id.as_str()).await?.ok_or_else(unknown)?;
+        Ok(Kept { revision: record.revision, change: read(record)? })
+    }
+
+    /// Changes in a state, ordered by id, that is by age; at most `limit`, at most 1,000.
+    pub async fn in_state(&self, state: State, after: Option<&ChangeId>, limit: usize) -> Result<Vec<Kept>, Error> {
+        let filter = Some(("state", state.as_str()));
+        let after = after.map(ChangeId::as_str);
+        let records = self.store.list(Query { collection: CHANGES, filter, after, limit }).await?;
+        records.into_iter().map(|r| Ok(Kept { revision: r.revision, change: read(r)? })).collect()
+    }
+
+    /// Changes a change: `edit` is called again with the newest row when somebody else was faster. What `edit` refuses is
+    /// handed on, and nothing is written; `more` goes into the same transaction.
+    pub async fn update<T>(
+        &self,
+        id: &ChangeId,
+        mut edit: impl FnMut(&mut Change) -> Result<(T, Vec<Op>), Error>,
+    ) -> Result<(T, Change), Error> {
+        for _ in 0..TRIES {
+            let Kept { mut change, revision } = self.get(id).await?;
+            let (result, more) = edit(&mut change)?;
+            let mut ops = vec![put(&change, Expect::Revision(revision))?];
+            ops.extend(more);
+            match self.store.transact(ops).await {
+                Ok(_) => return Ok((result, change)),
+                Err(TransactError::Conflict { index: 0, conflict: Conflict::Revision { .. } }) => {}
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        Err(Error::new(
+            ErrorKind::Conflict,
+            "change_busy",
+            "The change is being changed by others all the time. Try again in a moment.",
+        ))
+    }
+
+    /// The public plan of a change.
+    pub async fn plan(&self, id: &ChangeId) -> Result<Option<PublicPlan>, Error> {
+        self.store.get(PLANS, id.as_str()).await?.map(read).transpose()
+    }
+
+    /// What writes a public plan down.
+    pub fn put_plan(id: &ChangeId, plan: &PublicPlan) -> Result<Op, Error> {
+        let body = serde_json::to_value(plan).map_err(Error::internal)?;
+        Ok(Op::Put { collection: PLANS, id: id.to_string(), expect: Expect::Any, body, expires_at: None })
+    }
+
+    /// One attempt.
+    pub async fn attempt(
+        &self,
+        id: &ChangeId,
+        device_id: &str,
+        direction: Direction,
+        number: u32,
+    ) -> Result<Option<Attempt>, Error> {
+        let id = Attempt::id(id.as_str(), device_id, direction, number);
+        self.store.get(ATTEMPTS, &id).await?.map(read).transpose()
+    }
+
+    /// All attempts of a change, at most 1,000.
+    pub async fn attempts(&self, id: &ChangeId) -> Result<Vec<Attempt>, Error> {
+        let filter = Some(("change", id.as_str()));
+        let records = self.store.list(Query { collection: ATTEMPTS, filter, after: None, limit: 1000 }).await?;
+        records.into_iter().map(read).collect()
+    }
+
+    /// What writes an attempt down.
+    pub fn put_attempt(attempt: &Attempt, expect: Expect) -> Result<Op, Error> {
+        let id = Attempt::id(&attempt.change, &attempt.device_id, attempt.direction, attempt.number);
+        let body = serde_json::to_value(attempt).map_err(Error::internal)?;
+        Ok(Op::Put { collection: ATTEMPTS, id, expect, body, expires_at: None })
+    }
+
+    /// A transaction of the store, with the platform's error.
+    pub async fn transact(&self, ops: Vec<Op>) -> Result<Vec<OpResult>, Error> {
+        self.store.transact(ops).await.map_err(failed)
+    }
+}
+
+fn put(change: &Change, expect: Expect) -> Result<Op, Error> {
+    let body = serde_json::to_value(change).map_err(Error::internal)?;
+    Ok(Op::Put { collection: CHANGES, id: change.id.to_string(), expect, body, expires_at: None })
+}
+
+fn read<T: DeserializeOwned>(record: Record) -> Result<T, Error> {
+    serde_json::from_value(record.body).map_err(Error::internal)
+}
+
+fn failed(error: TransactError) -> Error {
+    match error {
+        TransactError::Store(error) => error,
+        TransactError::Conflict { index, conflict } => Error::internal(format!("operation {index}: {conflict}")),
+    }
+}

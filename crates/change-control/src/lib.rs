@@ -1,0 +1,16 @@
+//! Changes (T14): planned, approved, applied, verified, undone, and shown afterwards. This is their one home; the pipeline asks
+//! it one question (`tool_runtime::change_gate`), doors call `Changes`, and a workflow engine that it does not know drives
+//! its runs.
+//!
+//! - [`model`]: Change, Plan, Submission, Approval, Grant, Attempt and the state machine: types without behaviour elsewhere
+//! - [`changes`]: the handle that doors and activities use
+//! - [`book`]: where changes are kept; the row there is the truth, and a journal only drives it
+
+pub mod book;
+pub mod changes;
+pub mod model;
+
+pub use book::ChangeBook;
+pub use changes::{ChangeParts, Changes, RunStarter};
+pub use model::change::{Change, ChangeId};
+pub use model::state::State;
