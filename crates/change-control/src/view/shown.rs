@@ -2,8 +2,8 @@
 //! of devices and parameters stand in plan and reports masked, and inputs stand in neither.
 
 use jiff::Timestamp;
-use platform::policy::Risk;
 use platform::Error;
+use platform::policy::Risk;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;

@@ -356,14 +356,7 @@ async fn the_tools_for_changes_are_reached_where_a_change_may_be_needed_and_by_w
     let server = |name: &str| Resource::McpServer(name.into());
     assert_eq!(
         listed(&nel, server("east")).await,
-        [
-            "set_thing",
-            "get_change",
-            "get_change_plan",
-            "get_evidence",
-            "list_changes",
-            "plan_change"
-        ]
+        ["set_thing", "get_change", "get_change_plan", "get_evidence", "list_changes", "plan_change"]
     );
     assert!(listed(&carol(), server("east")).await.is_empty(), "who may change nothing there needs no change there");
     assert!(listed(&nel, Resource::McpReadonly("east".into())).await.is_empty());
