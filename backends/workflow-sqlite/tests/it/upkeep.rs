@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use workflow_api::{RunState, WorkflowClient, WorkflowError};
+use workflow_api::{RunState, WorkflowError};
 use workflow_suites::{Bench, Op, Program};
 
 use crate::bench::{KEEP, SqliteBench};
@@ -157,4 +157,25 @@ async fn more_bodies_than_are_kept_in_memory_all_go_on() {
         let Some(Ok(result)) = run.result else { panic!("{run:?}") };
         assert_eq!(result.as_array().unwrap()[1..], [json!(0), json!("x"), json!(1)]);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_cannot_be_written_parks_nothing_and_is_told_until_it_can() {
+    let bench = SqliteBench::new();
+    let script = json!([Op::once(json!({"do": "wait", "value": "w"})), Op::act(json!({"do": "say", "value": "x"}))]);
+    bench.client().start("run", "scripted", script).await.unwrap();
+    bench.world.begins("w").await;
+    let mut trouble = bench.engine().trouble();
+    // Somebody else writes for longer than a statement waits.
+    let file = rusqlite::Connection::open(bench.path()).unwrap();
+    file.execute_batch("BEGIN IMMEDIATE").unwrap();
+    bench.world.open("w");
+    let said = trouble.wait_for(Option::is_some).await.unwrap().clone().unwrap();
+    assert!(said.contains("the end of an activity"), "{said}");
+    assert_eq!(bench.client().describe("run").await.unwrap().unwrap().state, RunState::Running);
+    file.execute_batch("ROLLBACK").unwrap();
+    let run = bench.until("run", &ended).await;
+    assert_eq!(run.result, Some(Ok(json!(["w", "x"]))));
+    assert_eq!(bench.world.values(), ["w", "x"], "what was done is not done again for a result that was hard to write");
+    trouble.wait_for(Option::is_none).await.unwrap();
 }
