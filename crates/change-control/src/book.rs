@@ -118,6 +118,11 @@ impl ChangeBook {
         self.store.get(ATTEMPTS, &id).await?.map(read).transpose()
     }
 
+    /// The attempt of an id ([`Attempt::id`]).
+    pub async fn attempt_by_id(&self, id: &str) -> Result<Option<Attempt>, Error> {
+        self.store.get(ATTEMPTS, id).await?.map(read).transpose()
+    }
+
     /// All attempts of a change, at most 1,000.
     pub async fn attempts(&self, id: &ChangeId) -> Result<Vec<Attempt>, Error> {
         let filter = Some(("change", id.as_str()));

@@ -8,6 +8,7 @@ use artifacts_postgres::PostgresArtifacts;
 use audit_log::{AuditLogFile, Registry, Replica};
 use audit_postgres::PostgresAudit;
 use axum::Router;
+use change_control::{ChangeBook, ChangeParts, Changes, GrantKeys};
 use facade::{Facade, FacadeOptions};
 use gateway::mcp_door::Endpoints;
 use gateway::{BrowserSessions, Options, Revoking, Serving};
@@ -174,9 +175,23 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     visibility.publish(catalogue);
     rotations.settle_at_start(audit.as_ref(), config.cluster.replicas <= 1).await?;
 
+    // One for the verifier, for everything that ends tokens, which ends the sessions that rest on them too, and for runs.
+    let floors = Arc::new(RevocationFloors::open(Arc::clone(&store), Arc::clone(&clock)).await?);
+    let grants = GrantKeys::open(Arc::clone(&secrets)).await?;
+    managed.add([grants.managed()]);
+    let changes = Changes::new(ChangeParts {
+        book: ChangeBook::new(Arc::clone(&store)),
+        clock: Arc::clone(&clock),
+        base: base.clone(),
+        policy: Arc::clone(&policy),
+        audit: audit.clone(),
+        grants,
+        floors: floors.clone(),
+    });
     let parts = Parts {
         visibility,
         policy,
+        changes,
         store: Arc::clone(&store),
         shared: Arc::new(LocalShared::default()),
         audit: audit.clone(),
@@ -191,8 +206,6 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     };
     let pipeline = Pipeline::with_directory(parts, directory);
 
-    // One for the verifier and for everything that ends tokens, which ends the sessions that rest on them too.
-    let floors = Arc::new(RevocationFloors::open(Arc::clone(&store), Arc::clone(&clock)).await?);
     let sessions = BrowserSessions::new(Arc::clone(&store), Arc::clone(&clock));
     let revocations: Arc<dyn Revocations> =
         Arc::new(Revoking::new(floors.clone(), sessions.clone(), Arc::clone(&pipeline)));

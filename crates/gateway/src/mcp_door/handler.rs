@@ -171,9 +171,9 @@ impl ViewHandler {
         let arguments = follow_up.arguments.clone();
         if self.resource == Resource::Mcp && !aggregate::is_own(tool) && !aggregate::listed_too(&visible) {
             let arguments = json!({"tool": name, "arguments": arguments});
-            return Some(NextCall { tool: ByName::of(tool).name().to_owned(), arguments });
+            return Some(NextCall { tool: ByName::of(tool).name().to_owned(), arguments, server: None });
         }
-        Some(NextCall { tool: name, arguments })
+        Some(NextCall { tool: name, arguments, server: None })
     }
 
     /// The reply to a call that was not carried out: the refusal as a result (T11). What a caller that declared more is

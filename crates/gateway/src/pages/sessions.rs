@@ -274,7 +274,8 @@ impl BrowserSessions {
             Revoked::Key(kid) => {
                 self.matching(None, |kept| kept.actor.issuer == issuer && kept.key.as_ref() == Some(kid)).await?
             }
-            Revoked::Token(_) => Vec::new(),
+            // A run is no session, and whoever lost a group is told so by the issuer's own floor.
+            Revoked::Token(_) | Revoked::Runs(_) | Revoked::RunsByGroup { .. } => Vec::new(),
         };
         self.delete(ids).await
     }

@@ -95,6 +95,7 @@ fn road_with(with_echo: bool, more: Vec<Instance>) -> (Arc<Pipeline>, Arc<Adjust
         secrets: Arc::new(MemorySecrets::new(Arc::clone(&shared_clock))),
         metrics: Metrics::new(),
         clock: shared_clock,
+        changes: Arc::new(tool_runtime::change_gate::NoChanges),
         results: Arc::new(Sealer::derive(&SecretKey::new([7; 32]), "results").unwrap()),
         artifacts,
         secret_arguments: KeyedHash::derive(&SecretKey::new([8; 32]), "secret arguments").unwrap(),

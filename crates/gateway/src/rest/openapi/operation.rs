@@ -2,9 +2,11 @@
 //! Next: [`super::components`].
 
 use platform::Json;
+use platform::policy::Risk;
 use platform::resource::BaseUrl;
 use serde_json::{Map, json};
 use tool_runtime::catalogue::{REFERENCES_ARGUMENT, RegisteredTool};
+use tool_runtime::change_gate::started_schema;
 
 use super::super::{describe, query};
 use super::components::{self, component, header};
@@ -166,12 +168,16 @@ fn without_null(schema: &Json) -> Json {
 }
 
 fn responses(tool: &RegisteredTool, names: &Names, by_query: bool) -> Json {
+    let mut results = vec![component("schemas", &names.result), component("schemas", components::LARGE_RESULT)];
+    if matches!(tool.risk, Risk::Change | Risk::Disruptive) {
+        results.push(started_schema());
+    }
     let result = |status: &str| {
         json!({
             "type": "object",
             "properties": {
                 "status": {"const": status},
-                "result": {"anyOf": [component("schemas", &names.result), component("schemas", components::LARGE_RESULT)]},
+                "result": {"anyOf": results},
                 "server": {"const": tool.server.name},
                 "tool": {"const": tool.name()},
             },
