@@ -218,7 +218,8 @@ impl Display for Report {
                 let over = if measured > most { "  over" } else { "" };
                 format!("{most:>8.0} {unit}{over}")
             });
-            writeln!(f, "{:<52} {measured:>9.2} {unit:<6} {most}", what)
+            let line = format!("{what:<52} {measured:>9.2} {unit:<6} {most}");
+            writeln!(f, "{}", line.trim_end())
         };
         row(&format!("{WAITING} waiting runs: resident, all of the process"), waiting.rss_mib, "MiB", Some(MOST_MIB))?;
         row("  of it before the engine was opened", before.rss_mib, "MiB", None)?;
