@@ -10,7 +10,6 @@ use super::work::{self, Ticket};
 use super::{Journal, Result, RunKey, unreadable};
 use crate::body::Step;
 use crate::context::Command;
-use crate::error::JournalError;
 
 /// One event, applied.
 pub(crate) struct Turn {
@@ -162,5 +161,5 @@ fn ticket(turn: &Turn, cmd: i64, command: &Command) -> Option<Ticket> {
 }
 
 fn text(value: &impl serde::Serialize) -> Result<String> {
-    serde_json::to_string(value).map_err(|error| JournalError::from(unreadable("a value cannot be written", error)))
+    serde_json::to_string(value).map_err(|error| unreadable("a value cannot be written", error))
 }

@@ -140,6 +140,23 @@ async fn a_signal_that_cannot_be_read_wakes_as_one_without_data() {
 }
 
 #[tokio::test]
+async fn a_wait_that_is_over_leaves_no_timer() {
+    let mut bench = SqliteBench::new();
+    let limited = |name: &str| Op::Signal(name.to_owned(), Some(3_600_000));
+    let script =
+        json!([limited("a"), Op::First(vec![vec![Op::Sleep(7_200_000)], vec![limited("a")]]), Op::signal("b")]);
+    bench.client().start("run", "scripted", script).await.unwrap();
+    for n in 0..2 {
+        bench.client().signal("run", "a", json!(n)).await.unwrap();
+    }
+    bench.until("run", &|run| run.status == Some(json!([0, 1, {"first": 1}]))).await;
+    bench.end().await;
+    let file = rusqlite::Connection::open(bench.path()).unwrap();
+    let timers: i64 = file.query_row("SELECT count(*) FROM timer", [], |row| row.get(0)).unwrap();
+    assert_eq!(timers, 0);
+}
+
+#[tokio::test]
 async fn more_bodies_than_are_kept_in_memory_all_go_on() {
     let bench = SqliteBench::new();
     let count = 300;
