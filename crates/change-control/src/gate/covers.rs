@@ -87,7 +87,9 @@ async fn write(changes: &Changes, call: &GateCall<'_>, run: &RunStep, verified: 
     let locks = locks(&verified, device)?;
     let risk = step::risk(call.risk, Some(device), call.tool == APPLY && !run.undo);
     let basis = if run.undo { Basis::ApprovedPlan } else { Basis::Grant };
-    Ok(Covered { basis, facts: facts(&verified), risk, undo: run.undo, until: Some(until), locks })
+    // Policy looks at the end of what this very call rests on.
+    let facts = ChangeFacts { expires_at: until, ..facts(&verified) };
+    Ok(Covered { basis, facts, risk, undo: run.undo, until: Some(until), locks })
 }
 
 /// A forward step: in the window, within its budget, while the change applies, and nobody's account was ended.
