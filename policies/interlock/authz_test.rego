@@ -212,7 +212,8 @@ test_t6_only_admin_reads_about_secrets if {
 # ---- ports: what change control asks of a controller ----------------------------
 
 ports := {
-	"port_apply_step": "change", "port_observe_device": "probe", "port_poll_step": "read",
+	"port_apply_step": "change", "port_describe_template": "read", "port_observe_device": "probe",
+	"port_poll_step": "read", "port_prove_target": "read",
 	"port_read_live_config": "probe", "port_reconcile_step": "probe", "port_render_lines": "read",
 	"port_stage_lines": "record",
 }

@@ -117,15 +117,17 @@ impl CenterPorts {
             return Err(templates::reserved());
         }
         let version = template.versions_info.iter().find(|version| version.id == step.carrier.version_id);
-        let number = version.map(VendorVersion::number).ok_or_else(|| {
-            Error::new(
-                ErrorKind::NotFound,
-                "template_version_unknown",
-                "This template has no committed version with this id. Plan the step again on a version that it has.",
-            )
-        })?;
+        let number = version.map(VendorVersion::number).ok_or_else(version_unknown)?;
         Ok((template, number))
     }
+}
+
+pub(super) fn version_unknown() -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        "template_version_unknown",
+        "This template has no committed version with this id. Plan the step again on a version that it has.",
+    )
 }
 
 /// The project that is reserved for a change.

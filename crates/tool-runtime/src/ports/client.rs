@@ -13,9 +13,10 @@ use serde::de::DeserializeOwned;
 use super::change_records::{
     self, Advance, ApprovalRow, Conflict, Ticket, TicketClosing, TicketDraft, TicketFacts, TicketState,
 };
-use super::config_changer::{self, Handle, OpenIntent, Polled, SealedLines, Settled, Staged, StepSpec};
+use super::config_changer::{self, Handle, OpenIntent, Polled, ProvenTarget, SealedLines, Settled, Staged, StepSpec};
 use super::config_reader::{READ_LIVE, ReadLive, SealedConfig};
 use super::state_probe::{CheckQuery, OBSERVE, Observation, Observe, Observed};
+use super::template_source::{self, TemplateFacts};
 use crate::artifacts::ArtifactReference;
 use crate::pipeline::{CallRequest, Pipeline};
 
@@ -50,6 +51,21 @@ impl PortClient {
     /// Reads a running configuration from its device.
     pub async fn read_live(&self, device_id: &str) -> Result<SealedConfig, Error> {
         self.call(READ_LIVE, &ReadLive { device_id: device_id.to_owned() }).await
+    }
+
+    /// What a change may rest on about a device. Errors: `target_ambiguous`, `target_facts_stale`, `targets_not_loaded`,
+    /// `target_unknown`.
+    pub async fn prove_target(&self, device_id: &str) -> Result<ProvenTarget, Error> {
+        self.call(config_changer::PROVE, &config_changer::Prove { device_id: device_id.to_owned() }).await
+    }
+
+    /// A committed version of a template; the newest where none is named.
+    pub async fn template(&self, template_id: &str, version_id: Option<&str>) -> Result<TemplateFacts, Error> {
+        let args = template_source::DescribeTemplate {
+            template_id: template_id.to_owned(),
+            version_id: version_id.map(str::to_owned),
+        };
+        self.call(template_source::DESCRIBE, &args).await
     }
 
     /// The lines that a step would enter.

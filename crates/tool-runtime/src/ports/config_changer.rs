@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use platform::policy::TargetFacts;
 use platform::{Error, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -156,6 +157,51 @@ pub trait ConfigChanger: Send + Sync + 'static {
     async fn reconcile(&self, cx: &ToolCx, intent: &OpenIntent) -> Result<Settled, Error>;
 }
 
+/// Arguments of [`PROVE`].
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub(super) struct Prove {
+    /// The target system's id of the device.
+    #[schemars(length(min = 1, max = 64))]
+    pub(super) device_id: String,
+}
+
+/// What a change may rest on about a device: nothing contradicted, nothing unread, nothing older than
+/// [`crate::targets::STALE_S`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ProvenTarget {
+    /// The target system's id of it.
+    pub device_id: String,
+    /// Host name.
+    pub hostname: String,
+    /// Serial numbers, all members of a stack.
+    pub serials: Vec<String>,
+    /// Site hierarchy.
+    pub site: Option<String>,
+    /// Role.
+    pub role: Option<String>,
+    /// Redundancy group.
+    pub redundancy_group: Option<String>,
+    /// Configuration item.
+    pub ci: Option<String>,
+    /// Seconds since the source was read.
+    pub age_s: i64,
+}
+
+impl From<&TargetFacts> for ProvenTarget {
+    fn from(facts: &TargetFacts) -> Self {
+        Self {
+            device_id: facts.id.clone(),
+            hostname: facts.name.clone(),
+            serials: facts.serials.clone(),
+            site: facts.site.clone(),
+            role: facts.role.clone(),
+            redundancy_group: facts.redundancy_group.clone(),
+            ci: facts.ci.clone(),
+            age_s: facts.age_s,
+        }
+    }
+}
+
 /// Arguments of [`STAGE`].
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub(super) struct Stage {
@@ -189,6 +235,9 @@ pub(super) struct Reconcile {
     pub(super) intent: OpenIntent,
 }
 
+/// The tool that tells on which facts about a device a change may rest, or why on none: it asks no port, because the road
+/// has proven them before.
+pub const PROVE: &str = "port_prove_target";
 /// The tool behind [`ConfigChanger::render`].
 pub const RENDER: &str = "port_render_lines";
 /// The tool behind [`ConfigChanger::stage`].
@@ -205,6 +254,13 @@ pub const RECONCILE: &str = "port_reconcile_step";
 /// and possible before anybody has approved (T21); `apply` is the `change`; `reconcile` may ask the device itself, and is a
 /// `probe`.
 pub(super) fn tools(port: &Arc<dyn ConfigChanger>) -> Vec<Arc<dyn Tool>> {
+    let prove = ToolSpec::new::<Prove, ProvenTarget>(
+        PROVE,
+        "Prove a target",
+        "Tells what is known of a device, as far as a change may rest on it.",
+    )
+    .targets(DEVICE)
+    .proven_targets();
     let render = ToolSpec::new::<StepSpec, SealedLines>(
         RENDER,
         "Render a step",
@@ -231,6 +287,10 @@ pub(super) fn tools(port: &Arc<dyn ConfigChanger>) -> Vec<Arc<dyn Tool>> {
     )
     .timeout(Duration::from_secs(90));
     vec![
+        port_tool(port, prove, |_, cx, _: Prove| async move {
+            let facts = cx.targets.first().ok_or_else(|| Error::internal("a proven target without facts"))?;
+            Ok(ProvenTarget::from(facts))
+        }),
         port_tool(
             port,
             render.targets(DEVICE),

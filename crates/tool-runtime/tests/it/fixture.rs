@@ -70,6 +70,7 @@ pub(crate) fn risks() -> RiskTable {
         ("lab-target", "set_password", Risk::Record),
         ("lab-target", "try_password", Risk::Read),
         ("inventory", "show_box", Risk::Read),
+        ("inventory", "plan_box", Risk::Read),
         ("inventory", "change_box", Risk::Change),
         ("inventory", "port_list_targets", Risk::Read),
     ])
