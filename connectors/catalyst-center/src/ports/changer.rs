@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use http::Method;
 use platform::artifacts::ArtifactKind;
 use platform::{Error, ErrorKind, Json};
 use serde_json::{Map, json};
 use tool_runtime::ports::ConfigChanger;
 use tool_runtime::ports::config_changer::{
-    Handle, OpenIntent, Polled, Progress, SealedLines, Settled, Staged, StepSpec,
+    Handle, OpenIntent, Polled, Progress, SavedStartup, SealedLines, Settled, Staged, StepSpec,
 };
 use tool_runtime::{ArtifactReference, ToolCx};
 
@@ -105,6 +106,13 @@ impl ConfigChanger for CenterPorts {
 
     async fn reconcile(&self, cx: &ToolCx, intent: &OpenIntent) -> Result<Settled, Error> {
         reconcile::reconcile(self, cx, intent).await
+    }
+
+    async fn save_startup(&self, cx: &ToolCx, device_id: &str) -> Result<SavedStartup, Error> {
+        const WRITE_MEMORY: &str = "/dna/intent/api/v1/network-device-config/write-memory";
+        let task = tasks::start(&self.api, cx, Method::POST, WRITE_MEMORY, &json!({"deviceId": [device_id]})).await?;
+        tasks::succeed(&self.api, cx, &task).await?;
+        Ok(SavedStartup { device_id: device_id.to_owned() })
     }
 }
 

@@ -13,7 +13,9 @@ use serde::de::DeserializeOwned;
 use super::change_records::{
     self, Advance, ApprovalRow, Conflict, Ticket, TicketClosing, TicketDraft, TicketFacts, TicketState,
 };
-use super::config_changer::{self, Handle, OpenIntent, Polled, ProvenTarget, SealedLines, Settled, Staged, StepSpec};
+use super::config_changer::{
+    self, Handle, OpenIntent, Polled, ProvenTarget, SavedStartup, SealedLines, Settled, Staged, StepSpec,
+};
 use super::config_reader::{READ_LIVE, ReadLive, SealedConfig};
 use super::state_probe::{CheckQuery, OBSERVE, Observation, Observe, Observed};
 use super::template_source::{self, TemplateFacts};
@@ -97,6 +99,11 @@ impl PortClient {
     pub async fn reconcile(&self, intent: &OpenIntent) -> Result<Settled, Error> {
         let args = config_changer::Reconcile { device_id: intent.step.device_id.clone(), intent: intent.clone() };
         self.call(config_changer::RECONCILE, &args).await
+    }
+
+    /// Makes the running configuration of a device the one that it starts with.
+    pub async fn save_startup(&self, device_id: &str) -> Result<SavedStartup, Error> {
+        self.call(config_changer::SAVE, &config_changer::SaveStartup { device_id: device_id.to_owned() }).await
     }
 
     /// Observes a device; `last_write_ms` is when it was last written to, milliseconds since the epoch.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use platform::policy::TargetFacts;
-use platform::{Error, Json};
+use platform::{Error, ErrorKind, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
@@ -133,6 +133,13 @@ pub enum Settled {
     },
 }
 
+/// A running configuration that became the one that its device starts with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SavedStartup {
+    /// The target system's id of the device.
+    pub device_id: String,
+}
+
 /// Changes configurations.
 #[async_trait]
 pub trait ConfigChanger: Send + Sync + 'static {
@@ -155,6 +162,21 @@ pub trait ConfigChanger: Send + Sync + 'static {
 
     /// What became of an attempt, from the vendor's own records.
     async fn reconcile(&self, cx: &ToolCx, intent: &OpenIntent) -> Result<Settled, Error>;
+
+    /// Makes the running configuration of a device the one that it starts with. A repeat does no harm. Error: `save_unsupported`
+    /// where the system cannot.
+    async fn save_startup(&self, _: &ToolCx, _device_id: &str) -> Result<SavedStartup, Error> {
+        let message = "This system does not save startup configurations. Save the device's by hand.";
+        Err(Error::new(ErrorKind::InvalidInput, "save_unsupported", message))
+    }
+}
+
+/// Arguments of [`SAVE`].
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub(super) struct SaveStartup {
+    /// The target system's id of the device.
+    #[schemars(length(min = 1, max = 64))]
+    pub(super) device_id: String,
 }
 
 /// Arguments of [`PROVE`].
@@ -248,10 +270,12 @@ pub const APPLY: &str = "port_apply_step";
 pub const POLL: &str = "port_poll_step";
 /// The tool behind [`ConfigChanger::reconcile`].
 pub const RECONCILE: &str = "port_reconcile_step";
+/// The tool behind [`ConfigChanger::save_startup`].
+pub const SAVE: &str = "port_save_startup";
 
 /// Its tools. Their classes in the operator's table: `render` and `poll` read the controller; `stage` leaves a text on the
 /// controller that nothing enters into a device, as a branch holds a text that nothing has merged, so that it is a `record`
-/// and possible before anybody has approved (T21); `apply` is the `change`; `reconcile` may ask the device itself, and is a
+/// and possible before anybody has approved (T21); `apply` is the `change`, and so is `save_startup`, of which a repeat does no harm; `reconcile` may ask the device itself, and is a
 /// `probe`.
 pub(super) fn tools(port: &Arc<dyn ConfigChanger>) -> Vec<Arc<dyn Tool>> {
     let prove = ToolSpec::new::<Prove, ProvenTarget>(
@@ -286,7 +310,16 @@ pub(super) fn tools(port: &Arc<dyn ConfigChanger>) -> Vec<Arc<dyn Tool>> {
         "Tells what became of an attempt whose end nobody heard, from the target system's own records.",
     )
     .timeout(Duration::from_secs(90));
+    let save = ToolSpec::new::<SaveStartup, SavedStartup>(
+        SAVE,
+        "Save a startup configuration",
+        "Makes the running configuration of one device the one that it starts with, for change control.",
+    )
+    .timeout(Duration::from_secs(90));
     vec![
+        port_tool(port, save.targets(DEVICE), |port, cx, args: SaveStartup| async move {
+            port.save_startup(&cx, &args.device_id).await
+        }),
         port_tool(port, prove, |_, cx, _: Prove| async move {
             let facts = cx.targets.first().ok_or_else(|| Error::internal("a proven target without facts"))?;
             Ok(ProvenTarget::from(facts))
