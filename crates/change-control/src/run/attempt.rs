@@ -96,8 +96,7 @@ impl Changes {
                 let until = attempt.announced_at_ms.saturating_add(i64::try_from(undo_for_s * 1000).unwrap_or(0));
                 change.run.undo_until_ms = Some(until);
             }
-            let progress =
-                change.run.devices.entry(which.device_id.clone()).or_insert_with(super::enter::waiting);
+            let progress = change.run.devices.entry(which.device_id.clone()).or_insert_with(super::enter::waiting);
             progress.attempts.insert(which.direction, which.number);
             progress.last_write_ms = Some(attempt.announced_at_ms);
             change.updated_at_ms = attempt.announced_at_ms;
@@ -140,7 +139,8 @@ impl Changes {
                         code: "outcome_unknown".to_owned(),
                         message: format!(
                             "It cannot be told whether the {} step of {} took effect. Look at the device, then settle the change.",
-                            which.direction.as_str(), which.device_id
+                            which.direction.as_str(),
+                            which.device_id
                         ),
                         detail: json!({"attempt": id_of(&which), "call_id": settled.call_id,
                                        "announced_at_ms": settled.announced_at_ms, "evidence": evidence}),
@@ -299,11 +299,8 @@ impl Changes {
     pub(super) async fn note_attempt(&self, id: &str, edit: impl Fn(&mut Attempt)) -> Result<Attempt, Error> {
         use platform::store::{Conflict, TransactError};
         for _ in 0..8 {
-            let (mut attempt, revision) = self
-                .book()
-                .attempt_at(id)
-                .await?
-                .ok_or_else(|| Error::internal("an attempt without a record"))?;
+            let (mut attempt, revision) =
+                self.book().attempt_at(id).await?.ok_or_else(|| Error::internal("an attempt without a record"))?;
             let before = attempt.clone();
             edit(&mut attempt);
             if attempt == before {

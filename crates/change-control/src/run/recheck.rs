@@ -96,8 +96,8 @@ fn no_room(change: &Change, plan: &PublicPlan, input: &Recheck, now_ms: i64) -> 
         let devices = u64::try_from(devices).unwrap_or(u64::MAX);
         whole_s.saturating_mul(devices).div_ceil(all)
     };
-    let needed_s = share(plan.estimates.apply_s, input.devices.len())
-        .saturating_add(share(plan.estimates.undo_s, input.reach));
+    let needed_s =
+        share(plan.estimates.apply_s, input.devices.len()).saturating_add(share(plan.estimates.undo_s, input.reach));
     let left_ms = window.not_after_ms.saturating_sub(now_ms);
     let needed_ms = i64::try_from(needed_s.saturating_mul(1000)).unwrap_or(i64::MAX);
     (left_ms < needed_ms).then(|| Trouble {

@@ -30,7 +30,11 @@ impl Changes {
                 }
             };
             if let Err(error) = saved {
-                tracing::warn!(device.id = device_id, error.code = error.code(), "a startup configuration was not saved");
+                tracing::warn!(
+                    device.id = device_id,
+                    error.code = error.code(),
+                    "a startup configuration was not saved"
+                );
                 failed.push(device_id);
             }
         }

@@ -85,12 +85,9 @@ impl Changes {
                 };
                 self.plan(cx, request).await
             }
-            State::Checking
-            | State::Applying
-            | State::Verifying
-            | State::Soaking
-            | State::Held
-            | State::Parked => self.cancel(cx, id, CancelMode::Undo, reason).await,
+            State::Checking | State::Applying | State::Verifying | State::Soaking | State::Held | State::Parked => {
+                self.cancel(cx, id, CancelMode::Undo, reason).await
+            }
             State::Undoing => Ok(change),
             state => Err(wrong_state(state, "undone")),
         }

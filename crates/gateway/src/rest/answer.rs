@@ -3,6 +3,7 @@
 
 use api::{CallStatus, ToolResult};
 use axum::Json;
+use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use platform::Json as Value;
@@ -50,7 +51,30 @@ pub(super) fn success(called: &Called<'_>, answer: Answer) -> Response {
         false => (StatusCode::OK, CallStatus::Success),
     };
     let (server, tool) = (called.server.to_owned(), called.tool.to_owned());
-    (code, headers, Json(ToolResult { status, result: answer.structured, server, tool })).into_response()
+    let result = ToolResult { status, result: Value::Null, server, tool };
+    let Some(body) = answer.text.and_then(|text| around(&text, &result).ok()) else {
+        return (code, headers, Json(ToolResult { result: answer.structured, ..result })).into_response();
+    };
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let mut response = Response::new(Body::from(body));
+    (*response.status_mut(), *response.headers_mut()) = (code, headers);
+    response
+}
+
+/// [`ToolResult`] as it is serialised, around a result that is JSON text already.
+fn around(text: &[u8], around: &ToolResult) -> serde_json::Result<Vec<u8>> {
+    let ToolResult { status, result: _, server, tool } = around;
+    let mut body = Vec::with_capacity(text.len() + 256);
+    body.extend_from_slice(b"{\"status\":");
+    serde_json::to_writer(&mut body, status)?;
+    body.extend_from_slice(b",\"result\":");
+    body.extend_from_slice(text);
+    body.extend_from_slice(b",\"server\":");
+    serde_json::to_writer(&mut body, server)?;
+    body.extend_from_slice(b",\"tool\":");
+    serde_json::to_writer(&mut body, tool)?;
+    body.push(b'}');
+    Ok(body)
 }
 
 /// Says how long a call waited for its turn, where it did.
@@ -138,13 +162,31 @@ mod tests {
 
     #[test]
     fn t31_a_call_that_waited_for_its_turn_says_how_long() {
-        let answer = |queued_ms| Answer { structured: json!({}), follow_up: None, replayed: false, queued_ms };
+        let answer =
+            |queued_ms| Answer { structured: json!({}), text: None, follow_up: None, replayed: false, queued_ms };
         let header = |queued_ms| {
             let called = Called { server: "s", tool: "t", by_query: None };
             let response = success(&called, answer(queued_ms));
             response.headers().get("interlock-queued-ms").and_then(|value| value.to_str().ok()).map(str::to_owned)
         };
         assert_eq!((header(0), header(250)), (None, Some("250".to_owned())));
+    }
+
+    #[tokio::test]
+    async fn a_result_that_is_text_already_makes_the_same_reply() {
+        let structured = json!({"items": [{"a\"": "\u{1}ü"}], "total": 7});
+        let text = serde_json::to_vec(&structured).unwrap();
+        let mut replies = Vec::new();
+        for text in [None, Some(text.into())] {
+            let answer = Answer { structured: structured.clone(), text, follow_up: None, replayed: true, queued_ms: 3 };
+            let called = Called { server: "s", tool: "t\"", by_query: None };
+            let (head, body) = success(&called, answer).into_parts();
+            let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+            let mut headers: Vec<_> = head.headers.into_iter().map(|(name, value)| (name.unwrap(), value)).collect();
+            headers.sort_by(|a, b| a.0.as_str().cmp(b.0.as_str()));
+            replies.push((head.status, headers, body));
+        }
+        assert_eq!(replies[0], replies[1]);
     }
 
     #[test]

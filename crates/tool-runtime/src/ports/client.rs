@@ -13,7 +13,9 @@ use serde::de::DeserializeOwned;
 use super::change_records::{
     self, Advance, ApprovalRow, Conflict, Ticket, TicketClosing, TicketDraft, TicketFacts, TicketState,
 };
-use super::config_changer::{self, Handle, OpenIntent, Polled, ProvenTarget, SavedStartup, SealedLines, Settled, Staged, StepSpec};
+use super::config_changer::{
+    self, Handle, OpenIntent, Polled, ProvenTarget, SavedStartup, SealedLines, Settled, Staged, StepSpec,
+};
 use super::config_reader::{READ_LIVE, ReadLive, SealedConfig};
 use super::state_probe::{CheckQuery, OBSERVE, Observation, Observe, Observed};
 use super::template_source::{self, TemplateFacts};

@@ -13,16 +13,17 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use connector_suites::rig::context;
-use connector_suites::{Rig, RigOptions};
 use change_control::book::ChangeBook;
 use change_control::model::change::{Change, ChangeId};
 use change_control::model::plan::PublicPlan;
-use change_control::{ChangeParts, Changes, PlanOptions, PlanRequest, RunStarter};
+use change_control::{ChangeParts, Changes, GrantKeys, PlanOptions, PlanRequest, RunStarter};
+use connector_suites::rig::context;
+use connector_suites::{Rig, RigOptions};
 use platform::clock::AdjustableClock;
 use platform::resource::BaseUrl;
+use platform::revocation::RunFloors;
 use platform::{Error, Json};
-use platform_suites::{MemoryAudit, StaticPolicy};
+use platform_suites::{MemoryAudit, MemorySecrets, StaticPolicy};
 use serde_json::json;
 use tool_runtime::ports::PortClient;
 use tool_runtime::ports::template_source::TemplateParameter;
@@ -34,6 +35,15 @@ pub(crate) const SERVER: &str = "catalyst-center";
 pub(crate) const RUNNING: &str = "hostname sw\nusername ops secret 9 $9$canary.running\nvlan 10\n name USERS\ninterface Vlan1\n ip \
                                   address 10.0.0.2 255.255.255.0\ninterface GigabitEthernet1/0/1\n description desk\n\
                                   snmp-server community canary-community RO\nline vty 0 4\n login local\nend\n";
+
+/// Nobody's runs are ended.
+struct NobodyEnded;
+
+impl RunFloors for NobodyEnded {
+    fn is_ended(&self, _: &str, _: &str, _: &[String], _: i64) -> bool {
+        false
+    }
+}
 
 /// Counts what it was asked to start.
 #[derive(Default)]
@@ -99,6 +109,8 @@ impl Lab {
             base: BaseUrl::new(&url::Url::parse("http://127.0.0.1:8080").unwrap()),
             policy: Arc::new(StaticPolicy::allowing()),
             audit: Arc::new(MemoryAudit::default()),
+            grants: GrantKeys::open(Arc::new(MemorySecrets::new(clock.clone()))).await.unwrap(),
+            floors: Arc::new(NobodyEnded),
         });
         let starts = Arc::new(Starts::default());
         changes.attach(&rig.pipeline, starts.clone()).unwrap();
