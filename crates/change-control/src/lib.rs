@@ -4,9 +4,11 @@
 //!
 //! - [`model`]: Change, Plan, Submission, Approval, Grant, Attempt and the state machine: types without behaviour elsewhere
 //! - [`changes`]: the handle that doors and activities use
+//! - [`approving`]: handing a plan in, and deciding about it on the platform's page (T16)
 //! - [`gate`]: what the road asks, keys of grants, who must approve, whether a run may go on
 //! - [`book`]: where changes are kept; the row there is the truth, and a journal only drives it
 
+pub mod approving;
 pub mod book;
 pub mod changes;
 pub mod gate;
