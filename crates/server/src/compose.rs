@@ -191,7 +191,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let parts = Parts {
         visibility,
         policy,
-        changes,
+        changes: changes.clone(),
         store: Arc::clone(&store),
         shared: Arc::new(LocalShared::default()),
         audit: audit.clone(),
@@ -278,6 +278,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     )?;
     let parts = gateway::Parts {
         pipeline: Arc::clone(&pipeline),
+        changes,
         tokens,
         logout: Arc::new(logout),
         sign_in: Arc::new(sign_in),
