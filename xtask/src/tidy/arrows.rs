@@ -145,9 +145,11 @@ const ROWS: &[Row] = &[
             "backends/audit-log",
             "backends/audit-postgres",
             "backends/postgres-database",
+            "backends/workflow-sqlite",
+            "crates/workflow-api",
             "engines",
         ],
-        why: "the benchmark stands outside the product; what the audit log adds to a call is measured at the log itself",
+        why: "the benchmark stands outside the product; the audit log and the engine of workflows are measured by themselves",
     },
     Row { who: &["xtask"], may: &["crates/api", "engines"], why: "tools of the workspace stand outside the product" },
 ];
@@ -168,6 +170,11 @@ const IN_TESTS: &[Row] = &[
         who: &["crates/change-control"],
         may: &["crates/connector-suites"],
         why: "a change is tested on the road that connectors are tested on, over a network of texts",
+    },
+    Row {
+        who: &["crates/workflows"],
+        may: &["backends/workflow-sqlite", "crates/tool-runtime", "crates/device-config", "crates/platform"],
+        why: "bodies are tested as whole runs, on the engine that ships and the road that their activities take",
     },
     Row {
         who: &["backends/workflow-*"],
