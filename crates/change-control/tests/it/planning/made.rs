@@ -181,7 +181,7 @@ async fn t19_an_undo_is_planned_on_the_devices_that_were_written_to_and_changed(
     // `d2` has the VLAN already, and `d3` was left out of the run.
     lab.network.set_running("d2", &super::RUNNING.replace("interface Vlan1", "vlan 20\n name GUESTS\ninterface Vlan1"));
     let (done, _) = lab.planned(vlan(&["d1", "d2", "d3"])).await;
-    let left_out = |change: &mut interlock_change_control::Change| {
+    let left_out = |change: &mut change_control::Change| {
         let progress = json!({"state": "skipped", "attempts": {}, "last_write_ms": null, "report": [], "device_errors": [],
             "by_hand": []});
         change.run.devices.insert("d3".into(), serde_json::from_value(progress).unwrap());
