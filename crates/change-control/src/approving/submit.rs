@@ -30,13 +30,14 @@ pub struct SubmitRequest {
 impl Changes {
     /// Hands a plan in, in the name of whoever asked for it. The answer waits at [`Changes::page_url`] for people.
     ///
-    /// Errors: `change_unknown`, `change_state`, `submitter_not_requester`, `plan_altered`, `submission_window_invalid`,
-    /// `approvers_none`, `change_busy`, and those of the ticket's system.
+    /// Errors: `change_unknown`, `change_state`, `submitter_not_requester`, `plan_changes_nothing`, `plan_altered`,
+    /// `submission_window_invalid`, `approvers_none`, `change_busy`, and those of the ticket's system.
     pub async fn submit(&self, cx: &CallContext, id: &ChangeId, request: SubmitRequest) -> Result<Change, Error> {
         let change = self.book().get(id).await?.change;
         may_submit(&change, cx)?;
         let reference = change.plan.as_ref().ok_or_else(|| out_of_turn(&change))?;
         let plan = self.book().plan(id).await?.ok_or_else(|| Error::internal("a planned change without a plan"))?;
+        plan.require_effect()?;
         let found = plan_hash(&plan)?;
         let now_ms = self.now_ms();
         let window = window(&request, &plan.estimates, now_ms)?;
