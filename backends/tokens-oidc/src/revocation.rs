@@ -109,7 +109,8 @@ impl RevocationFloors {
         let floors = Self { floors: RwLock::default(), everything, store, clock, writing };
         let mut after: Option<String> = None;
         loop {
-            let query = Query { collection: FLOORS, filter: None, after: after.as_deref(), limit: PAGE };
+            let query =
+                Query { collection: FLOORS, filter: None, after: after.as_deref(), limit: PAGE, descending: false };
             let page = floors.store.list(query).await?;
             after = page.last().map(|record| record.id.clone());
             let full = page.len() == PAGE;

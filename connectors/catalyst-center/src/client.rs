@@ -1,17 +1,18 @@
 //! Login, renewal and requests. One session per credential version, shared by all calls; a 401 renews it once.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
-use platform::http::{Request, Response, TargetClient};
+use platform::http::{Claim, Class, Request, Response, TargetClient};
 use platform::{Error, ErrorKind, Secret, SharedClock};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 use tool_runtime::combinators::{PageOf, PageRequest};
 use tool_runtime::{Lease, ToolCx};
 
@@ -60,11 +61,15 @@ pub(crate) struct Api {
     http: TargetClient,
     clock: SharedClock,
     slot: Mutex<Slot>,
+    counts: std::sync::Mutex<Counts>,
 }
+
+/// Counts under way, by list and by the class of who waits for them.
+type Counts = HashMap<(String, Class), Arc<OnceCell<Result<u64, Error>>>>;
 
 impl Api {
     pub(crate) fn new(http: TargetClient, clock: SharedClock) -> Self {
-        Self { http, clock, slot: Mutex::new(Slot::Empty) }
+        Self { http, clock, slot: Mutex::new(Slot::Empty), counts: std::sync::Mutex::default() }
     }
 
     /// GET, as JSON.
@@ -87,12 +92,7 @@ impl Api {
         query: Query,
         page: PageRequest,
     ) -> Result<PageOf<R>, Error> {
-        let total = if query.0.is_empty() {
-            let count: Count = self.read(cx, &format!("{path}/count")).await?;
-            Some(count.number())
-        } else {
-            None
-        };
+        let total = if query.0.is_empty() { Some(self.count(cx, path).await?) } else { None };
         let wanted = (page.limit + 1).min(MOST);
         let query = query.with("offset", Some(page.offset + 1)).with("limit", Some(wanted));
         let mut rows: Vec<V> = self.read(cx, &query.on(path)).await?;
@@ -104,6 +104,35 @@ impl Api {
         };
         rows.truncate(page.limit as usize);
         Ok(PageOf { rows: rows.into_iter().map(R::from).collect(), total, more })
+    }
+
+    /// How long a whole list is. Of those who want to know at the same time one asks, and the others take its answer (T31), but a
+    /// person never that of an agent, whose turn comes later.
+    async fn count(&self, cx: &ToolCx, path: &str) -> Result<u64, Error> {
+        let ask = || async {
+            let count: Count = self.read(cx, &format!("{path}/count")).await?;
+            Ok(count.number())
+        };
+        let key = (path.to_owned(), Claim::current().class());
+        let cell = Arc::clone(self.counts().entry(key.clone()).or_default());
+        let mut asked = false;
+        // Where the one who asked went away, the next one asks.
+        let answer = cell.get_or_init(|| async {
+            asked = true;
+            let answer = ask().await;
+            // Who comes from here on asks anew.
+            self.counts().remove(&key);
+            answer
+        });
+        match answer.await {
+            // It failed for a reason of its own: its deadline, its place in the line.
+            Err(error) if !asked && matches!(error.kind(), ErrorKind::Timeout | ErrorKind::RateLimited) => ask().await,
+            answer => answer.clone(),
+        }
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends a request with the session's token; renews the session once when the vendor says 401.

@@ -152,18 +152,15 @@ struct Cell {
 async fn cell<B: Bench>(bench: &B, call: &Call, fault: Fault) -> Cell {
     let (rig, faults, system) = (bench.rig(), bench.faults(), bench.system());
     let meets = Match { method: Some(call.method.into()), path: Some(call.path.into()), ..Match::default() };
-    let before: u32 = used(faults, &meets);
+    let before = met_on_the_wire(faults, &meets);
     // One that is of the effect does not use up requests of the wire: a fault that does nothing counts those.
     faults.inject(system, meets.clone(), Some(fault), ALWAYS);
     if !fault.is_of_the_wire() {
         faults.inject(system, meets.clone(), Some(Fault::Latency { ms: 0 }), ALWAYS);
     }
-    let met_on_the_wire = |list: Vec<world::faults::Injected>| -> u32 {
-        list.iter().filter(|f| f.matching == meets && f.fault.is_of_the_wire()).map(|f| f.used).sum()
-    };
     let answer = tokio::time::timeout(HANGS, rig.call_port(call.tool, call.arguments.clone())).await;
     let answer = answer.unwrap_or_else(|_| panic!("{} hangs under {fault:?}", call.tool));
-    let requests = met_on_the_wire(faults.list()) - before;
+    let requests = met_on_the_wire(faults, &meets) - before;
     let most = if call.writes && fault != Fault::ExpiredToken { 1 } else { u32::MAX };
     assert!(requests <= most, "{} was sent {requests} times under {fault:?}", call.tool);
     // The system answers again. What was accepted is still carried out under the fault.
@@ -198,7 +195,8 @@ async fn cell<B: Bench>(bench: &B, call: &Call, fault: Fault) -> Cell {
     Cell { reads, requests, intent, records }
 }
 
-fn used(faults: &Faults, meets: &Match) -> u32 {
+/// How many requests that match have met a fault of the wire.
+fn met_on_the_wire(faults: &Faults, meets: &Match) -> u32 {
     faults.list().iter().filter(|f| f.matching == *meets && f.fault.is_of_the_wire()).map(|f| f.used).sum()
 }
 

@@ -24,7 +24,7 @@ use tool_runtime::pipeline::{Limits, Parts};
 use tool_runtime::ports::PortClient;
 use tool_runtime::{Answer, CallRequest, Catalogue, Connector, Instance, Pipeline, Visibility};
 
-use crate::LossyStore;
+use crate::lossy_store::{HandleLoss, LossyStore};
 
 /// What a rig is made of.
 pub struct RigOptions {
@@ -63,7 +63,7 @@ impl Rig {
     /// Puts one together.
     pub async fn new(options: RigOptions) -> Self {
         let RigOptions { name, connector, clock, credential } = options;
-        let store = Arc::new(LossyStore::new(MemoryStore::new(Arc::clone(&clock))));
+        let store = Arc::new(LossyStore::new(Arc::new(MemoryStore::new(Arc::clone(&clock))), HandleLoss::default()));
         let secrets = Arc::new(MemorySecrets::new(Arc::clone(&clock)));
         let audit = Arc::new(MemoryAudit::default());
         let policy = Arc::new(StaticPolicy::allowing());

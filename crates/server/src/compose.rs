@@ -42,6 +42,7 @@ use tool_runtime::{Catalogue, Instance, Pipeline, TargetDirectory, Visibility};
 
 use crate::connectors;
 use crate::offline::local_file;
+use crate::workflows::Runs;
 
 /// What is given from outside.
 pub struct Given<'a> {
@@ -73,6 +74,8 @@ pub struct Composed {
     pub audit: Arc<AuditLogFile>,
     /// Artifacts; their sweeper has to run.
     pub artifacts: Arc<Artifacts>,
+    /// Changes, and the engine that does them.
+    pub runs: Runs,
     /// Secrets.
     pub secrets: Arc<dyn SecretStore>,
     /// Counts refusals; its task has to run.
@@ -162,19 +165,6 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let rotations =
         Arc::new(Rotations::new(Arc::clone(&visibility), Arc::clone(&secrets), Arc::clone(&store), Arc::clone(&clock)));
     let directory = Arc::new(TargetDirectory::configured(&config.targets)?);
-    let own = OwnTools::new(Arc::clone(&visibility), audit.clone(), Arc::clone(&clock), with_echo)
-        .with_targets(&directory, &visibility, &clock)
-        .with_secrets(&secrets, Arc::clone(&rotations))
-        .with_keys(&managed);
-    let instances = instances(config, &clock, &observer, own)?;
-    let catalogue = Catalogue::build(instances, &risks)?;
-    for server in catalogue.servers() {
-        metrics.declare(&server.facts.name, server.tools().map(|t| t.name()));
-    }
-    directory.expect(&catalogue)?;
-    visibility.publish(catalogue);
-    rotations.settle_at_start(audit.as_ref(), config.cluster.replicas <= 1).await?;
-
     // One for the verifier, for everything that ends tokens, which ends the sessions that rest on them too, and for runs.
     let floors = Arc::new(RevocationFloors::open(Arc::clone(&store), Arc::clone(&clock)).await?);
     let grants = GrantKeys::open(Arc::clone(&secrets)).await?;
@@ -188,6 +178,20 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         grants,
         floors: floors.clone(),
     });
+    let own = OwnTools::new(Arc::clone(&visibility), audit.clone(), Arc::clone(&clock), with_echo)
+        .with_changes(&changes)
+        .with_targets(&directory, &visibility, &clock)
+        .with_secrets(&secrets, Arc::clone(&rotations))
+        .with_keys(&managed);
+    let instances = instances(config, &clock, &observer, own)?;
+    let catalogue = Catalogue::build(instances, &risks)?;
+    for server in catalogue.servers() {
+        metrics.declare(&server.facts.name, server.tools().map(|t| t.name()));
+    }
+    directory.expect(&catalogue)?;
+    visibility.publish(catalogue);
+    rotations.settle_at_start(audit.as_ref(), config.cluster.replicas <= 1).await?;
+
     let parts = Parts {
         visibility,
         policy,
@@ -205,6 +209,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         limits: Limits::configured(&config.limits),
     };
     let pipeline = Pipeline::with_directory(parts, directory);
+    let runs = Runs::open(changes.clone(), &pipeline, &config.workflows, &config.platform.state, &clock)?;
 
     let sessions = BrowserSessions::new(Arc::clone(&store), Arc::clone(&clock));
     let revocations: Arc<dyn Revocations> =
@@ -294,7 +299,19 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     };
     let more = builtin.as_ref().map(Issuer::mounted).unwrap_or_default().merge(facades);
     let (router, endpoints) = gateway::router(parts, more);
-    Ok(Composed { router, endpoints, pipeline, audit, artifacts, secrets, refusals, serving, issuer: builtin, clock })
+    Ok(Composed {
+        router,
+        endpoints,
+        pipeline,
+        audit,
+        artifacts,
+        runs,
+        secrets,
+        refusals,
+        serving,
+        issuer: builtin,
+        clock,
+    })
 }
 
 /// The client for URLs that somebody else wrote (T13).

@@ -57,14 +57,15 @@ pub(crate) fn summary(text: &str) -> Option<&str> {
     text.lines().skip(1).map(str::trim).find(|l| !l.is_empty()).filter(|l| !l.starts_with('#'))
 }
 
-/// Simulators speak their vendor's errors, and tasks of the workspace have none.
+/// Simulators speak their vendor's errors, and tasks of the workspace have none; the process that runs the simulators has
+/// its own.
 fn is_product(path: &str) -> bool {
-    let ours = ["crates/", "backends/", "connectors/"].iter().any(|d| path.starts_with(d));
+    let ours = ["crates/", "backends/", "connectors/", "lab/systems/"].iter().any(|d| path.starts_with(d));
     ours && path.ends_with(".rs") && !is_test_file(path) && !path.starts_with("crates/platform-suites/")
 }
 
-/// The literal after every `ErrorKind::X,`, the second argument of every `Error::new(`, and every literal in a method
-/// called `code`.
+/// The literal after every `ErrorKind::X,`, the second argument of every `Error::new(`, every literal in a method called
+/// `code`, the code in the data of every `ErrorData`, and what stands after a code of JSON-RPC.
 fn codes(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (at, start) in text.match_indices("ErrorKind::") {
@@ -87,6 +88,15 @@ fn codes(text: &str) -> Vec<String> {
             "http" => found.extend(arguments.split_once(',').and_then(|(_, rest)| literal(rest))),
             _ => {}
         }
+    }
+    for (at, start) in text.match_indices("Some(json!({\"code\":") {
+        found.extend(literal(&text[at + start.len()..]));
+    }
+    for (at, start) in text.match_indices("-32") {
+        let after = text[at + start.len()..].trim_start_matches(|c: char| c.is_ascii_digit() || c == '_').trim_start();
+        let Some(after) = after.strip_prefix(',').or_else(|| after.strip_prefix("=>")) else { continue };
+        // The next member of an object is no code.
+        found.extend(literal(after).filter(|code| !after.trim_start().starts_with(&format!("\"{code}\":"))));
     }
     for (at, start) in text.match_indices("fn code(&self") {
         let body = body(&text[at + start.len()..]);
@@ -152,6 +162,11 @@ mod tests {
                 "…",
             );
             Fault::new(status, "from_elsewhere");
+            ErrorData::invalid_params(message, Some(json!({"code": "unknown_name", "name": name})));
+            json!({"event": {"action": "tool.call", "code": "somebody_elses"}});
+            Self::new(StatusCode::OK, -32601, "no_such_method", message);
+            json!({"code": -32603, "message": text});
+            match number { -32_020 => "headers_differ", _ => "anything" }
             fn code(request: Request) -> &'static str { "handler" }
             Error::new(kind, code, message);
             fn code(&self) -> &'static str { match self { Self::A => "wrong_audience", Self::B { .. } => "token_expired" } }
@@ -164,6 +179,9 @@ mod tests {
             "target_refused",
             "empty_body",
             "not_acceptable",
+            "unknown_name",
+            "no_such_method",
+            "headers_differ",
             "wrong_audience",
             "token_expired",
         ];

@@ -16,10 +16,10 @@ use audit_log::{
 use platform::audit::{AuditFilter, AuditLog};
 use platform::clock::AdjustableClock;
 use platform::error::{Error, ErrorKind};
-use platform::store::{Collection, Conflict, Op, OpResult, Query, Record, Store, TransactError};
+use platform::store::{Collection, Op, OpResult, Query, Record, Store, TransactError};
 use platform::{Clock, Secret};
 use platform_suites::MemorySecrets;
-use platform_suites::store::MemoryStore;
+use platform_suites::store::{InterceptedStore, Interceptor, MemoryStore};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -27,9 +27,9 @@ use crate::crash::until;
 use crate::failing::Elsewhere;
 use crate::fixture::{Fixture, copy_files, intent, outcome, tool_call};
 
-/// A store that can be made to fail.
+/// Lets a store be made to fail.
+#[derive(Default)]
 pub(crate) struct Flaky {
-    inner: MemoryStore,
     down: AtomicBool,
 }
 
@@ -43,32 +43,20 @@ impl Flaky {
 }
 
 #[async_trait]
-impl Store for Flaky {
-    async fn transact(&self, ops: Vec<Op>) -> Result<Vec<OpResult>, TransactError> {
+impl Interceptor for Flaky {
+    async fn transact(&self, inner: &MemoryStore, ops: Vec<Op>) -> Result<Vec<OpResult>, TransactError> {
         self.up().map_err(TransactError::Store)?;
-        self.inner.transact(ops).await
+        inner.transact(ops).await
     }
 
-    async fn get(&self, collection: Collection, id: &str) -> Result<Option<Record>, Error> {
+    async fn get(&self, inner: &MemoryStore, collection: Collection, id: &str) -> Result<Option<Record>, Error> {
         self.up()?;
-        self.inner.get(collection, id).await
+        inner.get(collection, id).await
     }
 
-    async fn list(&self, query: Query<'_>) -> Result<Vec<Record>, Error> {
+    async fn list(&self, inner: &MemoryStore, query: Query<'_>) -> Result<Vec<Record>, Error> {
         self.up()?;
-        self.inner.list(query).await
-    }
-
-    async fn key_state(&self, scope: &str, key: &str, digest: &str) -> Result<Option<Conflict>, Error> {
-        self.inner.key_state(scope, key, digest).await
-    }
-
-    async fn open_intents(&self) -> Result<Vec<platform::store::OpenIntent>, Error> {
-        self.inner.open_intents().await
-    }
-
-    async fn release_abandoned(&self) -> Result<u64, Error> {
-        self.inner.release_abandoned().await
+        inner.list(query).await
     }
 }
 
@@ -76,7 +64,7 @@ impl Store for Flaky {
 pub(crate) struct Deployment {
     pub(crate) folder: TempDir,
     pub(crate) keys: AuditKeys,
-    pub(crate) store: Arc<Flaky>,
+    pub(crate) store: Arc<InterceptedStore<Flaky>>,
     clock: Arc<AdjustableClock>,
     countersign: Secret,
 }
@@ -84,7 +72,7 @@ pub(crate) struct Deployment {
 impl Deployment {
     pub(crate) fn new() -> Self {
         let clock = Arc::new(AdjustableClock::default());
-        let store = Flaky { inner: MemoryStore::new(clock.clone()), down: AtomicBool::new(false) };
+        let store = InterceptedStore::new(Arc::new(MemoryStore::new(clock.clone())), Flaky::default());
         Self {
             folder: tempfile::tempdir().unwrap(),
             keys: AuditKeys::generate().unwrap(),
@@ -187,7 +175,13 @@ async fn t25_a_log_is_opened_and_closed_in_the_store_and_its_last_checkpoint_sta
         last = signed.checkpoint.size;
     }
     assert_eq!((last, notes.last().unwrap()), (7, &closed.note));
-    let page = Query { collection: AUDIT_CHECKPOINTS, filter: Some(("origin", &closed.origin)), after: None, limit: 9 };
+    let page = Query {
+        collection: AUDIT_CHECKPOINTS,
+        filter: Some(("origin", &closed.origin)),
+        after: None,
+        limit: 9,
+        descending: false,
+    };
     let kept = deployment.store.list(page).await.unwrap();
     assert_eq!((kept.len(), &kept[0].body["note"]), (1, &json!(closed.note)));
 }

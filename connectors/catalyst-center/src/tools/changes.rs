@@ -8,7 +8,7 @@ use platform::{Error, ErrorKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
-use tool_runtime::tool::following;
+use tool_runtime::combinators::single_followed;
 use tool_runtime::{SideEffect, TargetArgument, Tool, ToolCx, ToolSpec};
 
 use super::devices::{DEVICE, INTERFACES};
@@ -60,13 +60,9 @@ pub(super) fn update_interface(api: &Arc<Api>) -> Arc<dyn Tool> {
     .effect(SideEffect::Discoverable)
     .timeout(Duration::from_secs(45))
     .example(json!({"device_id": "…", "interface": "GigabitEthernet1/0/3", "description": "printer, room 12"}));
-    let api = Arc::clone(api);
-    following(spec, move |cx, args: UpdateInterface| {
-        let api = Arc::clone(&api);
-        async move {
-            let task_id = start(&api, &cx, &args).await?;
-            Ok(followed(moment(&api, &cx, &task_id).await))
-        }
+    single_followed(api, spec, |api, cx, args: UpdateInterface| async move {
+        let task_id = start(&api, &cx, &args).await?;
+        Ok(followed(moment(&api, &cx, &task_id).await))
     })
 }
 
@@ -124,13 +120,9 @@ pub(super) fn save_config(api: &Arc<Api>) -> Arc<dyn Tool> {
     .targets(DEVICES)
     .timeout(Duration::from_secs(45))
     .example(json!({"device_ids": ["…"]}));
-    let api = Arc::clone(api);
-    following(spec, move |cx, args: SaveConfig| {
-        let api = Arc::clone(&api);
-        async move {
-            let path = "/dna/intent/api/v1/network-device-config/write-memory";
-            let task_id = begin(&api, &cx, Method::POST, path, &json!({"deviceId": args.device_ids})).await?;
-            Ok(followed(moment(&api, &cx, &task_id).await))
-        }
+    single_followed(api, spec, |api, cx, args: SaveConfig| async move {
+        let path = "/dna/intent/api/v1/network-device-config/write-memory";
+        let task_id = begin(&api, &cx, Method::POST, path, &json!({"deviceId": args.device_ids})).await?;
+        Ok(followed(moment(&api, &cx, &task_id).await))
     })
 }

@@ -9,11 +9,11 @@ use platform::{Error, ErrorKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tool_runtime::combinators::single;
 use tool_runtime::{Tool, ToolCx, ToolSpec};
 
 use super::changes::DEVICES;
 use super::devices::{self, platform_of};
-use super::single;
 use crate::client::Api;
 use crate::model::Device;
 use crate::vendor::command_runner::{self, Outcome};

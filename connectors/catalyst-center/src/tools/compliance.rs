@@ -8,14 +8,12 @@ use platform::Error;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tool_runtime::combinators::Page;
-use tool_runtime::tool::following;
+use tool_runtime::combinators::{Page, listed, single, single_followed};
 use tool_runtime::{Tool, ToolCx, ToolSpec};
 
 use super::changes::DEVICES;
 use super::devices::DEVICE;
 use super::work::{Work, followed, moment};
-use super::{listed, single};
 use crate::client::{Api, Enveloped, Filter, Query, segment};
 use crate::vendor::tasks;
 
@@ -217,16 +215,12 @@ pub(super) fn run_compliance(api: &Arc<Api>) -> Arc<dyn Tool> {
     .targets(DEVICES)
     .example(json!({"device_ids": ["…"]}))
     .timeout(Duration::from_secs(45));
-    let api = Arc::clone(api);
-    following(spec, move |cx, args: RunCompliance| {
-        let api = Arc::clone(&api);
-        async move {
-            // Without the slash at its end the vendor's route is another one.
-            let path = format!("{COMPLIANCE}/");
-            let body = json!({"triggerFull": true, "deviceUuids": args.device_ids});
-            let task_id = tasks::start(&api, &cx, Method::POST, &path, &body).await?;
-            Ok(followed(moment(&api, &cx, &task_id).await))
-        }
+    single_followed(api, spec, |api, cx, args: RunCompliance| async move {
+        // Without the slash at its end the vendor's route is another one.
+        let path = format!("{COMPLIANCE}/");
+        let body = json!({"triggerFull": true, "deviceUuids": args.device_ids});
+        let task_id = tasks::start(&api, &cx, Method::POST, &path, &body).await?;
+        Ok(followed(moment(&api, &cx, &task_id).await))
     })
 }
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use platform::{Error, ErrorKind, Json};
+use platform::{Error, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
-use tool_runtime::combinators::{Poll, poll_until};
-use tool_runtime::tool::{following, parse_arguments};
+use tool_runtime::combinators::{Poll, poll_until, single_followed};
+use tool_runtime::tool::parse_arguments;
 use tool_runtime::{FollowUp, SideEffect, Tool, ToolCx, ToolOutput, ToolSpec};
 
 use super::devices::DEVICE;
@@ -129,13 +129,7 @@ async fn start(api: &Api, cx: &ToolCx, args: &DeployTemplate) -> Result<String, 
     }
     let template = versions(api, cx, &args.template_id).await?;
     open_to_all(template.project_name.as_deref())?;
-    let version = template.latest().ok_or_else(|| {
-        Error::new(
-            ErrorKind::InvalidInput,
-            "template_not_committed",
-            "This template has no committed version, so it cannot be deployed. Commit it in Catalyst Center first.",
-        )
-    })?;
+    let version = template.latest_committed()?;
     let order = Order {
         template_id: &args.template_id,
         version_id: &version.id,
@@ -221,15 +215,11 @@ pub(super) fn get_deployment(api: &Arc<Api>) -> Arc<dyn Tool> {
     )
     .timeout(Duration::from_secs(40))
     .example(json!({"deployment_id": "…", "wait_s": 20}));
-    let api = Arc::clone(api);
-    following(spec, move |cx, args: GetDeployment| {
-        let api = Arc::clone(&api);
-        async move {
-            let seen = get(&api, &cx, &args).await?;
-            let handle = seen.deployment_id.as_deref().unwrap_or(&args.deployment_id);
-            let follow_up = matches!(seen.status, Status::InProgress).then(|| follow_up(handle));
-            Ok((seen, follow_up))
-        }
+    single_followed(api, spec, |api, cx, args: GetDeployment| async move {
+        let seen = get(&api, &cx, &args).await?;
+        let handle = seen.deployment_id.as_deref().unwrap_or(&args.deployment_id);
+        let follow_up = matches!(seen.status, Status::InProgress).then(|| follow_up(handle));
+        Ok((seen, follow_up))
     })
 }
 

@@ -9,11 +9,10 @@ use platform::{Error, ErrorKind, canonical};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tool_runtime::combinators::{Page, PageOf};
+use tool_runtime::combinators::{Page, PageOf, listed, single};
 use tool_runtime::connector::target_unknown;
 use tool_runtime::{ArtifactReference, TargetArgument, Tool, ToolCx, ToolSpec};
 
-use super::{listed, single};
 use crate::client::{Api, Filter, Query, segment};
 use crate::model::{Device, Interface, VendorDevice, VendorInterface};
 

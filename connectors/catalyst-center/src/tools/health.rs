@@ -6,10 +6,9 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tool_runtime::combinators::{Page, PageOf};
+use tool_runtime::combinators::{Page, PageOf, listed, single};
 use tool_runtime::{Tool, ToolSpec};
 
-use super::{listed, single};
 use crate::client::{Api, Filter, Query};
 use crate::model::{Issue, VendorIssue};
 

@@ -14,13 +14,7 @@ pub(crate) mod work;
 
 use std::sync::Arc;
 
-use platform::Error;
-use schemars::JsonSchema;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use tool_runtime::combinators::{PageOf, PageRequest, paged};
-use tool_runtime::tool::typed;
-use tool_runtime::{Tool, ToolCx, ToolSpec};
+use tool_runtime::Tool;
 
 use crate::client::Api;
 
@@ -47,28 +41,4 @@ pub(crate) fn all(api: &Arc<Api>) -> Vec<Arc<dyn Tool>> {
         health::list_issues(api),
         health::get_network_health(api),
     ]
-}
-
-/// A list tool out of a function over the API.
-fn listed<A, R, F, Fut>(api: &Arc<Api>, spec: ToolSpec, list: F) -> Arc<dyn Tool>
-where
-    A: DeserializeOwned + Send + 'static,
-    R: Serialize + JsonSchema + 'static,
-    F: Fn(Arc<Api>, ToolCx, A, PageRequest) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<PageOf<R>, Error>> + Send + 'static,
-{
-    let api = Arc::clone(api);
-    paged(spec, move |cx, args, page| list(Arc::clone(&api), cx, args, page))
-}
-
-/// A tool with one result out of a function over the API.
-fn single<A, R, F, Fut>(api: &Arc<Api>, spec: ToolSpec, read: F) -> Arc<dyn Tool>
-where
-    A: DeserializeOwned + Send + 'static,
-    R: Serialize + 'static,
-    F: Fn(Arc<Api>, ToolCx, A) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<R, Error>> + Send + 'static,
-{
-    let api = Arc::clone(api);
-    typed(spec, move |cx, args| read(Arc::clone(&api), cx, args))
 }

@@ -6,10 +6,9 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
-use tool_runtime::combinators::Page;
+use tool_runtime::combinators::{Page, listed};
 use tool_runtime::{Tool, ToolSpec};
 
-use super::listed;
 use crate::client::{Api, Filter, Query};
 use crate::model::{Site, VendorSite};
 

@@ -6,10 +6,10 @@ use platform::{Error, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
+use tool_runtime::combinators::single;
 use tool_runtime::{Tool, ToolCx, ToolSpec};
 
 use super::devices::DEVICE;
-use super::single;
 use crate::client::{Api, Query, segment};
 use crate::vendor;
 use crate::vendor::templates::{TEMPLATES, VendorTemplate, VendorVersion, is_reserved, open_to_all, versions};

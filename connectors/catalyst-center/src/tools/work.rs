@@ -8,8 +8,7 @@ use platform::{Error, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tool_runtime::combinators::Poll;
-use tool_runtime::tool::following;
+use tool_runtime::combinators::{Poll, single_followed};
 use tool_runtime::{FollowUp, Tool, ToolCx, ToolSpec};
 
 use crate::client::Api;
@@ -64,14 +63,10 @@ pub(super) fn get_task(api: &Arc<Api>) -> Arc<dyn Tool> {
     )
     .timeout(Duration::from_secs(40))
     .example(json!({"task_id": "…", "wait_s": 20}));
-    let api = Arc::clone(api);
-    following(spec, move |cx, args: GetTask| {
-        let api = Arc::clone(&api);
-        async move {
-            let until = (Instant::now() + Duration::from_secs(args.wait_s)).min(cx.deadline);
-            let work = seen(&api, &cx, &args.task_id, until).await?;
-            Ok(followed(work))
-        }
+    single_followed(api, spec, |api, cx, args: GetTask| async move {
+        let until = (Instant::now() + Duration::from_secs(args.wait_s)).min(cx.deadline);
+        let work = seen(&api, &cx, &args.task_id, until).await?;
+        Ok(followed(work))
     })
 }
 

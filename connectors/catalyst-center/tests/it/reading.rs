@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::future::join_all;
 use platform::{ErrorKind, Json};
 use serde_json::json;
-use world::{Family, Reachability, SiteKind};
+use world::{Family, Fault, Reachability, SiteKind};
 
 use crate::lab::Lab;
 
@@ -215,4 +216,27 @@ async fn health_counts_every_device() {
     let total: u64 = categories.iter().map(|c| c["total"].as_u64().unwrap()).sum();
     assert_eq!(total, lab.world.managed().count() as u64);
     assert!(health["score"].as_u64().unwrap() <= 100);
+}
+
+#[tokio::test]
+async fn t31_how_long_a_list_is_is_asked_once_by_all_who_ask_at_the_same_time() {
+    let lab = Lab::start().await;
+    let count = "/network-device/count";
+    lab.fault(count, Fault::Latency { ms: 0 }, 1_000);
+    let pages = (1..=20).map(|limit| lab.read("list_devices", json!({ "limit": limit })));
+    let pages = join_all(pages).await;
+    assert!(pages.iter().all(|page| page["total"] == pages[0]["total"] && page["total"].as_u64() > Some(200)));
+    assert_eq!(lab.used(count), 1);
+    lab.read("list_devices", json!({})).await;
+    assert_eq!(lab.used(count), 2, "who asks later asks anew");
+}
+
+#[tokio::test]
+async fn t31_what_the_one_who_asks_is_answered_is_the_answer_for_all_who_wait() {
+    let lab = Lab::start().await;
+    lab.fault("/network-device/count", Fault::ServerError { status: 500 }, 1);
+    let failed = join_all((1..=20).map(|limit| lab.call("list_devices", json!({ "limit": limit })))).await;
+    let codes: Vec<_> = failed.into_iter().map(|answer| answer.unwrap_err().code().to_owned()).collect();
+    assert_eq!(codes, ["target_failed"; 20]);
+    assert!(lab.read("list_devices", json!({})).await["total"].is_number());
 }

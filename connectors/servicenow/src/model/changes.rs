@@ -1,5 +1,7 @@
 //! Change requests and their approvals, as callers get them.
 
+use std::sync::LazyLock;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -100,31 +102,22 @@ pub(crate) struct Change {
     pub correlation_id: Option<String>,
 }
 
-pub(crate) const CHANGE: &[&str] = &[
-    "sys_id",
-    "number",
-    "short_description",
-    "type",
-    "state",
-    "approval",
-    "risk",
-    "assignment_group",
-    "assigned_to",
-    "cmdb_ci",
-    "start_date",
-    "end_date",
-    "sys_updated_on",
-    "description",
-    "justification",
-    "implementation_plan",
-    "backout_plan",
-    "test_plan",
-    "requested_by",
-    "conflict_status",
-    "close_code",
-    "close_notes",
-    "correlation_id",
-];
+/// Those of the row, and more.
+pub(crate) static CHANGE: LazyLock<Vec<&str>> = LazyLock::new(|| {
+    let more = [
+        "description",
+        "justification",
+        "implementation_plan",
+        "backout_plan",
+        "test_plan",
+        "requested_by",
+        "conflict_status",
+        "close_code",
+        "close_notes",
+        "correlation_id",
+    ];
+    [CHANGE_ROW, &more].concat()
+});
 
 impl From<Record> for Change {
     fn from(r: Record) -> Self {

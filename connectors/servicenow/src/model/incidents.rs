@@ -1,5 +1,7 @@
 //! Incidents and journals, as callers get them.
 
+use std::sync::LazyLock;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -93,29 +95,21 @@ pub(crate) struct Incident {
     pub correlation_id: Option<String>,
 }
 
-pub(crate) const INCIDENT: &[&str] = &[
-    "sys_id",
-    "number",
-    "short_description",
-    "state",
-    "priority",
-    "category",
-    "assignment_group",
-    "assigned_to",
-    "caller_id",
-    "cmdb_ci",
-    "opened_at",
-    "sys_updated_on",
-    "description",
-    "impact",
-    "urgency",
-    "hold_reason",
-    "close_code",
-    "close_notes",
-    "resolved_at",
-    "opened_by",
-    "correlation_id",
-];
+/// Those of the row, and more.
+pub(crate) static INCIDENT: LazyLock<Vec<&str>> = LazyLock::new(|| {
+    let more = [
+        "description",
+        "impact",
+        "urgency",
+        "hold_reason",
+        "close_code",
+        "close_notes",
+        "resolved_at",
+        "opened_by",
+        "correlation_id",
+    ];
+    [INCIDENT_ROW, &more].concat()
+});
 
 impl From<Record> for Incident {
     fn from(r: Record) -> Self {

@@ -7,12 +7,12 @@ use platform::{Error, ErrorKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tool_runtime::combinators::Page;
+use tool_runtime::combinators::{Page, listed, single};
 use tool_runtime::ports::change_records::TicketState;
 use tool_runtime::{SideEffect, Tool, ToolCx, ToolSpec};
 
 use super::incidents::assign;
-use super::{CHANGE, ITEMS, listed, nothing_to_store, single};
+use super::{CHANGE, ITEMS, nothing_to_store};
 use crate::changes::{self, KIND, New, TEMPLATES};
 use crate::client::Api;
 use crate::model::{self, Approval, Change, ChangeRow, ChangeTemplate, JournalEntry};
@@ -117,7 +117,7 @@ pub(super) fn get_change_request(api: &Arc<Api>) -> Arc<dyn Tool> {
     .targets(&[CHANGE])
     .example(json!({"change_request": "CHG0030001"}));
     single(api, spec, |api, cx, args: OneChange| async move {
-        let row = ticket(&api, &cx, &KIND, &args.change_request, model::CHANGE).await?;
+        let row = ticket(&api, &cx, &KIND, &args.change_request, &model::CHANGE).await?;
         let id = row.id();
         let approvals = changes::approvals(&api, &cx, std::slice::from_ref(&id), None, model::APPROVAL).await?;
         Ok(WholeChange {
@@ -212,7 +212,7 @@ pub(super) fn create_change_request(api: &Arc<Api>) -> Arc<dyn Tool> {
         write::preparing(&cx);
         let key = write::key_of(&cx, "create_change_request")?;
         let new = args.new_change(&api, &cx).await?;
-        let opened = changes::open(&api, &cx, new, &key, model::CHANGE).await?;
+        let opened = changes::open(&api, &cx, new, &key, &model::CHANGE).await?;
         Ok(ChangeWritten { change_request: opened.row.into(), existed: opened.existed, not_stored: opened.not_stored })
     })
 }
@@ -296,7 +296,7 @@ pub(super) fn update_change_request(api: &Arc<Api>) -> Arc<dyn Tool> {
 }
 
 async fn stored(api: &Api, cx: &ToolCx, id: &str, body: Fields, note: Option<&str>) -> Result<ChangeWritten, Error> {
-    let row = write::update(api, cx, &KIND.table, id, body.clone(), note, model::CHANGE).await?;
+    let row = write::update(api, cx, &KIND.table, id, body.clone(), note, &model::CHANGE).await?;
     let not_stored = write::not_stored(&body, &row);
     Ok(ChangeWritten { change_request: row.into(), existed: true, not_stored })
 }

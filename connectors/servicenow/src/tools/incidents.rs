@@ -7,10 +7,10 @@ use platform::{Error, ErrorKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tool_runtime::combinators::Page;
+use tool_runtime::combinators::{Page, listed, single};
 use tool_runtime::{SideEffect, Tool, ToolCx, ToolSpec};
 
-use super::{INCIDENT, ITEM, listed, nothing_to_store, single};
+use super::{INCIDENT, ITEM, nothing_to_store};
 use crate::client::{Api, parameters};
 use crate::model::{self, Incident, IncidentRow, JournalEntry};
 use crate::query::{Query, Table};
@@ -129,7 +129,7 @@ pub(super) fn get_incident(api: &Arc<Api>) -> Arc<dyn Tool> {
     .targets(&[INCIDENT])
     .example(json!({"incident": "INC0010001"}));
     single(api, spec, |api, cx, args: OneIncident| async move {
-        let row = ticket(&api, &cx, &KIND, &args.incident, model::INCIDENT).await?;
+        let row = ticket(&api, &cx, &KIND, &args.incident, &model::INCIDENT).await?;
         let journal = journal::newest(&api, &cx, &row.id()).await?;
         Ok(IncidentAndJournal { incident: row.into(), journal })
     })
@@ -190,9 +190,9 @@ pub(super) fn create_incident(api: &Arc<Api>) -> Arc<dyn Tool> {
     single(api, spec, |api, cx, args: CreateIncident| async move {
         let key = write::key_of(&cx, "create_incident")?;
         let body = args.body(&api, &cx).await?;
-        let path = format!("/api/now/table/incident?{}", parameters(model::INCIDENT, |_| {}));
+        let path = format!("/api/now/table/incident?{}", parameters(&model::INCIDENT, |_| {}));
         let Created { row, existed } =
-            write::create_once(&api, &cx, &KIND.table, &path, body.clone(), &key, model::INCIDENT).await?;
+            write::create_once(&api, &cx, &KIND.table, &path, body.clone(), &key, &model::INCIDENT).await?;
         // What was stored by an earlier attempt may have been worked on since.
         let not_stored = if existed { Vec::new() } else { write::not_stored(&body, &row) };
         Ok(IncidentWritten { incident: row.into(), existed, not_stored })
@@ -298,8 +298,8 @@ pub(super) fn update_incident(api: &Arc<Api>) -> Arc<dyn Tool> {
         let before = ticket(&api, &cx, &KIND, &args.incident, &["sys_id", "number", "state"]).await?;
         let note = args.work_note.clone();
         let body = args.body(&api, &cx, &before).await?;
-        let row =
-            write::update(&api, &cx, &KIND.table, &before.id(), body.clone(), note.as_deref(), model::INCIDENT).await?;
+        let row = write::update(&api, &cx, &KIND.table, &before.id(), body.clone(), note.as_deref(), &model::INCIDENT)
+            .await?;
         let not_stored = write::not_stored(&body, &row);
         Ok(IncidentWritten { incident: row.into(), existed: true, not_stored })
     })

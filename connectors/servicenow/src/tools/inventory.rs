@@ -5,10 +5,9 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
-use tool_runtime::combinators::Page;
+use tool_runtime::combinators::{Page, listed};
 use tool_runtime::{Tool, ToolSpec};
 
-use super::listed;
 use crate::client::Api;
 use crate::model::{self, Item, User};
 use crate::query::Query;

@@ -12,12 +12,7 @@ pub(crate) mod inventory;
 use std::sync::Arc;
 
 use platform::{Error, ErrorKind};
-use schemars::JsonSchema;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use tool_runtime::combinators::{PageRequest, PartOf, paged_by_part};
-use tool_runtime::tool::typed;
-use tool_runtime::{TargetArgument, Tool, ToolCx, ToolSpec};
+use tool_runtime::{TargetArgument, Tool};
 
 use crate::client::Api;
 
@@ -47,30 +42,6 @@ pub(crate) const CHANGE: TargetArgument = TargetArgument { argument: "change_req
 pub(crate) const ITEM: TargetArgument = TargetArgument { argument: "ci", kind: "configuration_item" };
 /// The argument that names several.
 pub(crate) const ITEMS: TargetArgument = TargetArgument { argument: "cis", kind: "configuration_item" };
-
-/// A list tool out of a function over the API.
-fn listed<A, R, F, Fut>(api: &Arc<Api>, spec: ToolSpec, list: F) -> Arc<dyn Tool>
-where
-    A: DeserializeOwned + Send + 'static,
-    R: Serialize + JsonSchema + 'static,
-    F: Fn(Arc<Api>, ToolCx, A, PageRequest) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<PartOf<R>, Error>> + Send + 'static,
-{
-    let api = Arc::clone(api);
-    paged_by_part(spec, move |cx, args, page| list(Arc::clone(&api), cx, args, page))
-}
-
-/// A tool with one result out of a function over the API.
-fn single<A, R, F, Fut>(api: &Arc<Api>, spec: ToolSpec, run: F) -> Arc<dyn Tool>
-where
-    A: DeserializeOwned + Send + 'static,
-    R: Serialize + 'static,
-    F: Fn(Arc<Api>, ToolCx, A) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<R, Error>> + Send + 'static,
-{
-    let api = Arc::clone(api);
-    typed(spec, move |cx, args| run(Arc::clone(&api), cx, args))
-}
 
 /// An update without anything to store.
 fn nothing_to_store() -> Error {

@@ -1,5 +1,7 @@
-//! Change control, over the fakes of `platform-suites`.
+//! Changes over fakes of everything beside them. Where to go next: `planning` for plans, over a network of texts; `gate` for
+//! what the road asks.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that does not hold ends")]
 
 mod approving;
 mod gate;
+mod planning;

@@ -3,6 +3,7 @@
 
 use api::{CallStatus, ToolResult};
 use axum::Json;
+use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use platform::Json as Value;
@@ -15,7 +16,7 @@ pub(super) const TOTAL: HeaderName = HeaderName::from_static("x-total-count");
 /// How long the call waited for its turn at its target, milliseconds (T31).
 const QUEUED: HeaderName = HeaderName::from_static("interlock-queued-ms");
 /// Seconds after which a look at work under way makes sense; most looks wait for its end themselves.
-const LOOK_AGAIN_S: u64 = 1;
+pub(super) const LOOK_AGAIN_S: u64 = 1;
 
 /// The call that is answered.
 pub(super) struct Called<'a> {
@@ -36,9 +37,7 @@ pub(super) fn success(called: &Called<'_>, answer: Answer) -> Response {
     if answer.replayed {
         headers.insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
     }
-    if answer.queued_ms > 0 {
-        headers.insert(QUEUED, answer.queued_ms.into());
-    }
+    waited(&mut headers, answer.queued_ms);
     if let Some(links) = links(called, &answer.structured).and_then(|l| HeaderValue::from_str(&l).ok()) {
         headers.insert(header::LINK, links);
     }
@@ -52,7 +51,37 @@ pub(super) fn success(called: &Called<'_>, answer: Answer) -> Response {
         false => (StatusCode::OK, CallStatus::Success),
     };
     let (server, tool) = (called.server.to_owned(), called.tool.to_owned());
-    (code, headers, Json(ToolResult { status, result: answer.structured, server, tool })).into_response()
+    let result = ToolResult { status, result: Value::Null, server, tool };
+    let Some(body) = answer.text.and_then(|text| around(&text, &result).ok()) else {
+        return (code, headers, Json(ToolResult { result: answer.structured, ..result })).into_response();
+    };
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let mut response = Response::new(Body::from(body));
+    (*response.status_mut(), *response.headers_mut()) = (code, headers);
+    response
+}
+
+/// [`ToolResult`] as it is serialised, around a result that is JSON text already.
+fn around(text: &[u8], around: &ToolResult) -> serde_json::Result<Vec<u8>> {
+    let ToolResult { status, result: _, server, tool } = around;
+    let mut body = Vec::with_capacity(text.len() + 256);
+    body.extend_from_slice(b"{\"status\":");
+    serde_json::to_writer(&mut body, status)?;
+    body.extend_from_slice(b",\"result\":");
+    body.extend_from_slice(text);
+    body.extend_from_slice(b",\"server\":");
+    serde_json::to_writer(&mut body, server)?;
+    body.extend_from_slice(b",\"tool\":");
+    serde_json::to_writer(&mut body, tool)?;
+    body.push(b'}');
+    Ok(body)
+}
+
+/// Says how long a call waited for its turn, where it did.
+pub(super) fn waited(headers: &mut HeaderMap, queued_ms: u64) {
+    if queued_ms > 0 {
+        headers.insert(QUEUED, queued_ms.into());
+    }
 }
 
 /// `next` of a page that has one, and `first` of any that is not alone.
@@ -79,6 +108,11 @@ fn links(called: &Called<'_>, result: &Value) -> Option<String> {
 
 /// The URL that makes a call of a read by GET; `None` for arguments that a query cannot carry.
 fn url_of(server: &str, tool: &str, arguments: &Value) -> Option<String> {
+    Some(format!("/api/v1/mcp/{server}/tools/{tool}{}", query_of(arguments)?))
+}
+
+/// Arguments as a query, with its question mark where there are any; `None` for those that a query cannot carry.
+pub(super) fn query_of(arguments: &Value) -> Option<String> {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     for (name, value) in arguments.as_object().into_iter().flatten() {
         let values = match value {
@@ -96,7 +130,7 @@ fn url_of(server: &str, tool: &str, arguments: &Value) -> Option<String> {
     }
     let query = query.finish();
     let mark = if query.is_empty() { "" } else { "?" };
-    Some(format!("/api/v1/mcp/{server}/tools/{tool}{mark}{query}"))
+    Some(format!("{mark}{query}"))
 }
 
 #[cfg(test)]
@@ -128,13 +162,31 @@ mod tests {
 
     #[test]
     fn t31_a_call_that_waited_for_its_turn_says_how_long() {
-        let answer = |queued_ms| Answer { structured: json!({}), follow_up: None, replayed: false, queued_ms };
+        let answer =
+            |queued_ms| Answer { structured: json!({}), text: None, follow_up: None, replayed: false, queued_ms };
         let header = |queued_ms| {
             let called = Called { server: "s", tool: "t", by_query: None };
             let response = success(&called, answer(queued_ms));
             response.headers().get("interlock-queued-ms").and_then(|value| value.to_str().ok()).map(str::to_owned)
         };
         assert_eq!((header(0), header(250)), (None, Some("250".to_owned())));
+    }
+
+    #[tokio::test]
+    async fn a_result_that_is_text_already_makes_the_same_reply() {
+        let structured = json!({"items": [{"a\"": "\u{1}ü"}], "total": 7});
+        let text = serde_json::to_vec(&structured).unwrap();
+        let mut replies = Vec::new();
+        for text in [None, Some(text.into())] {
+            let answer = Answer { structured: structured.clone(), text, follow_up: None, replayed: true, queued_ms: 3 };
+            let called = Called { server: "s", tool: "t\"", by_query: None };
+            let (head, body) = success(&called, answer).into_parts();
+            let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+            let mut headers: Vec<_> = head.headers.into_iter().map(|(name, value)| (name.unwrap(), value)).collect();
+            headers.sort_by(|a, b| a.0.as_str().cmp(b.0.as_str()));
+            replies.push((head.status, headers, body));
+        }
+        assert_eq!(replies[0], replies[1]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use change_control::{ChangeBook, ChangeParts, Changes};
+use change_control::{ChangeBook, ChangeId, ChangeParts, Changes, RunStarter};
 use gateway::{BrowserSessions, ConnectionLimits, Options, Parts, Revoking, Serving, mcp_door::Endpoints};
 use platform::audit::AuditLog;
 use platform::audit_refusals::RefusalCounter;
@@ -72,6 +72,7 @@ fn spec(name: &'static str) -> ToolSpec {
         output: json!({"type": "object", "properties": {"said": {"type": "object"}}, "required": ["said"]}),
         effect: SideEffect::Idempotent,
         targets: &[],
+        proven_targets: false,
         cache_for: None,
         timeout: Duration::from_secs(30),
         listed: name != "find_words",
@@ -275,6 +276,24 @@ impl Floors {
     }
 }
 
+/// Whose runs nobody drives.
+struct NoEngine;
+
+#[async_trait]
+impl RunStarter for NoEngine {
+    async fn plan(&self, _: &ChangeId) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn start(&self, _: &ChangeId) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn nudge(&self, _: &ChangeId) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
 /// Nobody's account was ended.
 struct NoFloors;
 
@@ -341,6 +360,9 @@ fn policy() -> StaticPolicy {
         Ok(challenge)
     })
     .with_visible(|input| {
+        if input.groups == ["desk"] {
+            return Ok(std::collections::BTreeSet::new());
+        }
         let shown = input.tools.iter().filter(|t| t.tool.name != "hidden_write");
         Ok(shown.map(|t| (t.server.name.clone(), t.tool.name.clone())).collect())
     })
@@ -351,7 +373,8 @@ fn risks() -> RiskTable {
         ["read_thing", "slow_thing", "start_thing", "fail_thing", "find_words"].map(|t| ("lab-target", t, Risk::Read));
     let record = ["add_note", "hidden_write"].map(|t| ("lab-target", t, Risk::Record));
     let change = [("lab-target", "configure_device", Risk::Change)];
-    RiskTable::from_rows(read.into_iter().chain(record).chain(change))
+    let own = crate::change_paths::TOOLS.map(|(tool, risk)| ("own", tool, risk));
+    RiskTable::from_rows(read.into_iter().chain(record).chain(change).chain(own))
 }
 
 /// `alice` and `mallory` are let in everywhere; `cli-alice` comes through a client that answers challenges, and
@@ -393,6 +416,17 @@ impl Server {
         limits: Limits,
         how: impl FnOnce(&mut Serving),
     ) -> Self {
+        Self::with_servers(count, Vec::new(), change, limits, how).await
+    }
+
+    /// With further servers too.
+    pub(crate) async fn with_servers(
+        count: usize,
+        more: Vec<Instance>,
+        change: impl FnOnce(&mut Options),
+        limits: Limits,
+        how: impl FnOnce(&mut Serving),
+    ) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let base = BaseUrl::new(&url::Url::parse(&format!("http://{address}")).unwrap());
@@ -410,7 +444,7 @@ impl Server {
             let connector = Arc::clone(&connector);
             Instance { name: format!("lab-{n}"), environment: "test".into(), connector }
         };
-        visibility.publish(Catalogue::build((1..=count).map(instance).collect(), &risks()).unwrap());
+        visibility.publish(Catalogue::build((1..=count).map(instance).chain(more).collect(), &risks()).unwrap());
         let store: Arc<dyn platform::store::Store> = Arc::new(MemoryStore::new(Arc::clone(&shared_clock)));
         let secrets = Arc::new(MemorySecrets::new(Arc::clone(&shared_clock)));
         let artifacts = sealed_artifacts(Arc::new(MemoryArtifacts::default()), Arc::clone(&shared_clock));
@@ -439,6 +473,7 @@ impl Server {
             grants: change_control::GrantKeys::open(Arc::clone(&secrets) as _).await.unwrap(),
             floors: Arc::new(NoFloors),
         });
+        changes.attach(&pipeline, Arc::new(NoEngine)).unwrap();
         let mut options = Options {
             base,
             hosts: vec![address.to_string(), "interlock.test".into()],

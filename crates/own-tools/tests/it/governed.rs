@@ -17,9 +17,10 @@ use platform::resource::{BaseUrl, Resource};
 use platform::seal::Sealer;
 use platform::secret::SecretKey;
 use platform::secrets::{SecretMetadata, SecretRules, SecretStore, SecretVersion};
-use platform::store::{Collection, Conflict, Op, OpResult, OpenIntent, Query, Record, Store, TransactError};
+use platform::store::{Collection, Op, OpResult, Query, Record, Store, TransactError};
 use platform::telemetry::Metrics;
 use platform::{CallContext, Clock as _, Error, ErrorKind, Json, Principal, Secret, SharedClock};
+use platform_suites::store::{InterceptedStore, Interceptor};
 use platform_suites::tokens::person;
 use platform_suites::{
     MemoryArtifacts, MemoryAudit, MemorySecrets, MemoryShared, MemoryStore, StaticPolicy, sealed_artifacts,
@@ -144,35 +145,23 @@ fn cut_off() -> Error {
     Error::new(ErrorKind::Unavailable, "cut_off", "The process is dead.")
 }
 
-struct CutStore(Arc<MemoryStore>, Arc<Cut>);
+struct CutStore(Arc<Cut>);
 
 #[async_trait]
-impl Store for CutStore {
-    async fn transact(&self, ops: Vec<Op>) -> Result<Vec<OpResult>, TransactError> {
-        self.1.write().map_err(TransactError::Store)?;
-        self.0.transact(ops).await
+impl Interceptor for CutStore {
+    async fn transact(&self, inner: &MemoryStore, ops: Vec<Op>) -> Result<Vec<OpResult>, TransactError> {
+        self.0.write().map_err(TransactError::Store)?;
+        inner.transact(ops).await
     }
 
-    async fn get(&self, collection: Collection, id: &str) -> Result<Option<Record>, Error> {
-        self.1.read()?;
-        self.0.get(collection, id).await
+    async fn get(&self, inner: &MemoryStore, collection: Collection, id: &str) -> Result<Option<Record>, Error> {
+        self.0.read()?;
+        inner.get(collection, id).await
     }
 
-    async fn list(&self, query: Query<'_>) -> Result<Vec<Record>, Error> {
-        self.1.read()?;
-        self.0.list(query).await
-    }
-
-    async fn key_state(&self, scope: &str, key: &str, digest: &str) -> Result<Option<Conflict>, Error> {
-        self.0.key_state(scope, key, digest).await
-    }
-
-    async fn open_intents(&self) -> Result<Vec<OpenIntent>, Error> {
-        self.0.open_intents().await
-    }
-
-    async fn release_abandoned(&self) -> Result<u64, Error> {
-        self.0.release_abandoned().await
+    async fn list(&self, inner: &MemoryStore, query: Query<'_>) -> Result<Vec<Record>, Error> {
+        self.0.read()?;
+        inner.list(query).await
     }
 }
 
@@ -273,7 +262,7 @@ impl Governed {
         let policy = Arc::new(StaticPolicy::allowing());
         let visibility = Arc::new(Visibility::new(Arc::clone(&policy) as _));
         let secrets: Arc<dyn SecretStore> = Arc::new(CutSecrets(Arc::clone(&kept.secrets), Arc::clone(cut)));
-        let store = Arc::new(CutStore(Arc::clone(&kept.store), Arc::clone(cut)));
+        let store = Arc::new(InterceptedStore::new(Arc::clone(&kept.store), CutStore(Arc::clone(cut))));
         let rotations =
             Arc::new(Rotations::new(Arc::clone(&visibility), Arc::clone(&secrets), store, Arc::clone(&clock)));
         let tools = OwnTools::new(Arc::clone(&visibility), Arc::clone(&audit) as _, Arc::clone(&clock), false)

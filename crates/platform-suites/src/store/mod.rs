@@ -1,9 +1,10 @@
-//! The contract of `platform::store::Store`: [`suite`], [`same_as_in_memory`] for random transactions, [`history`]
-//! for what many callers see at a time, and
-//! [`MemoryStore`], which keeps it without a disk.
+//! The contract of `platform::store::Store`: [`suite`], [`same_as_in_memory`] for random transactions, [`history`] for what
+//! many callers see at a time, [`MemoryStore`], which keeps it without a disk, and [`InterceptedStore`], which breaks it on
+//! purpose.
 
 mod differential;
 pub mod history;
+mod intercepted;
 mod memory;
 mod records;
 mod reservations;
@@ -17,6 +18,7 @@ use platform::store::{Collection, Conflict, Index, Op, OpResult, Store, Transact
 use platform::{Clock, SharedClock};
 
 pub use self::differential::same_as_in_memory;
+pub use self::intercepted::{InterceptedStore, Interceptor};
 pub use self::memory::MemoryStore;
 
 /// The collection that the suite writes to.

@@ -2,7 +2,9 @@
 //! and polling. A list tool is then its `Args`, its `Row`, and one function of at most 25 lines in all.
 
 mod page;
+mod shared;
 mod task;
 
-pub use self::page::{Listing, Page, PageOf, PageRequest, PartOf, page_schema, paged, paged_by_part};
+pub use self::page::{Found, Page, PageOf, PageRequest, PartOf, page_schema, paged};
+pub use self::shared::{listed, single, single_followed};
 pub use self::task::{Poll, poll_until};

@@ -52,13 +52,33 @@ pub struct PartOf<R> {
     pub next: Option<u64>,
 }
 
-impl<R> PageOf<R> {
-    /// The same, for a list that counts the rows it shows.
+/// What the function of a list may answer with.
+pub trait Found {
+    /// A row of it.
+    type Row;
+
+    /// The rows, and where the next page begins; `offset` is that of the page that was asked for.
+    fn part(self, offset: u64) -> PartOf<Self::Row>;
+}
+
+impl<R> Found for PageOf<R> {
+    type Row = R;
+
     fn part(self, offset: u64) -> PartOf<R> {
         let end = offset + self.rows.len() as u64;
         PartOf { next: (self.more && !self.rows.is_empty()).then_some(end), rows: self.rows, total: self.total }
     }
+}
 
+impl<R> Found for PartOf<R> {
+    type Row = R;
+
+    fn part(self, _: u64) -> Self {
+        self
+    }
+}
+
+impl<R> PageOf<R> {
     /// Cuts a page out of a whole list, for targets whose list has no paging of its own.
     pub fn cut<V: Into<R>>(all: Vec<V>, page: PageRequest) -> Self {
         let total = all.len() as u64;
@@ -80,20 +100,6 @@ pub struct Page {
     pub total: Option<u64>,
 }
 
-/// How a list reads its pages.
-pub trait Listing<A, R>: Fn(ToolCx, A, PageRequest) -> Self::Future + Send + Sync + 'static {
-    /// The future.
-    type Future: Future<Output = Result<PageOf<R>, Error>> + Send + 'static;
-}
-
-impl<A, R, F, Fut> Listing<A, R> for F
-where
-    F: Fn(ToolCx, A, PageRequest) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<PageOf<R>, Error>> + Send + 'static,
-{
-    type Future = Fut;
-}
-
 #[derive(Serialize, Deserialize)]
 struct Cursor {
     /// Offset.
@@ -102,35 +108,23 @@ struct Cursor {
     a: String,
 }
 
-struct PagedTool<F, A, R> {
+struct PagedTool<F, A, L> {
     spec: ToolSpec,
     list: F,
-    types: std::marker::PhantomData<fn(A) -> R>,
+    types: std::marker::PhantomData<fn(A) -> L>,
 }
 
 /// Makes a list tool. `spec` comes from `ToolSpec::new::<A, Page>`; `cursor`, `limit` and `fields` are added to its
-/// input schema and the row schema of `R` to its output schema.
-pub fn paged<A, R, L>(spec: ToolSpec, list: L) -> Arc<dyn Tool>
+/// input schema and the schema of a row of `L` to its output schema. `L` is [`PageOf`], or [`PartOf`] where the target says
+/// itself where the next page begins.
+pub fn paged<A, L, F, Fut>(mut spec: ToolSpec, list: F) -> Arc<dyn Tool>
 where
     A: DeserializeOwned + Send + 'static,
-    R: Serialize + JsonSchema + 'static,
-    L: Listing<A, R>,
-{
-    paged_by_part(spec, move |cx, arguments, page: PageRequest| {
-        let found = list(cx, arguments, page);
-        async move { Ok(found.await?.part(page.offset)) }
-    })
-}
-
-/// Makes a list tool whose target says itself where the next page begins; otherwise as [`paged`].
-pub fn paged_by_part<A, R, F, Fut>(mut spec: ToolSpec, list: F) -> Arc<dyn Tool>
-where
-    A: DeserializeOwned + Send + 'static,
-    R: Serialize + JsonSchema + 'static,
+    L: Found<Row: Serialize + JsonSchema> + 'static,
     F: Fn(ToolCx, A, PageRequest) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<PartOf<R>, Error>> + Send + 'static,
+    Fut: Future<Output = Result<L, Error>> + Send + 'static,
 {
-    spec.output = page_schema::<R>();
+    spec.output = page_schema::<L::Row>();
     let members: Vec<_> = spec
         .output
         .pointer("/properties/items/items/properties")
@@ -178,12 +172,12 @@ pub fn page_schema<R: JsonSchema>() -> Json {
 }
 
 #[async_trait::async_trait]
-impl<A, R, F, Fut> Tool for PagedTool<F, A, R>
+impl<A, L, F, Fut> Tool for PagedTool<F, A, L>
 where
     A: DeserializeOwned + Send + 'static,
-    R: Serialize + JsonSchema + 'static,
+    L: Found<Row: Serialize> + 'static,
     F: Fn(ToolCx, A, PageRequest) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<PartOf<R>, Error>> + Send + 'static,
+    Fut: Future<Output = Result<L, Error>> + Send + 'static,
 {
     fn spec(&self) -> &ToolSpec {
         &self.spec
@@ -194,10 +188,23 @@ where
         let binding = binding_of(self.spec.name, &arguments)?;
         let request = page_request(&page, &binding)?;
         let arguments: A = parse_arguments(arguments)?;
-        let found = (self.list)(cx, arguments, request).await?;
+        let found = (self.list)(cx, arguments, request).await?.part(request.offset);
         let next_cursor = found.next.map(|next| cursor(next, binding));
         let items = found.rows.iter().map(|row| narrowed(row, fields.as_deref())).collect::<Result<_, _>>()?;
-        ToolOutput::of(&Page { items, next_cursor, total: found.total })
+        let structured = Page { items, next_cursor, total: found.total }.into_json();
+        Ok(ToolOutput { structured, follow_up: None })
+    }
+}
+
+impl Page {
+    /// As it is serialised, of the rows as they are: to Serde they are values to be copied, which costs as much as making them.
+    fn into_json(self) -> Json {
+        let Self { items, next_cursor, total } = self;
+        let mut members = serde_json::Map::new();
+        members.insert("items".to_owned(), Json::Array(items));
+        members.insert("next_cursor".to_owned(), next_cursor.into());
+        members.insert("total".to_owned(), total.into());
+        Json::Object(members)
     }
 }
 
@@ -250,4 +257,19 @@ fn narrowed<R: Serialize>(row: &R, fields: Option<&[String]>) -> Result<Json, Er
         members.retain(|name, _| fields.iter().any(|f| f == name));
     }
     Ok(row)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::Page;
+
+    #[test]
+    fn a_page_is_what_serde_makes_of_it() {
+        for (next_cursor, total) in [(Some("c".to_owned()), None), (None, Some(3))] {
+            let page = || Page { items: vec![json!({"a": 1})], next_cursor: next_cursor.clone(), total };
+            assert_eq!(page().into_json(), serde_json::to_value(page()).unwrap());
+        }
+    }
 }

@@ -34,6 +34,7 @@ mod validate;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use platform::artifacts::Artifacts;
 use platform::audit::AuditLog;
 use platform::config::LimitsConfig;
@@ -103,6 +104,8 @@ pub struct CallRequest {
 pub struct Answer {
     /// Structured result.
     pub structured: Json,
+    /// The same as JSON text, where it is at hand: a door that writes it need not make it again.
+    pub text: Option<Bytes>,
     /// Work that goes on.
     pub follow_up: Option<FollowUp>,
     /// The result of an earlier call with the same idempotency key.
@@ -370,6 +373,9 @@ impl Pipeline {
             Ok(intended) => intended,
             Err(error) => return Err(reserve::release(self, reserved, error).await),
         };
+        if call.tool.risk.is_write() {
+            platform::failpoint::reach("road.intent_open");
+        }
         let leased = guard.stage("lease", lease::lease(self, &call)).await;
         let leased = match leased {
             Ok(leased) => leased,
@@ -387,7 +393,7 @@ impl Pipeline {
         let large = checked.as_ref().is_ok_and(|checked| checked.large);
         let secrets = redact::secrets(&call, &leased);
         let answer = guard.lap("redact", || match checked {
-            Ok(checked) => Ok(redact::redact(checked.output, &secrets, &artifacts.made())),
+            Ok(checked) => Ok(redact::redact(checked, &secrets, &artifacts.made())),
             Err(error) => Err(redact::failure(error, &secrets)),
         });
         // Redacted first: what is kept is what would have been shown.

@@ -13,6 +13,8 @@ use crate::tool::ToolOutput;
 /// A result that conforms.
 pub(super) struct Checked {
     pub(super) output: ToolOutput,
+    /// Its structured result as JSON text: by this, what must not leave is looked for.
+    pub(super) text: Vec<u8>,
     /// Whether it is larger than a reply may be.
     pub(super) large: bool,
 }
@@ -24,7 +26,8 @@ pub(super) fn check(
     artifacts: &CallArtifacts,
     output: ToolOutput,
 ) -> Result<Checked, Error> {
-    let size = size_of(&output.structured)?;
+    let text = serde_json::to_vec(&output.structured).map_err(Error::internal)?;
+    let size = text.len();
     // A part of an artifact never becomes one; the port shows a whole one, however large. What the platform reads for itself
     // is no reply.
     let own = refresh::is_own(cx, call.tool.name());
@@ -40,15 +43,18 @@ pub(super) fn check(
         )
         .with_detail(format!("{size} bytes")));
     }
-    if let Some(mistake) = call.tool.output.iter_errors(&output.structured).next() {
+    // Most results conform, and to say so costs much less than to say where one does not.
+    if !call.tool.output.is_valid(&output.structured) {
+        let mistake = call.tool.output.iter_errors(&output.structured).next();
+        let place = mistake.map(|mistake| format!("{}: {}", mistake.instance_path(), mistake.masked()));
         return Err(Error::new(
             ErrorKind::Upstream,
             "result_invalid",
             "The target's answer does not have the promised shape; an operator finds the details in the log.",
         )
-        .with_detail(format!("{}: {}", mistake.instance_path(), mistake.masked())));
+        .with_detail(place.unwrap_or_default()));
     }
-    Ok(Checked { output, large })
+    Ok(Checked { output, text, large })
 }
 
 /// Keeps a large answer, redacted as it is, and names it.
@@ -57,7 +63,7 @@ pub(super) async fn refer(artifacts: &CallArtifacts, answer: Answer) -> Result<A
     let artifact = artifacts.put(ArtifactKind::Result, "application/json", &bytes).await?;
     let summary = summary(&answer.structured, &artifact.id, bytes.len());
     let structured = serde_json::to_value(LargeResult { artifact, summary }).map_err(Error::internal)?;
-    Ok(Answer { structured, ..answer })
+    Ok(Answer { structured, text: None, ..answer })
 }
 
 /// Most members of a result that are told of.
@@ -76,21 +82,4 @@ fn summary(result: &Json, id: &str, bytes: usize) -> String {
         "The result has {bytes} bytes, more than a reply may have, and is kept as an artifact{told}. Ask for fewer rows or \
          fields, or read it in parts with `{GET_ARTIFACT}` and the artifact_id {id}."
     )
-}
-
-/// Bytes of the JSON text, without building it.
-fn size_of(value: &Json) -> Result<usize, Error> {
-    struct Count(usize);
-    impl std::io::Write for Count {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut count = Count(0);
-    serde_json::to_writer(&mut count, value).map_err(Error::internal)?;
-    Ok(count.0)
 }

@@ -27,12 +27,9 @@ pub(super) async fn resolve(
         return Ok(Arc::clone(tool));
     }
     let visible = visibility.visible(&cx.principal).await?;
+    let usable = |t: &RegisteredTool| visible.contains(&(t.server.name.clone(), t.name().to_owned()));
     match found {
-        Some(tool)
-            if reaches(&cx.resource, tool) && visible.contains(&(tool.server.name.clone(), tool.name().to_owned())) =>
-        {
-            Ok(Arc::clone(tool))
-        }
+        Some(tool) if usable(tool) && reaches(&catalogue, &cx.resource, tool, usable) => Ok(Arc::clone(tool)),
         _ => Err(tool_unknown()),
     }
 }

@@ -47,7 +47,8 @@ pub(super) async fn load(
         // An undo goes to the device that the run wrote to, whatever other systems say about it by now (T19); change control
         // compares its serial numbers with the plan's.
         let undo = cx.run.as_ref().is_some_and(|run| run.undo);
-        all.push(match (covered && *kind == DEVICE, needs_proof(call.tool.risk) && !undo) {
+        let proof = (needs_proof(call.tool.risk) || call.tool.tool.spec().proven_targets) && !undo;
+        all.push(match (covered && *kind == DEVICE, proof) {
             (false, _) => looking.up(kind, id).await?,
             (true, false) => looking.for_reading(id).await?,
             (true, true) => looking.for_change(id).await?,

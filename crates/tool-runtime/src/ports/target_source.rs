@@ -9,7 +9,8 @@ use platform::{Error, ErrorKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::tool::{Tool, ToolCx, ToolSpec, typed};
+use super::port_tool;
+use crate::tool::{Tool, ToolCx, ToolSpec};
 
 /// What one system knows of a device. A stack is one device with several serial numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -74,11 +75,7 @@ pub(crate) fn tools(port: &Arc<dyn TargetSource>) -> Vec<Arc<dyn Tool>> {
         "Reads all devices for the target directory of the platform.",
     )
     .timeout(Duration::from_secs(300));
-    let port = Arc::clone(port);
-    vec![typed(ToolSpec { listed: false, ..spec }, move |cx, Nothing {}| {
-        let port = Arc::clone(&port);
-        async move { all(port.as_ref(), &cx).await }
-    })]
+    vec![port_tool(port, spec, |port, cx, Nothing {}| async move { all(port.as_ref(), &cx).await })]
 }
 
 async fn all(port: &dyn TargetSource, cx: &ToolCx) -> Result<TargetList, Error> {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::ports::target_source::TargetRow;
 
 use super::join::{Ambiguity, Merged, compose, contradiction, normalised};
+use super::view::Views;
 
 /// Most sources: a device remembers its own in one word.
 pub(crate) const MOST_SOURCES: usize = 64;
@@ -82,6 +83,8 @@ pub(crate) struct Index {
     by_id: Vec<HashMap<String, u32>>,
     by_serial: HashMap<String, u32>,
     by_ci: HashMap<String, Vec<u32>>,
+    /// What those see of it who may use some of the sources only.
+    pub(super) views: Views,
 }
 
 impl Index {
@@ -161,6 +164,12 @@ impl Index {
         self.sources.iter().position(|s| s.name == name)
     }
 
+    /// Those sources that are of a sort, a bit for each.
+    pub(crate) fn mask(&self, sort: impl Fn(&Snapshot) -> bool) -> u64 {
+        let bits = self.sources.iter().take(MOST_SOURCES).enumerate();
+        bits.fold(0, |mask, (at, source)| mask | u64::from(sort(source)) << at)
+    }
+
     /// The device that a source calls `id`.
     pub(crate) fn by_id(&self, source: usize, id: &str) -> Option<&Device> {
         self.by_id.get(source)?.get(id).and_then(|place| self.devices.get(*place as usize))
@@ -168,7 +177,12 @@ impl Index {
 
     /// The device with a serial number, in its normal form.
     pub(crate) fn by_serial(&self, serial: &str) -> Option<&Device> {
-        self.by_serial.get(serial).and_then(|place| self.devices.get(*place as usize))
+        self.devices.get(self.place_of_serial(serial)?)
+    }
+
+    /// The same, as its place among the devices.
+    pub(crate) fn place_of_serial(&self, serial: &str) -> Option<usize> {
+        self.by_serial.get(serial).map(|place| *place as usize)
     }
 
     /// Whether another device than one of these rows claims the item.

@@ -5,7 +5,7 @@
 //! records contradict each other, facts older than [`STALE_S`], and everything before each source has been read once.
 //!
 //! Where to go next: [`index`] and [`join`] for how rows become devices, `around` for a device that was just looked up, [`refresh`] for how the index stays young, [`file`]
-//! for the operator's list, [`search`] for people and agents who look for a device, `live` for look-ups,
+//! for the operator's list, [`search`] and `view` for people and agents who look for a device, `live` for look-ups,
 //! `pipeline/targets.rs` for the stage of the road.
 
 mod around;
@@ -15,6 +15,7 @@ mod join;
 pub(crate) mod live;
 pub mod refresh;
 pub mod search;
+mod view;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::index::{Device, Index, SearchText, SourceKind};
-use super::join::{Ambiguity, Claim, Merged, compose, normalised};
+use super::index::{Index, SourceKind};
+use super::join::{Ambiguity, Claim, normalised};
+use super::view::{Seen, View};
 use super::{TargetDirectory, age};
 
 /// What is looked for; all of it must hold.
@@ -77,15 +78,53 @@ impl TargetDirectory {
     pub fn search(&self, query: &TargetQuery, servers: &BTreeSet<&str>, page: (u64, u32), now: i64) -> FoundTargets {
         let index = self.index.load();
         let wanted = Wanted::of(&index, query, servers);
-        let mut found = FoundTargets { rows: Vec::new(), total: 0 };
-        for device in &index.devices {
-            let Some(seen) = wanted.seen(&index, device) else { continue };
-            if found.total >= page.0 && found.rows.len() < page.1 as usize {
-                found.rows.push(shown(&index, device, &seen, wanted.visible, now));
-            }
-            found.total += 1;
+        let view = index.views.of(&index, wanted.visible);
+        let skip = usize::try_from(page.0).unwrap_or(usize::MAX);
+        let mut found =
+            Found { index: &index, wanted: &wanted, page: (skip, page.1 as usize), now, rows: vec![], total: 0 };
+        match wanted.candidates(&index, &view) {
+            Candidates::All => found.all(&view),
+            Candidates::These(lines) => lines.for_each(|line| found.look_at(view.seen(&index, line))),
         }
-        found
+        FoundTargets { rows: found.rows, total: found.total as u64 }
+    }
+}
+
+/// Which lines of a view may hold what is looked for.
+enum Candidates<'a> {
+    /// All of them do.
+    All,
+    /// These may.
+    These(Box<dyn Iterator<Item = usize> + 'a>),
+}
+
+/// What was found so far.
+struct Found<'a> {
+    index: &'a Index,
+    wanted: &'a Wanted<'a>,
+    /// Devices to skip, and most that are shown.
+    page: (usize, usize),
+    now: i64,
+    rows: Vec<FoundTarget>,
+    total: usize,
+}
+
+impl Found<'_> {
+    /// Takes a page of a view whose every line is meant.
+    fn all(&mut self, view: &View) {
+        self.total = view.len();
+        let lines = (self.page.0..view.len()).take(self.page.1);
+        self.rows.extend(
+            lines.filter_map(|line| Some(self.wanted.shown(self.index, view.seen(self.index, line)?, self.now))),
+        );
+    }
+
+    fn look_at(&mut self, seen: Option<Seen<'_>>) {
+        let Some(seen) = seen.filter(|seen| self.wanted.matches(*seen)) else { return };
+        if self.total >= self.page.0 && self.rows.len() < self.page.1 {
+            self.rows.push(self.wanted.shown(self.index, seen, self.now));
+        }
+        self.total += 1;
     }
 }
 
@@ -102,26 +141,17 @@ struct Wanted<'a> {
     query: &'a TargetQuery,
 }
 
-/// What the caller may know of a device: all of it, or what some of its sources say.
-enum Seen {
-    All,
-    Part(Box<Merged>),
-}
-
 impl<'a> Wanted<'a> {
     fn of(index: &Index, query: &'a TargetQuery, servers: &BTreeSet<&str>) -> Self {
-        let (mut visible, mut required) = (0, 0);
-        for (at, source) in index.sources.iter().enumerate() {
-            // The operator's file adds to devices that a server knows; alone it shows none.
-            let shown = source.kind == SourceKind::File || servers.contains(source.name.as_str());
-            visible |= u64::from(shown) << at;
-            let asked = query.server.as_ref().is_none_or(|server| *server == source.name);
-            required |= u64::from(shown && asked && source.kind == SourceKind::Server) << at;
-        }
+        // The operator's file adds to devices that a server knows; alone it shows none.
+        let visible = index.mask(|source| source.kind == SourceKind::File || servers.contains(source.name.as_str()));
+        let required = index.mask(|source| {
+            source.kind == SourceKind::Server && query.server.as_ref().is_none_or(|server| *server == source.name)
+        });
         let small = |text: &Option<String>| text.as_deref().map(str::trim).unwrap_or_default().to_lowercase();
         Self {
             visible,
-            required,
+            required: visible & required,
             hostname: small(&query.hostname),
             site: small(&query.site),
             role: small(&query.role),
@@ -130,56 +160,57 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    /// What the caller may know of the device, where it matches.
-    fn seen(&self, index: &Index, device: &Device) -> Option<Seen> {
-        if device.sources & self.required == 0 || (self.query.ambiguous && device.ambiguity.is_none()) {
-            return None;
+    /// Where to look: by the narrowest of what is asked for.
+    fn candidates<'v>(&'v self, index: &Index, view: &'v View) -> Candidates<'v> {
+        let TargetQuery { site, role, redundancy_group, ci, server, ambiguous, .. } = self.query;
+        match &self.serial {
+            Some(serial) => {
+                let line = serial.as_ref().and_then(|serial| view.by_serial(index, serial));
+                Candidates::These(Box::new(line.into_iter()))
+            }
+            None if !self.hostname.is_empty() => Candidates::These(Box::new(view.by_hostname(&self.hostname))),
+            None if [site, role, redundancy_group, ci, server].iter().all(|asked| asked.is_none()) && !ambiguous => {
+                Candidates::All
+            }
+            None => Candidates::These(Box::new(0..view.len())),
         }
-        if device.sources & !self.visible == 0 {
-            return self.matches(&device.merged, &device.text).then_some(Seen::All);
-        }
-        let rows: Vec<_> = device.rows.iter().filter(|at| self.visible >> at.source & 1 == 1).collect();
-        let part = compose(&rows.iter().map(|at| index.said(**at)).collect::<Vec<_>>());
-        self.matches(&part, &SearchText::from(&part)).then(|| Seen::Part(Box::new(part)))
     }
 
-    fn matches(&self, merged: &Merged, text: &SearchText) -> bool {
+    fn matches(&self, Seen { device, merged, text }: Seen<'_>) -> bool {
         let same = |wanted: &Option<String>, is: &Option<String>| wanted.is_none() || wanted == is;
-        text.hostname.contains(&self.hostname)
-            && text.site.contains(&self.site)
+        device.sources & self.required != 0
+            && (!self.query.ambiguous || device.ambiguity.is_some())
             && (self.role.is_empty() || text.role == self.role)
+            && text.hostname.contains(&self.hostname)
+            && text.site.contains(&self.site)
             && same(&self.query.redundancy_group, &merged.redundancy_group)
             && same(&self.query.ci, &merged.ci)
             && self.serial.as_ref().is_none_or(|wanted| wanted.as_ref().is_some_and(|w| merged.serials.contains(w)))
     }
-}
 
-fn shown(index: &Index, device: &Device, seen: &Seen, visible: u64, now: i64) -> FoundTarget {
-    let merged = match seen {
-        Seen::All => &device.merged,
-        Seen::Part(part) => part,
-    };
-    let rows: Vec<_> = device.rows.iter().filter(|at| visible >> at.source & 1 == 1).collect();
-    let ages = rows.iter().map(|at| age(now, index.sources[usize::from(at.source)].read_at));
-    let names: BTreeSet<_> = rows.iter().map(|at| index.said(**at).source).collect();
-    // The parties of a contradiction may be servers that the caller cannot use: those are not named.
-    let ambiguous = device.ambiguity.clone().map(|mut ambiguity| {
-        let parties = ambiguity.claims.len();
-        ambiguity.claims.retain(|claim| names.contains(claim.source.as_str()));
-        if ambiguity.claims.len() < parties {
-            ambiguity.about = merged.serials.first().cloned().unwrap_or_default();
+    fn shown(&self, index: &Index, Seen { device, merged, .. }: Seen<'_>, now: i64) -> FoundTarget {
+        let rows: Vec<_> = device.rows.iter().filter(|at| self.visible >> at.source & 1 == 1).collect();
+        let ages = rows.iter().map(|at| age(now, index.sources[usize::from(at.source)].read_at));
+        let names: BTreeSet<_> = rows.iter().map(|at| index.said(**at).source).collect();
+        // The parties of a contradiction may be servers that the caller cannot use: those are not named.
+        let ambiguous = device.ambiguity.clone().map(|mut ambiguity| {
+            let parties = ambiguity.claims.len();
+            ambiguity.claims.retain(|claim| names.contains(claim.source.as_str()));
+            if ambiguity.claims.len() < parties {
+                ambiguity.about = merged.serials.first().cloned().unwrap_or_default();
+            }
+            ambiguity
+        });
+        FoundTarget {
+            hostname: merged.hostname.clone(),
+            serials: merged.serials.clone(),
+            site: merged.site.clone(),
+            role: merged.role.clone(),
+            redundancy_group: merged.redundancy_group.clone(),
+            ci: merged.ci.clone(),
+            known_as: rows.iter().map(|at| index.said(**at).claim()).filter(|c| c.source != super::FILE).collect(),
+            ambiguous,
+            age_s: ages.max().unwrap_or_default(),
         }
-        ambiguity
-    });
-    FoundTarget {
-        hostname: merged.hostname.clone(),
-        serials: merged.serials.clone(),
-        site: merged.site.clone(),
-        role: merged.role.clone(),
-        redundancy_group: merged.redundancy_group.clone(),
-        ci: merged.ci.clone(),
-        known_as: rows.iter().map(|at| index.said(**at).claim()).filter(|c| c.source != super::FILE).collect(),
-        ambiguous,
-        age_s: ages.max().unwrap_or_default(),
     }
 }

@@ -194,3 +194,136 @@ fn a_wrong_file_stops_the_start() {
     std::fs::write(&path, "serials\nA\n").unwrap();
     assert_eq!(TargetsFile::open(&path).unwrap().read().unwrap().len(), 1);
 }
+
+#[test]
+fn t10_the_order_of_what_is_found_does_not_tell_what_is_hidden() {
+    let named = |hostname: &str, row: TargetRow| TargetRow { hostname: Some(hostname.into()), ..row };
+    let directory = directory(&[
+        ("cc", vec![row("d1", &["A"]), named("m", row("d2", &["B"]))]),
+        ("cmdb", vec![named("z", item("c1", &["A"]))]),
+    ]);
+    let ids = |servers: &[&str]| {
+        let found = directory.search(&TargetQuery::default(), &servers.iter().copied().collect(), (0, 9), 100);
+        found.rows.into_iter().map(|row| row.known_as[0].id.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (ids(&["cc", "cmdb"]), ids(&["cc"])),
+        (vec!["d2".to_owned(), "d1".into()], vec!["d1".into(), "d2".into()])
+    );
+}
+
+#[test]
+fn what_callers_see_is_composed_once_for_each_set_of_sources_and_dropped_with_the_index() {
+    let sources: Vec<_> = (0..6).map(|n| (format!("s{n}"), vec![row("d", &["A"])])).collect();
+    let sources: Vec<_> = sources.iter().map(|(name, rows)| (name.as_str(), rows.clone())).collect();
+    let directory = directory(&sources);
+    let search = |mask: u32| {
+        let servers = sources.iter().enumerate().filter(|(at, _)| mask >> at & 1 == 1).map(|(_, (name, _))| *name);
+        directory.search(&TargetQuery::default(), &servers.collect(), (0, 9), 100).total
+    };
+    let kept = || directory.index.load().views.kept();
+    assert_eq!((search(0b11), search(0b11), search(0), kept()), (1, 1, 0, 2));
+    assert!((1..64).all(|mask| search(mask) == 1));
+    assert_eq!(kept(), 16, "their number is bounded");
+    directory.publish("s0", 200, vec![]);
+    assert_eq!((kept(), search(0b1), search(0b10)), (0, 0, 1));
+}
+
+mod against_a_plain_search {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::super::join::{compose, normalised};
+    use super::*;
+
+    const NAMES: [&str; 3] = ["cc", "cmdb", FILE];
+
+    fn rows() -> impl Strategy<Value = Vec<TargetRow>> {
+        let word = || prop_oneof![Just(None), "[abA\n]{0,3}".prop_map(Some)];
+        let row = (prop::collection::vec("[ABCDEF]", 0..3), word(), word(), word(), word());
+        prop::collection::vec(row, 0..8).prop_map(|rows| {
+            let numbered = rows.into_iter().enumerate();
+            let row = |(n, (serials, hostname, site, role, ci))| TargetRow {
+                id: format!("d{n}"),
+                serials,
+                hostname,
+                site,
+                role,
+                redundancy_group: None,
+                ci,
+            };
+            numbered.map(row).collect()
+        })
+    }
+
+    fn query() -> impl Strategy<Value = TargetQuery> {
+        let word = || prop_oneof![3 => Just(None), 1 => "[abA\n ]{0,3}".prop_map(Some)];
+        let serial = prop_oneof![3 => Just(None), 1 => "[ABCDEF]".prop_map(Some)];
+        let server = prop_oneof![3 => Just(None), 1 => Just(Some("cc".to_owned()))];
+        (word(), serial, word(), word(), word(), server, any::<bool>()).prop_map(
+            |(hostname, serial, site, role, ci, server, ambiguous)| TargetQuery {
+                hostname,
+                serial,
+                site,
+                role,
+                redundancy_group: None,
+                ci,
+                server,
+                ambiguous,
+            },
+        )
+    }
+
+    /// Ids of the devices that match, by looking at every row of every device.
+    fn plainly(index: &Index, query: &TargetQuery, servers: &BTreeSet<&str>) -> BTreeSet<Vec<String>> {
+        let small = |text: &Option<String>| text.clone().unwrap_or_default().to_lowercase();
+        let asked = |text: &Option<String>| small(text).trim().to_owned();
+        let mut found = BTreeSet::new();
+        for device in &index.devices {
+            let all: Vec<_> = device.rows.iter().map(|at| index.said(*at)).collect();
+            let visible: Vec<_> =
+                all.iter().copied().filter(|s| s.kind == SourceKind::File || servers.contains(s.source)).collect();
+            let seen = compose(&visible);
+            let reached = visible
+                .iter()
+                .any(|s| s.kind == SourceKind::Server && query.server.as_ref().is_none_or(|server| server == s.source));
+            let serial = query.serial.as_ref().is_none_or(|s| normalised(s).is_some_and(|s| seen.serials.contains(&s)));
+            if reached
+                && serial
+                && (!query.ambiguous || device.ambiguity.is_some())
+                && small(&seen.hostname).contains(&asked(&query.hostname))
+                && small(&seen.site).contains(&asked(&query.site))
+                && (asked(&query.role).is_empty() || small(&seen.role) == asked(&query.role))
+                && (query.ci.is_none() || seen.ci == query.ci)
+            {
+                let claims = visible.iter().filter(|s| s.source != FILE);
+                found.insert(claims.map(|s| format!("{}/{}", s.source, s.row.id)).collect());
+            }
+        }
+        found
+    }
+
+    proptest! {
+        #[test]
+        fn t10_a_search_finds_what_a_look_at_every_row_finds(
+            sources in [rows(), rows(), rows()], query in query(), servers in 0_u8..4, page in (0_u64..4, 1_u32..4),
+        ) {
+            let named: Vec<_> = NAMES.into_iter().zip(sources).collect();
+            let directory = directory(&named);
+            let servers = NAMES[..2].iter().enumerate().filter(|(at, _)| servers >> at & 1 == 1).map(|(_, name)| *name);
+            let servers = servers.collect();
+            let all = directory.search(&query, &servers, (0, 100), 100);
+            let ids = |rows: &[super::super::search::FoundTarget]| -> Vec<Vec<String>> {
+                rows.iter().map(|r| r.known_as.iter().map(|c| format!("{}/{}", c.source, c.id)).collect()).collect()
+            };
+            let found = ids(&all.rows);
+            prop_assert_eq!(found.len() as u64, all.total);
+            prop_assert_eq!(found.iter().cloned().collect::<BTreeSet<_>>(), plainly(&directory.index.load(), &query, &servers));
+            let (skip, most) = (usize::try_from(page.0).unwrap(), page.1 as usize);
+            let part = directory.search(&query, &servers, page, 100);
+            prop_assert_eq!(part.total, all.total);
+            prop_assert_eq!(ids(&part.rows), found.into_iter().skip(skip).take(most).collect::<Vec<_>>());
+        }
+    }
+}

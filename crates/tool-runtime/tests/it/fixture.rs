@@ -24,7 +24,9 @@ use platform_suites::{
 use tool_runtime::pipeline::{Limits, Parts};
 use tool_runtime::{Answer, CallRequest, Catalogue, Instance, Pipeline, TargetDirectory, Visibility};
 
-use crate::recorders::{Recorded, RecordingAudit, RecordingSecrets, RecordingShared, RecordingStore, SwitchPolicy};
+use crate::recorders::{
+    Recorded, RecordingAudit, RecordingSecrets, RecordingShared, RecordingStore, StoreRecorder, SwitchPolicy,
+};
 use crate::target::Target;
 
 /// The instance under test.
@@ -66,6 +68,7 @@ pub(crate) fn risks() -> RiskTable {
         ("lab-target", "set_password", Risk::Record),
         ("lab-target", "try_password", Risk::Read),
         ("inventory", "show_box", Risk::Read),
+        ("inventory", "plan_box", Risk::Read),
         ("inventory", "change_box", Risk::Change),
         ("inventory", "port_list_targets", Risk::Read),
     ])
@@ -85,7 +88,8 @@ impl Lab {
         let recorded = Recorded::default();
         let clock = Arc::new(AdjustableClock::default());
         let shared_clock: SharedClock = Arc::clone(&clock) as SharedClock;
-        let store = Arc::new(RecordingStore::new(MemoryStore::new(Arc::clone(&shared_clock)), &recorded));
+        let memory = Arc::new(MemoryStore::new(Arc::clone(&shared_clock)));
+        let store = Arc::new(RecordingStore::new(memory, StoreRecorder::new(&recorded)));
         let audit = Arc::new(RecordingAudit::new(MemoryAudit::default(), &recorded));
         let shared = Arc::new(RecordingShared::new(MemoryShared::default(), &recorded));
         let secrets = Arc::new(RecordingSecrets::new(MemorySecrets::new(Arc::clone(&shared_clock)), &recorded));

@@ -10,8 +10,9 @@ use platform::audit::{AuditEntry, AuditFilter, AuditLog, AuditPosition, Phase};
 use platform::policy::{Decision, DecisionInput, Effect, PolicyEngine, VisibilityInput};
 use platform::secrets::{SecretMetadata, SecretRules, SecretStore, SecretVersion};
 use platform::shared::{RateLimit, SharedState, Taken};
-use platform::store::{Collection, Conflict, Op, OpResult, OpenIntent, Query, Record, Store, TransactError};
+use platform::store::{Collection, Conflict, Op, OpResult, Record, Store, TransactError};
 use platform::{Error, ErrorKind, Json, Secret};
+use platform_suites::store::{InterceptedStore, Interceptor};
 use platform_suites::{MemoryAudit, MemorySecrets, MemoryShared, MemoryStore, StaticPolicy};
 use tokio::sync::Notify;
 
@@ -40,8 +41,9 @@ impl Recorded {
 }
 
 /// The store, and every byte that was ever put into it.
-pub(crate) struct RecordingStore {
-    inner: MemoryStore,
+pub(crate) type RecordingStore = InterceptedStore<StoreRecorder>;
+
+pub(crate) struct StoreRecorder {
     recorded: Recorded,
     written: Mutex<Vec<Op>>,
     /// A transaction that the recorder notes under one of these names fails, as on a full disk.
@@ -50,10 +52,9 @@ pub(crate) struct RecordingStore {
     pub(crate) before_settling: Mutex<Option<Arc<Notify>>>,
 }
 
-impl RecordingStore {
-    pub(crate) fn new(inner: MemoryStore, recorded: &Recorded) -> Self {
+impl StoreRecorder {
+    pub(crate) fn new(recorded: &Recorded) -> Self {
         Self {
-            inner,
             recorded: recorded.clone(),
             written: Mutex::default(),
             failing: Mutex::default(),
@@ -72,8 +73,8 @@ impl RecordingStore {
 }
 
 #[async_trait]
-impl Store for RecordingStore {
-    async fn transact(&self, ops: Vec<Op>) -> Result<Vec<OpResult>, TransactError> {
+impl Interceptor for StoreRecorder {
+    async fn transact(&self, inner: &MemoryStore, ops: Vec<Op>) -> Result<Vec<OpResult>, TransactError> {
         let failing = *self.failing.lock().unwrap();
         let mut fails = false;
         for op in &ops {
@@ -96,34 +97,28 @@ impl Store for RecordingStore {
             return Err(TransactError::Store(Error::new(ErrorKind::Unavailable, "store_unavailable", "No room.")));
         }
         self.written.lock().unwrap().extend(ops.iter().cloned());
-        self.inner.transact(ops).await
+        inner.transact(ops).await
     }
 
-    async fn get(&self, collection: Collection, id: &str) -> Result<Option<Record>, Error> {
+    async fn get(&self, inner: &MemoryStore, collection: Collection, id: &str) -> Result<Option<Record>, Error> {
         self.recorded.note(format!("store:get:{}", collection.name));
-        self.inner.get(collection, id).await
+        inner.get(collection, id).await
     }
 
-    async fn list(&self, query: Query<'_>) -> Result<Vec<Record>, Error> {
-        self.inner.list(query).await
-    }
-
-    async fn key_state(&self, scope: &str, key: &str, digest: &str) -> Result<Option<Conflict>, Error> {
+    async fn key_state(
+        &self,
+        inner: &MemoryStore,
+        scope: &str,
+        key: &str,
+        digest: &str,
+    ) -> Result<Option<Conflict>, Error> {
         self.recorded.note("store:key_state");
-        let state = self.inner.key_state(scope, key, digest).await;
+        let state = inner.key_state(scope, key, digest).await;
         let wait = self.before_settling.lock().unwrap().take();
         if let Some(wait) = wait {
             wait.notified().await;
         }
         state
-    }
-
-    async fn open_intents(&self) -> Result<Vec<OpenIntent>, Error> {
-        self.inner.open_intents().await
-    }
-
-    async fn release_abandoned(&self) -> Result<u64, Error> {
-        self.inner.release_abandoned().await
     }
 }
 

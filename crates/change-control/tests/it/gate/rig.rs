@@ -605,6 +605,7 @@ fn sealed_device(id: &ChangeId, device: &str) -> SealedDevice {
         predicted_sha256: "p".into(),
         forward: step(id, device, Direction::Forward),
         undo: Some(step(id, device, Direction::Undo)),
+        undo_lines: None,
         before: Map::new(),
     }
 }
@@ -619,7 +620,12 @@ fn public_plan(id: &ChangeId, now_ms: i64) -> PublicPlan {
             connector: "lab-controller".into(),
             environment: "test".into(),
         },
-        template: TemplateReference { template_id: "tpl-1".into(), version_id: "v-3".into(), name: "VLAN".into() },
+        template: TemplateReference {
+            template_id: "tpl-1".into(),
+            version_id: "v-3".into(),
+            name: "VLAN".into(),
+            newest: true,
+        },
         order: DEVICES.map(|device| vec![device.to_owned()]).to_vec(),
         max_fail_percentage: 0,
         on_stop: OnStop::Undo,

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use platform::Error;
-use platform::store::{Collection, Conflict, Expect, Op, OpResult, OpenIntent, Query, Record, Store, TransactError};
+use platform::store::{Collection, Conflict, Expect, Op, OpResult, Record, Store, TransactError};
 
 use super::{Load, StandingClock, check, record};
-use crate::store::MemoryStore;
+use crate::store::{InterceptedStore, Interceptor, MemoryStore};
 
 /// What is wrong with the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,6 @@ enum Defect {
 const SELDOM: u64 = 25;
 
 struct Planted {
-    inner: MemoryStore,
     defect: Defect,
     occasions: AtomicU64,
     fences: std::sync::Mutex<std::collections::BTreeMap<String, u64>>,
@@ -46,15 +45,15 @@ impl Planted {
 }
 
 #[async_trait]
-impl Store for Planted {
-    async fn transact(&self, ops: Vec<Op>) -> Result<Vec<OpResult>, TransactError> {
+impl Interceptor for Planted {
+    async fn transact(&self, inner: &MemoryStore, ops: Vec<Op>) -> Result<Vec<OpResult>, TransactError> {
         if let [Op::Put { collection, id, expect: Expect::Any, .. }] = &ops[..]
             && self.strikes(Defect::LostUpdate)
         {
-            let stands = self.inner.get(*collection, id).await.ok().flatten();
+            let stands = inner.get(*collection, id).await.ok().flatten();
             return Ok(vec![OpResult::Revision(stands.map_or(1, |record| record.revision + 1))]);
         }
-        let answer = self.inner.transact(ops.clone()).await;
+        let answer = inner.transact(ops.clone()).await;
         match (&ops[..], &answer) {
             (
                 [Op::Put { collection, id, body, expires_at, .. }],
@@ -62,13 +61,13 @@ impl Store for Planted {
             ) if self.strikes(Defect::StaleWrite) => {
                 let (collection, id, body) = (*collection, id.clone(), body.clone());
                 let put = Op::Put { collection, id, expect: Expect::Any, body, expires_at: *expires_at };
-                self.inner.transact(vec![put]).await
+                inner.transact(vec![put]).await
             }
             ([Op::KeepLock { .. }], Err(_)) if self.strikes(Defect::KeptByTheLast) => Ok(vec![OpResult::Done]),
             ([first, _, ..], Err(TransactError::Conflict { index: 1.., .. }))
                 if self.strikes(Defect::HalfATransaction) =>
             {
-                drop(self.inner.transact(vec![first.clone()]).await);
+                drop(inner.transact(vec![first.clone()]).await);
                 answer
             }
             ([.., Op::TakeLock { name, .. }], Ok(results)) => {
@@ -85,8 +84,8 @@ impl Store for Planted {
         }
     }
 
-    async fn get(&self, collection: Collection, id: &str) -> Result<Option<Record>, Error> {
-        let record = self.inner.get(collection, id).await?;
+    async fn get(&self, inner: &MemoryStore, collection: Collection, id: &str) -> Result<Option<Record>, Error> {
+        let record = inner.get(collection, id).await?;
         let last = self.reads.lock().unwrap().insert(id.to_owned(), record.clone());
         let changed = last.filter(|last| *last != record);
         Ok(match changed {
@@ -94,30 +93,14 @@ impl Store for Planted {
             _ => record,
         })
     }
-
-    async fn list(&self, query: Query<'_>) -> Result<Vec<Record>, Error> {
-        self.inner.list(query).await
-    }
-
-    async fn key_state(&self, scope: &str, key: &str, digest: &str) -> Result<Option<Conflict>, Error> {
-        self.inner.key_state(scope, key, digest).await
-    }
-
-    async fn open_intents(&self) -> Result<Vec<OpenIntent>, Error> {
-        self.inner.open_intents().await
-    }
-
-    async fn release_abandoned(&self) -> Result<u64, Error> {
-        self.inner.release_abandoned().await
-    }
 }
 
 async fn checked(defect: Defect, seed: u64) -> Result<(), super::Violation> {
     let clock = StandingClock::new();
-    let inner = MemoryStore::new(clock.clone());
+    let inner = Arc::new(MemoryStore::new(clock.clone()));
     let planted =
-        Planted { inner, defect, occasions: AtomicU64::new(0), fences: Default::default(), reads: Default::default() };
-    check(&record(&[Arc::new(planted)], clock, Load::seeded(seed)).await)
+        Planted { defect, occasions: AtomicU64::new(0), fences: Default::default(), reads: Default::default() };
+    check(&record(&[Arc::new(InterceptedStore::new(inner, planted))], clock, Load::seeded(seed)).await)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -3,7 +3,7 @@
 //!
 //! [`cases`] lists a few thousand fixed questions, each with the rail it belongs to and the most that a policy may answer;
 //! [`check`] asks an engine all of them. Nothing here knows Rego: an engine is a function from JSON to a decision.
-//! Where next: `cases.rs` for the questions.
+//! Where next: `cases/mod.rs` for the questions.
 
 mod cases;
 
