@@ -8,6 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use platform::Json as Value;
 use tool_runtime::Answer;
+use tool_runtime::change_gate::started;
 
 use crate::problem::IDEMPOTENCY_REPLAYED;
 
@@ -29,7 +30,13 @@ pub(super) struct Called<'a> {
 pub(super) fn success(called: &Called<'_>, answer: Answer) -> Response {
     let mut headers = HeaderMap::new();
     // A look at work that has not ended is followed by another look: 202 again, until it has.
-    let location = answer.follow_up.as_ref().and_then(|next| url_of(called.server, &next.tool, &next.arguments));
+    let elsewhere = started(&answer.structured).filter(|(server, ..)| *server != called.server);
+    let location = match (&answer.follow_up, elsewhere) {
+        (Some(next), _) => url_of(called.server, &next.tool, &next.arguments),
+        // The run of a change does what was asked (T14): how far it is, another server tells.
+        (None, Some((server, tool, arguments))) => url_of(server, tool, arguments),
+        (None, None) => None,
+    };
     if let Some(location) = location.and_then(|l| HeaderValue::from_str(&l).ok()) {
         headers.insert(header::LOCATION, location);
         headers.insert(header::RETRY_AFTER, LOOK_AGAIN_S.into());
@@ -158,6 +165,23 @@ mod tests {
         assert_eq!(last.unwrap(), "</api/v1/mcp/s/tools/t>; rel=\"first\"");
         assert_eq!(linked(json!({}), json!({"items": [1], "next_cursor": null})), None);
         assert_eq!(linked(json!({"cursor": "mouse"}), json!({"device": 1})), None);
+    }
+
+    #[test]
+    fn t14_a_call_that_joined_its_change_is_followed_at_the_server_that_has_changes() {
+        let next = |server: &str| json!({"tool": "get_change", "arguments": {"change_id": "c"}, "server": server});
+        let respond = |next: Json| {
+            let structured = json!({"change_id": "c", "state": "applying", "next": next});
+            let called = Called { server: "s", tool: "deploy_template", by_query: None };
+            success(&called, Answer { structured, follow_up: None, replayed: false, queued_ms: 0 })
+        };
+        let joined = respond(next("interlock"));
+        assert_eq!(joined.status(), 202);
+        let location = joined.headers().get("location").map(|l| l.to_str().unwrap_or_default().to_owned());
+        assert_eq!(location.as_deref(), Some("/api/v1/mcp/interlock/tools/get_change?change_id=c"));
+        // What the server of changes says itself is followed by its own word alone.
+        assert_eq!(respond(next("s")).status(), 200);
+        assert_eq!(respond(json!({"tool": "get_change", "arguments": {}})).status(), 200);
     }
 
     #[test]
