@@ -29,8 +29,8 @@ pub struct SubmitRequest {
 impl Changes {
     /// Hands a plan in, in the name of whoever asked for it. The answer waits at [`Changes::page_url`] for people.
     ///
-    /// Errors: `change_unknown`, `change_state`, `submitter_not_requester`, `plan_altered`, `plan_changes_nothing`, `submission_window_invalid`,
-    /// `approvers_none`, `change_busy`, and those of the ticket's system.
+    /// Errors: `change_unknown`, `change_state`, `submitter_not_requester`, `plan_changes_nothing`, `plan_altered`,
+    /// `submission_window_invalid`, `approvers_none`, `change_busy`, and those of the ticket's system.
     pub async fn submit(&self, cx: &CallContext, id: &ChangeId, request: SubmitRequest) -> Result<Change, Error> {
         let change = self.look(id, &cx.principal).await?;
         may_submit(&change, cx)?;
