@@ -12,7 +12,16 @@ use crate::error::FileError;
 /// descriptor of a file drops the process's POSIX locks on it.
 #[derive(Debug)]
 pub(crate) struct Lease {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lease {
+    /// Said aloud, because closing is not enough: a child process that is just being started has a copy of the descriptor.
+    fn drop(&mut self) {
+        if let Err(error) = self.file.unlock() {
+            tracing::warn!(%error, "a lock was not given back before its file was closed");
+        }
+    }
 }
 
 impl Lease {
@@ -38,6 +47,6 @@ impl Lease {
         }
         file.set_len(0)?;
         writeln!(file, "{}", std::process::id())?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }

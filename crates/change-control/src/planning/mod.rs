@@ -249,7 +249,8 @@ impl Changes {
             let plan = self.book().plan(&undone.id).await?;
             let touched = |id: &String| {
                 let state = undone.run.devices.get(id).map(|device| device.state);
-                let written = !matches!(state, Some(DeviceState::Waiting | DeviceState::Skipped | DeviceState::Restored));
+                let written =
+                    !matches!(state, Some(DeviceState::Waiting | DeviceState::Skipped | DeviceState::Restored));
                 let effect = plan.as_ref().and_then(|plan| plan.device(id)).is_some_and(|d| !d.changes_nothing());
                 written && effect
             };

@@ -13,7 +13,7 @@ use crate::model::state::State;
 impl Changes {
     /// See [`super::contract::ADVANCE`]. A move that was made already is not made again.
     pub(super) async fn advance_run(&self, step: Advance) -> Result<Looked, Error> {
-        let (now, now_s) = (self.clock_ms(), self.parts.clock.epoch_seconds());
+        let (now, now_s) = (self.now_ms(), self.parts.clock.epoch_seconds());
         let edit = |with_locks: bool| {
             let step = &step;
             move |change: &mut Change| {
@@ -42,7 +42,7 @@ impl Changes {
 
     /// See [`super::contract::FINISH`]: the last state and the freed locks, together.
     pub(super) async fn finish_run(&self, end: Finish) -> Result<(), Error> {
-        let now = self.clock_ms();
+        let now = self.now_ms();
         let plan = self.plan_to_run(&end.change).await?;
         let edit = |change: &mut Change| {
             let freed = locks::free(&change.run.fences);

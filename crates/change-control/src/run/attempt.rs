@@ -55,7 +55,7 @@ impl Changes {
             number: which.number,
             call_id: call_id.to_string(),
             step: step.clone(),
-            announced_at_ms: self.clock_ms(),
+            announced_at_ms: self.now_ms(),
             handle: None,
             outcome: AttemptOutcome::Open,
         };
@@ -160,7 +160,7 @@ impl Changes {
             number: which.number,
             call_id: RequestId::mint().to_string(),
             step,
-            announced_at_ms: self.clock_ms(),
+            announced_at_ms: self.now_ms(),
             handle: None,
             outcome: AttemptOutcome::NotDone,
         };
@@ -246,7 +246,7 @@ impl Changes {
     }
 
     async fn note_polled(&self, id: &str, polled: Polled) -> Result<Attempt, Error> {
-        let now = self.clock_ms();
+        let now = self.now_ms();
         let attempt = self
             .note_attempt(id, |attempt| {
                 attempt.handle = Some(polled.handle.clone());

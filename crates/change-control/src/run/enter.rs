@@ -20,7 +20,7 @@ impl Changes {
     /// See [`super::contract::BEGIN`].
     pub(super) async fn begin_run(&self, Of { change: id }: Of) -> Result<Begun, Error> {
         let plan = self.plan_to_run(&id).await?;
-        let now = self.clock_ms();
+        let now = self.now_ms();
         let edit = |change: &mut Change| {
             if change.state == State::Approved {
                 for device in &plan.devices {
@@ -85,7 +85,7 @@ impl Changes {
     /// Before its window it waits, after it it expires, and a wish to stop ends it here.
     async fn not_yet(&self, change: &Change) -> Result<Option<Entered>, Error> {
         let window = change.submission.as_ref().ok_or_else(|| Error::internal("a run without a submission"))?.window;
-        let now = self.clock_ms();
+        let now = self.now_ms();
         let end = if change.cancel.is_some() {
             (State::Cancelled, "cancelled before it began")
         } else if now >= window.not_after_ms {
@@ -112,7 +112,7 @@ impl Changes {
         id: &ChangeId,
         fences: Option<std::collections::BTreeMap<String, u64>>,
     ) -> Result<Entered, Error> {
-        let (now, now_s) = (self.clock_ms(), self.parts.clock.epoch_seconds());
+        let (now, now_s) = (self.now_ms(), self.parts.clock.epoch_seconds());
         let edit = |change: &mut Change| {
             if change.state.is_terminal() {
                 return Ok((Entered::Ended, fences.as_ref().map(locks::free).unwrap_or_default()));
@@ -186,11 +186,6 @@ impl Changes {
     /// The public plan of a change that has one.
     pub(super) async fn plan_to_run(&self, id: &ChangeId) -> Result<PublicPlan, Error> {
         self.book().plan(id).await?.ok_or_else(|| Error::internal("a run without a plan"))
-    }
-
-    /// Now, milliseconds since the epoch.
-    pub(super) fn clock_ms(&self) -> i64 {
-        self.parts.clock.now().as_millisecond()
     }
 }
 

@@ -43,18 +43,30 @@ pub type Activity = Arc<dyn Fn(Json) -> ActivityFuture + Send + Sync>;
 pub fn activities(changes: &Arc<Changes>) -> Vec<(&'static str, Activity)> {
     vec![
         activity(contract::MAKE_PLAN, changes, |changes, of: contract::Of| async move {
-            changes.make_plan(&of.change).await
+            Box::pin(changes.make_plan(&of.change)).await
         }),
-        activity(contract::BEGIN, changes, |changes, of| async move { changes.begin_run(of).await }),
-        activity(contract::ENTER, changes, |changes, of| async move { changes.enter_run(of).await }),
-        activity(contract::ADVANCE, changes, |changes, step| async move { changes.advance_run(step).await }),
-        activity(contract::RECHECK, changes, |changes, input| async move { changes.recheck(input).await }),
-        activity(contract::APPLY, changes, |changes, which| async move { changes.send_attempt(which).await }),
-        activity(contract::SETTLE, changes, |changes, which| async move { changes.settle_attempt(which).await }),
-        activity(contract::FOLLOW, changes, |changes, which| async move { changes.follow_attempt(which).await }),
-        activity(contract::VERIFY, changes, |changes, input| async move { changes.verify_device(input).await }),
-        activity(contract::SAVE, changes, |changes, input| async move { changes.save_startup(input).await }),
-        activity(contract::FINISH, changes, |changes, end| async move { changes.finish_run(end).await }),
+        activity(contract::BEGIN, changes, |changes, of| async move { Box::pin(changes.begin_run(of)).await }),
+        activity(contract::ENTER, changes, |changes, of| async move { Box::pin(changes.enter_run(of)).await }),
+        activity(contract::ADVANCE, changes, |changes, step| async move { Box::pin(changes.advance_run(step)).await }),
+        activity(contract::RECHECK, changes, |changes, input| async move { Box::pin(changes.recheck(input)).await }),
+        activity(contract::APPLY, changes, |changes, which| async move { Box::pin(changes.send_attempt(which)).await }),
+        activity(
+            contract::SETTLE,
+            changes,
+            |changes, which| async move { Box::pin(changes.settle_attempt(which)).await },
+        ),
+        activity(
+            contract::FOLLOW,
+            changes,
+            |changes, which| async move { Box::pin(changes.follow_attempt(which)).await },
+        ),
+        activity(
+            contract::VERIFY,
+            changes,
+            |changes, input| async move { Box::pin(changes.verify_device(input)).await },
+        ),
+        activity(contract::SAVE, changes, |changes, input| async move { Box::pin(changes.save_startup(input)).await }),
+        activity(contract::FINISH, changes, |changes, end| async move { Box::pin(changes.finish_run(end)).await }),
     ]
 }
 

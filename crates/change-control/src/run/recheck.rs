@@ -7,10 +7,12 @@ use platform::context::RunStep;
 use serde_json::json;
 
 use super::contract::{Recheck, Rechecked};
+use crate::approving::rules::{Present, unaltered};
+use crate::approving::ticket::gated_digest;
 use crate::changes::Changes;
 use crate::model::attempt::Direction;
 use crate::model::change::{Change, CheckResult, Trouble};
-use crate::model::plan::{OnStale, PublicPlan};
+use crate::model::plan::{OnStale, PublicPlan, plan_hash};
 use crate::planning::compare::{Comparison, Difference};
 use crate::planning::{is_worth_repeating, trouble};
 
@@ -27,8 +29,11 @@ impl Changes {
             return Ok(Rechecked::LocksLost);
         }
         let plan = self.plan_to_run(&input.change).await?;
-        if let Some(trouble) = no_room(&change, &plan, &input, self.clock_ms()) {
+        if let Some(trouble) = no_room(&change, &plan, &input, self.now_ms()) {
             return Ok(Rechecked::NoRoom { trouble });
+        }
+        if let Err(error) = self.still_submitted(&change, &plan).await {
+            return Ok(answered(&error));
         }
         if let Err(error) = self.still_allowed(&change).await {
             return Ok(answered(&error));
@@ -54,9 +59,20 @@ impl Changes {
         Ok(Rechecked::Good { skip })
     }
 
+    /// Plan and ticket are what was submitted (T17): the ticket is read again. Errors: `plan_altered`, `ticket_changed`, those of
+    /// the system that keeps tickets.
+    async fn still_submitted(&self, change: &Change, plan: &PublicPlan) -> Result<(), Error> {
+        let submission = change.submission.as_ref().ok_or_else(|| Error::internal("a run without a submission"))?;
+        let gated = match &submission.ticket {
+            Some(ticket) => Some(gated_digest(&self.read_ticket(change, ticket).await?)?),
+            None => None,
+        };
+        unaltered(submission, &Present { plan: plan_hash(plan)?, gated, estimates: plan.estimates })
+    }
+
     /// Why a device is left out stands in its report.
     async fn note_left_out(&self, change: &Change, device_id: &str, found: &Difference) -> Result<(), Error> {
-        let (now, detail) = (self.clock_ms(), found.detail(device_id));
+        let (now, detail) = (self.now_ms(), found.detail(device_id));
         let result = CheckResult {
             name: AS_PLANNED.to_owned(),
             direction: Direction::Forward,

@@ -37,7 +37,7 @@ impl Changes {
         mode: CancelMode,
         reason: &str,
     ) -> Result<Change, Error> {
-        let now = self.clock_ms();
+        let now = self.now_ms();
         let edit = |change: &mut Change| {
             require_involved(cx, change)?;
             match change.state {
@@ -83,7 +83,7 @@ impl Changes {
                     options: PlanOptions::default(),
                     undoes: Some(change.id.clone()),
                 };
-                self.plan(cx, request).await
+                Box::pin(self.plan(cx, request)).await
             }
             State::Checking | State::Applying | State::Verifying | State::Soaking | State::Held | State::Parked => {
                 self.cancel(cx, id, CancelMode::Undo, reason).await
@@ -96,7 +96,7 @@ impl Changes {
     /// Lets a held run go on with what is left of its plan; its devices are compared again first. Errors: `change_unknown`,
     /// `change_state` where it is not held.
     pub async fn resume(&self, cx: &CallContext, id: &ChangeId, reason: &str) -> Result<Change, Error> {
-        let now = self.clock_ms();
+        let now = self.now_ms();
         let edit = |change: &mut Change| {
             require_involved(cx, change)?;
             if change.state != State::Held {
@@ -124,7 +124,7 @@ impl Changes {
                 "Only a person in a session of their own says what became of a step. Nobody and nothing does it for them.",
             ));
         }
-        let now = self.clock_ms();
+        let now = self.now_ms();
         let kept = self.book().get(id).await?.change;
         require_involved(cx, &kept)?;
         let parked_on = kept.run.parked_on.clone().filter(|_| kept.state == State::Parked);

@@ -136,7 +136,7 @@ impl Changes {
             result: "not_compared".to_owned(),
             detail: json!({"code": why.code, "message": why.message}),
             source_at_ms: None,
-            at_ms: self.clock_ms(),
+            at_ms: self.now_ms(),
         };
         self.note_report(&input.change, &input.device_id, vec![result]).await?;
         self.marked_bad(input, not_seen(input.direction), why).await
@@ -160,7 +160,7 @@ impl Changes {
         step: &RunStep,
     ) -> Result<Checked, Error> {
         let written = change.run.devices.get(&input.device_id).and_then(|device| device.last_write_ms);
-        let since = self.clock_ms().saturating_sub(written.unwrap_or(i64::MIN));
+        let since = self.now_ms().saturating_sub(written.unwrap_or(i64::MIN));
         let query = CheckQuery { name: check.name.clone(), of: check.of.clone() };
         let ports = self.ports(change, Some(step.clone()))?;
         let result = |result: &str, detail: Json, source_at_ms: Option<i64>| {
@@ -170,7 +170,7 @@ impl Changes {
                 result: result.to_owned(),
                 detail,
                 source_at_ms,
-                at_ms: self.clock_ms(),
+                at_ms: self.now_ms(),
             })
         };
         let seen = match ports.observe(&input.device_id, &[query], written).await {
@@ -231,7 +231,7 @@ impl Changes {
         report: Vec<CheckResult>,
         state: Option<DeviceState>,
     ) -> Result<(), Error> {
-        let now = self.clock_ms();
+        let now = self.now_ms();
         let edit = |change: &mut Change| {
             let device = change.run.devices.entry(device_id.to_owned()).or_insert_with(super::enter::waiting);
             for result in &report {

@@ -9,7 +9,7 @@
 pub mod difference;
 pub mod meaning;
 pub mod shown;
-mod sight;
+pub(crate) mod sight;
 
 use std::time::Instant;
 

@@ -235,7 +235,10 @@ impl Watched {
     }
 
     /// What happens after the next intent is durable.
-    pub(super) fn after_intent<F: Future<Output = ()> + Send + 'static>(&self, hook: impl FnOnce() -> F + Send + 'static) {
+    pub(super) fn after_intent<F: Future<Output = ()> + Send + 'static>(
+        &self,
+        hook: impl FnOnce() -> F + Send + 'static,
+    ) {
         *self.after_intent.lock().unwrap() = Some(Box::new(move || Box::pin(hook())));
     }
 }

@@ -1,8 +1,10 @@
 //! What stands in a plan.
 
 use change_control::PlanOptions;
+use change_control::approving::SubmitRequest;
 use change_control::model::plan::{PlannedUndo, plan_hash, verify_public_plan};
 use change_control::model::state::State;
+use connector_suites::rig::context;
 use platform::policy::Risk;
 use serde_json::json;
 
@@ -119,7 +121,8 @@ async fn a_plan_that_changes_nothing_says_so_and_is_not_handed_in() {
     assert!(plan.changes_nothing() && plan.devices[0].diff.is_empty());
     assert_eq!(change.risk, Some(Risk::Change));
     assert_eq!(change.history.last().unwrap().why, "planned; it changes nothing");
-    assert_eq!(plan.require_effect().unwrap_err().code(), "plan_changes_nothing");
+    let handed_in = lab.changes.submit(&context(), &change.id, SubmitRequest::default()).await.unwrap_err();
+    assert_eq!(handed_in.code(), "plan_changes_nothing");
     assert!(lab.network.staged(change.id.as_str()).is_empty());
     let (_, other) = lab.planned(vlan(&["d1"])).await;
     other.require_effect().unwrap();

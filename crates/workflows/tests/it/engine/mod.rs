@@ -4,6 +4,8 @@
 mod network;
 mod rig;
 
+use std::sync::Arc;
+
 use change_control::model::attempt::Direction;
 use change_control::model::change::{CancelMode, DeviceState, RunResult};
 use change_control::run::contract::SettledBy;
@@ -12,7 +14,6 @@ use change_control::{PlanOptions, State};
 use platform::principal::PrincipalKind;
 use platform::store::{Op, Store as _};
 use platform::{CallContext, Clock as _, Principal};
-use std::sync::Arc;
 
 use self::network::{Fault, RUNNING};
 use self::rig::{Rig, cx_of, devices, trouble};
@@ -30,7 +31,8 @@ async fn checks_go_on_for_the_soak_and_then_the_startup_configuration_is_saved()
     assert_eq!(rig.network.state().devices["d1"].startup, RUNNING);
     let change = rig.ended(&id).await;
     assert_eq!((change.state, trouble(&change)), (State::Done, ""));
-    assert_eq!(rig.network.state().devices["d1"].startup, rig.network.running("d1"));
+    let device = rig.network.state().devices["d1"].clone();
+    assert_eq!(device.startup, device.running);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -58,7 +60,7 @@ async fn t18_a_change_of_two_devices_is_locked_compared_applied_verified_and_don
 async fn t19_planned_on_friday_it_runs_on_sunday_with_nobody_signed_in() {
     let rig = Rig::of(&["d1"]).await;
     let (change, plan) = rig.planned(&["d1"], quick()).await;
-    rig.approved(&change, &plan, (2 * 86_400, 2 * 86_400 + 3_600)).await;
+    rig.approved(&change, &plan, (2 * 86_400, 2 * 86_400 + 36_000)).await;
     rig.in_state(&change.id, State::Scheduled).await;
     assert!(rig.network.reached().is_empty());
     rig.clock.advance(2 * 86_400);
@@ -84,7 +86,7 @@ async fn t18_a_configuration_edited_by_hand_after_the_approval_stops_it_with_bot
     let rig = Rig::of(&["d1"]).await;
     let (change, plan) = rig.planned(&["d1"], quick()).await;
     rig.network.state().devices.get_mut("d1").unwrap().running = RUNNING.replace("desk", "printer");
-    rig.approved(&change, &plan, (0, 3_600)).await;
+    rig.approved(&change, &plan, (0, 36_000)).await;
     let change = rig.ended(&change.id).await;
     assert_eq!((change.state, trouble(&change)), (State::Stale, "plan_stale"));
     let detail = &change.trouble.unwrap().detail;
@@ -98,7 +100,7 @@ async fn t18_a_template_version_committed_after_the_approval_stops_it() {
     let (change, plan) = rig.planned(&["d1"], quick()).await;
     let newer = ("t-v2".to_owned(), "vlan 30\n".to_owned());
     rig.network.state().templates.get_mut("t").unwrap().push(newer);
-    rig.approved(&change, &plan, (0, 3_600)).await;
+    rig.approved(&change, &plan, (0, 36_000)).await;
     let change = rig.ended(&change.id).await;
     assert_eq!((change.state, trouble(&change)), (State::Stale, "plan_stale"));
 }
@@ -173,18 +175,9 @@ async fn t20_what_cannot_be_told_parks_the_run_until_a_person_settles_it() {
         let request = SettleRequest { outcome, reason: "I looked at the device.".to_owned() };
         let refused = rig.changes.settle(&program("alice"), &id, request.clone()).await.unwrap_err();
         assert_eq!(refused.code(), "settled_by_person");
-        let stranger = rig
-            .changes
-            .settle(
-                &{
-                    let mut cx = cx_of("eve");
-                    cx.principal = Arc::new(platform_suites::tokens::person("eve", &[]));
-                    cx
-                },
-                &id,
-                request.clone(),
-            )
-            .await;
+        let mut stranger = cx_of("eve");
+        stranger.principal = Arc::new(platform_suites::tokens::person("eve", &[]));
+        let stranger = rig.changes.settle(&stranger, &id, request.clone()).await;
         assert_eq!(stranger.unwrap_err().code(), "change_unknown");
         rig.changes.settle(&cx_of("alice"), &id, request.clone()).await.unwrap();
         let again = rig.changes.settle(&cx_of("alice"), &id, request).await.unwrap_err();
@@ -226,7 +219,7 @@ async fn a_controller_that_answers_nothing_for_minutes_holds_the_run_until_it_do
     rig.network.fail("d1", &[Fault::ReplyLost]);
     let (change, plan) = rig.planned(&["d1", "d2"], quick()).await;
     rig.network.state().down = true;
-    rig.approved(&change, &plan, (0, 3_600)).await;
+    rig.approved(&change, &plan, (0, 36_000)).await;
     let held = rig.in_state(&change.id, State::Held).await;
     let since = held.updated_at_ms;
     let still = rig.until(&change.id, |_| rig.clock.now().as_millisecond() > since + 300_000).await;
@@ -317,7 +310,7 @@ async fn t19_undoing_what_is_done_drafts_another_change() {
     let drafted = rig.change(&drafted.id).await;
     assert_eq!(drafted.state, State::Planned, "{:?}", drafted.trouble);
     let plan = rig.changes.book().plan(&drafted.id).await.unwrap().unwrap();
-    rig.approved(&drafted, &plan, (0, 3_600)).await;
+    rig.approved(&drafted, &plan, (0, 36_000)).await;
     assert_eq!(rig.ended(&drafted.id).await.state, State::Done);
     assert!(!rig.network.running("d1").contains("vlan 20"));
 }

@@ -222,7 +222,7 @@ impl ConfigChanger for Network {
 
     async fn stage(&self, cx: &ToolCx, change: &str, device_id: &str, lines: &SealedLines) -> Result<Staged, Error> {
         let text = String::from_utf8(cx.artifacts.open_unmasked(&lines.artifact.id).await?).unwrap();
-        let name = format!("staged-{change}-{device_id}");
+        let name = format!("staged-{change}-{device_id}-{}", &lines.sha256[..8]);
         self.state().templates.insert(name.clone(), vec![(format!("{name}-v1"), text)]);
         let carrier = Carrier { version_id: format!("{name}-v1"), template_id: name };
         Ok(Staged { carrier, secrets: None })

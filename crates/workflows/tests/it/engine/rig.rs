@@ -246,10 +246,10 @@ impl Rig {
         self.changes.starter().unwrap().start(&change.id).await.unwrap();
     }
 
-    /// Planned and approved for the next hour.
+    /// Planned and approved for the next ten hours.
     pub(crate) async fn started(&self, devices: &[&str], options: PlanOptions) -> ChangeId {
         let (change, plan) = self.planned(devices, options).await;
-        self.approved(&change, &plan, (0, 3_600)).await;
+        self.approved(&change, &plan, (0, 36_000)).await;
         change.id
     }
 
@@ -259,7 +259,7 @@ impl Rig {
 
     /// Waits until the change is as it should be. The clock goes forward meanwhile, so that nobody waits for real.
     pub(crate) async fn until(&self, id: &ChangeId, is: impl Fn(&Change) -> bool) -> Change {
-        for _ in 0..1_500 {
+        for _ in 0..9_000 {
             let change = self.change(id).await;
             if is(&change) {
                 return change;
