@@ -55,6 +55,7 @@ fn spec(name: &'static str) -> ToolSpec {
         listed: !name.starts_with("read_"),
         confidential: false,
         per_caller: true,
+        proven_targets: false,
         example: None,
     }
     .example(json!({"change_id": "…", "wait_s": 20}))
