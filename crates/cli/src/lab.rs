@@ -169,7 +169,7 @@ async fn decide(one: OneChange, approve: bool, terminal: &Terminal) -> Outcome {
 
 /// Log lines of a lab tell the lab's time, for people at a terminal; warnings only, so that what to click stays in sight.
 fn log_by_the_labs_clock(state: &Path) -> Outcome {
-    let clock = server::lab_state::LabState::at(state).clock();
+    let clock = platform::lab_state::LabState::at(state).clock();
     let mut options = Options { format: Format::Human, filter: "warn".to_owned(), ..Options::default() };
     // At the very first start there is no clock yet, and it would stand at the machine's time anyway.
     if clock.exists()

@@ -27,7 +27,7 @@ use tokio::net::TcpListener;
 use url::Url;
 
 use crate::compose::{Composed, Given, compose, open_stores};
-use crate::lab_state::LabState;
+use platform::lab_state::LabState;
 use crate::running;
 
 /// How a lab is started.

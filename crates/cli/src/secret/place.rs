@@ -9,7 +9,7 @@ use clap::Args;
 use platform::secrets::{SecretMetadata, SecretRules, SecretStore, check_writable};
 use platform::{Json, Secret};
 use serde_json::json;
-use server::lab_state::LabState;
+use platform::lab_state::LabState;
 use server::offline::secrets;
 use url::Url;
 
