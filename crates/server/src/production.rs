@@ -119,6 +119,7 @@ fn embedded(config: &Config) -> Vec<String> {
         ("store.url", &config.store.url, shared),
         ("audit.url", &config.audit.url, shared),
         ("artifacts.url", &config.artifacts.url, shared && config.artifacts.url.starts_with("store:")),
+        ("workflows.url", &config.workflows.url, !config.workflows.url.starts_with("sqlite:")),
         ("secrets.url", &config.secrets.url, !config.secrets.url.starts_with("local:")),
         ("shared.url", &config.shared.url, !config.shared.url.starts_with("local:")),
     ];
@@ -171,17 +172,17 @@ mod tests {
             let config = config(&format!("[cluster]\nreplicas = 2\n{toml}"), folder.path())?;
             let refusals = refusals(&config);
             let message = refusals.first().map(|refusal| refusal.message().to_owned()).unwrap_or_default();
-            Ok(["store", "audit", "artifacts", "secrets", "shared"]
+            Ok(["store", "audit", "artifacts", "workflows", "secrets", "shared"]
                 .into_iter()
                 .filter(|concern| message.contains(&format!("`{concern}.url`")))
                 .map(str::to_owned)
                 .collect())
         };
-        assert_eq!(named("")?, ["store", "audit", "artifacts", "secrets", "shared"]);
+        assert_eq!(named("")?, ["store", "audit", "artifacts", "workflows", "secrets", "shared"]);
         let in_postgres = "[store]\nurl = \"postgres://il@db/interlock\"\n";
-        assert_eq!(named(in_postgres)?, ["artifacts", "secrets", "shared"]);
+        assert_eq!(named(in_postgres)?, ["artifacts", "workflows", "secrets", "shared"]);
         let artifacts = format!("{in_postgres}[artifacts]\nurl = \"store:\"\n");
-        assert_eq!(named(&artifacts)?, ["secrets", "shared"]);
+        assert_eq!(named(&artifacts)?, ["workflows", "secrets", "shared"]);
         Ok(())
     }
 

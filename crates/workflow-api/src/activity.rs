@@ -71,6 +71,34 @@ pub struct ActivityError {
     pub retryable: bool,
 }
 
+impl ActivityError {
+    /// The code of an attempt that ended because it saw its run's cancellation: its await answers
+    /// [`WorkflowError::Cancelled`](crate::WorkflowError::Cancelled).
+    pub const CANCELLED: &'static str = "cancelled";
+
+    /// A failure that another attempt would meet again.
+    pub fn fatal(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { code: code.into(), message: message.into(), retryable: false }
+    }
+
+    /// A failure that may be gone at the next attempt.
+    pub fn retryable(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { code: code.into(), message: message.into(), retryable: true }
+    }
+
+    /// The acknowledgement of a cancellation.
+    pub fn cancelled() -> Self {
+        Self::fatal(Self::CANCELLED, "The activity ended because its run was cancelled.")
+    }
+}
+
+impl From<serde_json::Error> for ActivityError {
+    /// Inputs and results are our own types: one that does not fit does not fit the next time either.
+    fn from(error: serde_json::Error) -> Self {
+        Self::fatal("workflow_data_unreadable", error.to_string())
+    }
+}
+
 /// What an engine gives an attempt.
 #[async_trait]
 pub trait AttemptJournal: Send + Sync {
@@ -79,6 +107,9 @@ pub trait AttemptJournal: Send + Sync {
 
     /// Whether the run was cancelled: a long activity looks now and then, ends cleanly, and so acknowledges.
     fn is_cancelled(&self) -> bool;
+
+    /// Returns when the run is cancelled, and never otherwise: beside a wait, not instead of one.
+    async fn cancelled(&self);
 }
 
 /// One attempt of an activity.
@@ -103,6 +134,11 @@ impl ActivityContext {
     /// See [`AttemptJournal::is_cancelled`].
     pub fn is_cancelled(&self) -> bool {
         self.journal.is_cancelled()
+    }
+
+    /// See [`AttemptJournal::cancelled`].
+    pub async fn cancelled(&self) {
+        self.journal.cancelled().await;
     }
 }
 

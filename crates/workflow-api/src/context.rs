@@ -83,7 +83,7 @@ pub trait WorkflowDefinition: Send + Sync + 'static {
 
 /// Why an await, or a run, did not bring a result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[serde(tag = "error", rename_all = "snake_case")]
+#[serde(tag = "error", content = "detail", rename_all = "snake_case")]
 pub enum WorkflowError {
     /// An activity failed for good.
     #[error("{activity} failed: {code}: {message}")]

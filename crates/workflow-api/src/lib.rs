@@ -3,15 +3,18 @@
 //!
 //! - [`context`]: what a body sees, and the semantics every engine keeps
 //! - [`activity`]: options, errors and the registry of activities, which do what a body must not
+//! - [`sugar`]: activities with types, and the list of what must be taken back
 //! - [`engine`]: starting, signalling, cancelling and describing runs from outside
 
 pub mod activity;
 pub mod context;
 pub mod engine;
+pub mod sugar;
 
 pub use activity::{Activities, ActivityContext, ActivityError, ActivityOptions, Effect};
 pub use context::{LocalBoxFuture, WorkflowContext, WorkflowDefinition, WorkflowError};
-pub use engine::{RunPage, RunState, RunSummary, WorkflowClient};
+pub use engine::{EngineError, RunPage, RunState, RunSummary, WorkflowClient};
+pub use sugar::{Saga, Uncompensated, act};
 
 /// JSON.
 pub type Json = serde_json::Value;

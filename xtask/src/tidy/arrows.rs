@@ -25,6 +25,11 @@ const ROWS: &[Row] = &[
         why: "they know the platform's traits and no other room",
     },
     Row {
+        who: &["crates/workflow-suites"],
+        may: &["crates/workflow-api"],
+        why: "what every workflow engine must keep, told by its trait alone",
+    },
+    Row {
         who: &["crates/tool-runtime"],
         may: &["crates/platform", "crates/device-config"],
         why: "the pipeline knows tools and classes of command lines, never a vendor, a protocol or an engine",
@@ -160,6 +165,11 @@ const IN_TESTS: &[Row] = &[
         why: "a connector is tested against its own simulator, over a real socket, in the rig of all connectors",
     },
     Row {
+        who: &["backends/workflow-*"],
+        may: &["crates/workflow-suites"],
+        why: "every workflow engine keeps the same suite",
+    },
+    Row {
         who: &["backends/tokens-oidc"],
         may: &["crates/issuer"],
         why: "the verifier is tested against the issuer people will really use, over HTTP",
@@ -167,8 +177,17 @@ const IN_TESTS: &[Row] = &[
 ];
 
 /// Crates that no shipped crate may name outside tests.
-const ONLY_IN_TESTS: &[&str] =
-    &["crates/platform-suites", "crates/connector-suites", "crates/cli", "engines", "e2e", "bench", "fuzz", "xtask"];
+const ONLY_IN_TESTS: &[&str] = &[
+    "crates/platform-suites",
+    "crates/connector-suites",
+    "crates/workflow-suites",
+    "crates/cli",
+    "engines",
+    "e2e",
+    "bench",
+    "fuzz",
+    "xtask",
+];
 
 /// Libraries that stay behind a border: only these crates name them outside tests.
 struct Fence {

@@ -11,6 +11,7 @@ mod load;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Deserialize;
 use url::Url;
@@ -38,6 +39,8 @@ pub struct Config {
     pub audit: AuditConfig,
     /// Sealed artifacts: configurations, plans, large results.
     pub artifacts: ArtifactsConfig,
+    /// Runs of workflows.
+    pub workflows: WorkflowsConfig,
     /// Rates and cache.
     pub shared: BackendConfig,
     /// The platform's own sign-in for its pages.
@@ -194,6 +197,26 @@ pub struct ArtifactsConfig {
     pub url: String,
     /// Days that an artifact is kept where its owner named no other time.
     pub keep_days: u32,
+}
+
+/// `[workflows]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkflowsConfig {
+    /// `sqlite:<file>`: the journal of runs.
+    pub url: String,
+    /// Days that a run is kept after its end, 0 for ever.
+    pub keep_days: u32,
+}
+
+impl WorkflowsConfig {
+    /// How long a run is kept after its end.
+    pub fn keep(&self) -> Duration {
+        match self.keep_days {
+            0 => Duration::MAX,
+            days => Duration::from_secs(u64::from(days) * 86_400),
+        }
+    }
 }
 
 /// A backend that needs nothing but its URL.

@@ -26,6 +26,7 @@ use crate::lab_state::LabState;
 
 const STORE: &str = "store.db";
 const SECRETS: &str = "secrets.db";
+const WORKFLOWS: &str = "workflows.db";
 const AUDIT: &str = "audit";
 const ARTIFACTS: &str = "artifacts";
 
@@ -76,6 +77,7 @@ impl Installation {
         let mut parts = vec![
             (STORE.to_owned(), local_file(&config.store.url, "sqlite", &state)?),
             (SECRETS.to_owned(), local_file(&config.secrets.url, "local", &state)?),
+            (WORKFLOWS.to_owned(), local_file(&config.workflows.url, "sqlite", &state)?),
         ];
         if config.artifacts.url.starts_with("files:") {
             parts.push((ARTIFACTS.to_owned(), local_file(&config.artifacts.url, "files", &state)?));
@@ -134,7 +136,7 @@ impl Installation {
         let log = log_end(&staging.join(AUDIT))?;
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&staging.join(STORE), Arc::clone(&self.clock))?);
         let why = format!("restored from the backup of {}", manifest.created_at);
-        let voided = give_up(&store, &self.clock, log, &why, manifest.told()?).await?;
+        let voided = give_up(&store, &self.clock, &staging.join(WORKFLOWS), log, &why, manifest.told()?).await?;
         Ok((manifest, voided))
     }
 }
@@ -150,7 +152,8 @@ pub async fn restored_in_place(config: &Config) -> Result<Map<String, Json>> {
     }
     let log = log_end(&audit::folder_of(config)?)?;
     let told = Map::from_iter([("logs".to_owned(), json!(log.iter().collect::<Vec<_>>()))]);
-    give_up(&store, &clock, log, "the store was put back by the database's own tools", told).await
+    let workflows = local_file(&config.workflows.url, "sqlite", &config.platform.state)?;
+    give_up(&store, &clock, &workflows, log, "the store was put back by the database's own tools", told).await
 }
 
 /// Voids what may have gone on since the backup that `store` was restored from, and notes it for the audit. What was voided,
@@ -158,6 +161,7 @@ pub async fn restored_in_place(config: &Config) -> Result<Map<String, Json>> {
 async fn give_up(
     store: &Arc<dyn Store>,
     clock: &SharedClock,
+    workflows: &Path,
     log: Option<LogEnd>,
     why: &str,
     told: Map<String, Json>,
@@ -168,6 +172,7 @@ async fn give_up(
     let tokens = issuer::void_after_restore(store.as_ref(), now.as_second()).await?;
     let elevations = tool_runtime::elevation::void_after_restore(store.as_ref()).await?;
     let sessions = BrowserSessions::new(Arc::clone(store), Arc::clone(clock)).end_all().await?;
+    let runs = workflow_sqlite::void_after_restore(workflows, clock)?;
     if let Some(LogEnd { origin, records, .. }) = &log {
         record_fork(store.as_ref(), now, origin, *records, why).await.map_err(Error::from)?;
     }
@@ -178,6 +183,7 @@ async fn give_up(
         ("refresh_tokens_and_links".to_owned(), json!(tokens)),
         ("elevations".to_owned(), json!(elevations)),
         ("sessions".to_owned(), json!(sessions)),
+        ("workflow_runs".to_owned(), json!(runs)),
     ]);
     backup::restoration::note(store.as_ref(), told, &now.to_string(), voided.clone()).await?;
     // What is issued in the very second of the floors would be as dead as what was issued before.
