@@ -223,9 +223,84 @@ default change_risks := {"change", "disruptive"}
 
 change_risks := {r | some r in profile.change_required_for} if is_array(profile.change_required_for)
 
+# Who may approve, and how many of them it takes (T16): `{groups, count}` by risk, and by site where the profile says so: the
+# longest part of the site hierarchy that it names. For several targets all of it together holds. What is of another form
+# leaves nobody who could.
+default sites := {}
+
+sites := profile.sites if is_object(profile.sites)
+
+valid_rule(rule) if {
+	is_object(rule)
+	is_array(rule.groups)
+	every group in rule.groups { is_string(group) }
+	is_number(rule.count)
+	rule.count >= 1
+}
+
+within(site, place) if site == place
+
+within(site, place) if startswith(site, concat("", [place, "/"]))
+
+default targets := []
+
+targets := input.targets if is_array(input.targets)
+
+# Lengths of the places that a target's site is in and that say something about this risk.
+places_of(target) := {count(place) |
+	is_string(target.site)
+	some place, rules in sites
+	is_object(rules[risk])
+	within(target.site, place)
+}
+
+approver_rules contains rule if {
+	some target in targets
+	lengths := places_of(target)
+	count(lengths) > 0
+	some place, rules in sites
+	count(place) == max(lengths)
+	within(target.site, place)
+	rule := rules[risk]
+}
+
+# The general rule, for targets that no place is named for and where there are none.
+approver_rules contains rule if {
+	some target in targets
+	count(places_of(target)) == 0
+	rule := profile.approvers[risk]
+}
+
+approver_rules contains rule if {
+	count(targets) == 0
+	rule := profile.approvers[risk]
+}
+
+default approvers_valid := false
+
+approvers_valid if {
+	count(approver_rules) > 0
+	every rule in approver_rules { valid_rule(rule) }
+}
+
+default approver_groups := set()
+
+approver_groups := intersection({{g | some g in rule.groups} | some rule in approver_rules}) if approvers_valid
+
 default approvers_needed := 2
 
-approvers_needed := profile.approvers[risk] if is_number(profile.approvers[risk])
+approvers_needed := max({rule.count | some rule in approver_rules}) if approvers_valid
+
+# Approvers that the policy of now would still take: an entry each, with the groups by which they approved.
+default eligible := 0
+
+eligible := count([1 |
+	some groups in input.change.approver_groups
+	is_array(groups)
+	count({g | some g in approver_groups; g in groups}) > 0
+]) if {
+	is_array(input.change.approver_groups)
+}
 
 needs contains "step_up" if risk in step_up_risks
 
@@ -249,6 +324,10 @@ token_until := input.principal.auth_time + step_up_max_age_s if {
 	input.principal.auth_time <= input.now + clock_skew_s
 }
 
+default single_use_until := 0
+
+single_use_until := elevation_until if input.elevation.single_use == true
+
 default change_until := 0
 
 change_until := input.change.expires_at if {
@@ -257,18 +336,26 @@ change_until := input.change.expires_at if {
 	is_number(input.change.expires_at)
 	is_number(input.change.approvers)
 	input.change.approvers >= approvers_needed
+	eligible >= approvers_needed
+}
+
+# A change's own run has nobody who could pass a second factor. The approvers did, for this plan and after they had seen it
+# (T16), and theirs stand for it; how many it takes, the same rule says.
+default run_until := 0
+
+run_until := change_until if {
+	input.change.run == true
+	is_number(input.change.proven_approvers)
+	input.change.proven_approvers >= approvers_needed
 }
 
 default step_up_until := 0
 
 # A fresh token is enough for `change` only (T4).
-step_up_until := max([elevation_until, token_until]) if risk == "change"
+step_up_until := max([elevation_until, token_until, run_until]) if risk == "change"
 
 # For one call with these very arguments.
-step_up_until := elevation_until if {
-	risk == "disruptive"
-	input.elevation.single_use == true
-}
+step_up_until := max([single_use_until, run_until]) if risk == "disruptive"
 
 step_up_until := elevation_until if risk == "control"
 
@@ -289,7 +376,7 @@ edges := {"step_up": step_up_until, "change": change_until}
 
 parameters := {
 	"step_up": {"max_age_s": step_up_max_age_s, "by": step_up_by},
-	"change": {"approvers": approvers_needed},
+	"change": {},
 }
 
 # How the second factor may be shown, for the person who reads the refusal.
@@ -308,9 +395,16 @@ default rate := {}
 
 rate := {"rate": object.union(profile.rates[risk], {"met": true})} if is_object(profile.rates[risk])
 
+# Who would have to approve; whether they did, `change` says.
+default approvers := {}
+
+approvers := {"approvers": {"met": true, "groups": sort(approver_groups), "count": approvers_needed}} if {
+	risk in {"change", "disruptive"}
+}
+
 default obligations := {}
 
-obligations := object.union(blocking, rate) if permitted
+obligations := object.union_n([blocking, rate, approvers]) if permitted
 
 # ---- the decision -----------------------------------------------------------
 

@@ -26,9 +26,17 @@ elevation := {"authenticated_at": now - 60, "expires_at": now + 600, "single_use
 
 single_use := object.union(elevation, {"single_use": true})
 
-grant := {"id": "CHG-1", "expires_at": now + 3600, "approvers": 1}
+grant := {
+	"id": "CHG-1", "expires_at": now + 3600, "approvers": 1, "approver_groups": [["network-engineers"]], "run": false,
+	"proven_approvers": 0,
+}
 
-two_approvers := object.union(grant, {"approvers": 2})
+two_approvers := object.union(grant, {"approvers": 2, "approver_groups": [["network-engineers"], ["admin"]]})
+
+# The same grants, as a run of the change uses them.
+run := object.union(grant, {"run": true, "proven_approvers": 1})
+
+run_of_two := object.union(two_approvers, {"run": true, "proven_approvers": 2})
 
 call(groups, connector, risk) := {
 	"groups": groups, "resource": connector, "action": authz.action_of[risk],
@@ -204,7 +212,8 @@ test_t6_only_admin_reads_about_secrets if {
 # ---- ports: what change control asks of a controller ----------------------------
 
 ports := {
-	"port_apply_step": "change", "port_observe_device": "probe", "port_poll_step": "read",
+	"port_apply_step": "change", "port_describe_template": "read", "port_observe_device": "probe",
+	"port_poll_step": "read", "port_prove_target": "read",
 	"port_read_live_config": "probe", "port_reconcile_step": "probe", "port_render_lines": "read",
 	"port_stage_lines": "record",
 }
@@ -278,7 +287,7 @@ test_t6_change_needs_step_up if {
 	"unmet:step_up" in d.reasons
 	d.obligations.step_up.met == false
 	d.obligations.step_up.max_age_s == 900
-	object.keys(d.obligations) == {"step_up"}
+	object.keys(d.obligations) == {"approvers", "step_up"}
 }
 
 test_t6_elevation_meets_change if {
@@ -314,7 +323,7 @@ test_t6_disruptive_needs_two_approvers if {
 	one := object.union(reload, {"change": grant, "elevation": single_use})
 	two := object.union(reload, {"change": two_approvers, "elevation": single_use})
 	decide_in_production(one).effect == "challenge"
-	decide_in_production(one).obligations.change.approvers == 2
+	decide_in_production(one).obligations.approvers.count == 2
 	decide_in_production(two).allow
 }
 
@@ -424,10 +433,87 @@ test_t4_change_edges if {
 	every edit in [
 		{"expires_at": now}, {"expires_at": now - 1}, {"expires_at": "2800000000"}, {"approvers": 0},
 		{"approvers": "2"}, {"approvers": null}, {"id": ""}, {"id": null}, {"expires_at": null},
+		{"approver_groups": []}, {"approver_groups": null}, {"approver_groups": [[]]}, {"approver_groups": ["admin"]},
+		{"approver_groups": [["service-desk"]]},
 	] {
 		i := object.union(deploy, {"elevation": elevation, "change": object.union(grant, edit)})
 		decide_in_production(i).effect == "challenge"
 	}
+}
+
+# ---- T16, T19: who approves, and what a run rests on ------------------------------
+
+test_t16_policy_says_who_approves_and_how_many if {
+	one := decide_in_production(deploy).obligations.approvers
+	one == {"met": true, "groups": ["admin", "network-engineers"], "count": 1}
+	decide_in_production(reload).obligations.approvers.count == 2
+}
+
+by_site := object.union(production, {"sites": {
+	"Global/DC": {"change": {"groups": ["admin"], "count": 2}},
+	"Global/DC/Lab": {"change": {"groups": ["network-engineers"], "count": 1}},
+}})
+
+at(sites) := [{"kind": "device", "id": site, "site": site} | some site in sites]
+
+approvers_at(sites) := {"groups": o.groups, "count": o.count} if {
+	i := object.union(deploy, {"targets": at(sites)})
+	d := authz.decision with input as i with data.profile as by_site
+	o := d.obligations.approvers
+}
+
+test_t16_a_site_may_have_approvers_of_its_own if {
+	approvers_at(["Global/DC"]) == {"groups": ["admin"], "count": 2}
+	approvers_at(["Global/DC/Row 1"]) == {"groups": ["admin"], "count": 2}
+	approvers_at(["Global/DC/Lab/Rack"]) == {"groups": ["network-engineers"], "count": 1}
+	approvers_at(["Global/DCX"]) == {"groups": ["admin", "network-engineers"], "count": 1}
+	approvers_at(["Global/DC/Lab", "Global/Branch"]) == {"groups": ["network-engineers"], "count": 1}
+	approvers_at(["Global/DC", "Global/Branch"]) == {"groups": ["admin"], "count": 2}
+	approvers_at(["Global/DC", "Global/DC/Lab"]) == {"groups": [], "count": 2}
+}
+
+test_t16_approvers_of_another_form_leave_nobody if {
+	every rule in [null, 1, {}, {"groups": "admin", "count": 1}, {"groups": ["admin"]}, {"groups": ["admin"], "count": 0}] {
+		broken := object.union(object.remove(production, ["approvers"]), {"approvers": {"change": rule}})
+		i := object.union(deploy, {"change": run})
+		d := authz.decision with input as i with data.profile as broken
+		d.effect == "challenge"
+		d.obligations.approvers.groups == []
+	}
+}
+
+test_t19_a_run_steps_up_by_its_approvers if {
+	d := decide_in_production(object.union(deploy, {"change": run}))
+	d.allow
+	d.obligations.step_up == {"met": true, "until": now + 3600, "max_age_s": 900, "by": ["elevation", "fresh_token"]}
+	decide_in_production(object.union(reload, {"change": run_of_two})).allow
+}
+
+test_t8_a_run_without_enough_proven_approvers_is_not_allowed if {
+	every edit in [
+		{"proven_approvers": 0}, {"proven_approvers": null}, {"proven_approvers": "1"}, {"run": false}, {"run": "true"},
+		{"run": null}, {"expires_at": now}, {"approvers": 0}, {"approver_groups": []}, {"approver_groups": [["auditors"]]},
+	] {
+		not decide_in_production(object.union(deploy, {"change": object.union(run, edit)})).allow
+	}
+	every edit in [{"proven_approvers": 1}, {"approvers": 1}, {"approver_groups": [["admin"]]}] {
+		not decide_in_production(object.union(reload, {"change": object.union(run_of_two, edit)})).allow
+	}
+}
+
+test_t8_no_run_governs if {
+	d := decide(object.union(govern, {"change": run_of_two}))
+	not d.allow
+	a := decide(object.union(govern, {"change": run_of_two, "principal": agent}))
+	a.effect == "deny"
+}
+
+test_t19_a_run_has_no_more_rights_than_its_requester if {
+	every groups in [[], ["service-desk"], ["developers"]] {
+		i := object.union(call(groups, "catalyst-center", "change"), {"change": run_of_two})
+		decide_in_production(i).effect == "deny"
+	}
+	decide_in_production(object.union(deploy, {"change": run, "principal": program})).effect == "deny"
 }
 
 # ---- T8: nobody is exempt, and claims prove nothing ---------------------------

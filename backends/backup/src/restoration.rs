@@ -25,7 +25,7 @@ pub async fn note(
 
 /// Tells the audit log of every restore that it has not heard of. Durable before it is forgotten here.
 pub async fn tell(store: &dyn Store, audit: &dyn AuditLog, now: jiff::Timestamp) -> Result<(), Error> {
-    let query = Query { collection: RESTORATIONS, filter: None, after: None, limit: 100 };
+    let query = Query { collection: RESTORATIONS, filter: None, after: None, limit: 100, descending: false };
     for record in store.list(query).await? {
         let mut entry = AuditEntry::event(now, "platform.restored", Outcome::Success);
         entry.facts.insert("restore".into(), record.body);

@@ -36,24 +36,30 @@ pub(crate) async fn list(database: &Database, now: Moment, query: &Query<'_>) ->
     };
     // Ids are not empty, so that everything comes after the empty text.
     let (collection, after) = (query.collection.name, to_column(query.after.unwrap_or_default()));
+    let compared = if query.descending && query.after.is_some() { "<" } else { ">" };
+    let order = if query.descending { "DESC" } else { "ASC" };
     let rows = match query.filter {
         None => {
-            let sql = "SELECT id, revision, body, expires_at FROM store_record
-                 WHERE collection = $1 AND id > $2 AND (expires_at IS NULL OR expires_at >= $3)
-                 ORDER BY id LIMIT $4";
-            database.read(sql, &[&collection, &after, &now.0, &limit]).await?
+            let sql = format!(
+                "SELECT id, revision, body, expires_at FROM store_record
+                 WHERE collection = $1 AND id {compared} $2 AND (expires_at IS NULL OR expires_at >= $3)
+                 ORDER BY id {order} LIMIT $4"
+            );
+            database.read(&sql, &[&collection, &after, &now.0, &limit]).await?
         }
         Some((name, value)) => {
             if !query.collection.indexes.iter().any(|index| index.name == name) {
                 return Err(Abort::Defect(format!("collection {collection} declares no index {name}")));
             }
-            let sql = "SELECT r.id, r.revision, r.body, r.expires_at
+            let sql = format!(
+                "SELECT r.id, r.revision, r.body, r.expires_at
                  FROM store_record_index x JOIN store_record r ON r.collection = x.collection AND r.id = x.id
-                 WHERE x.collection = $1 AND x.name = $2 AND x.value_digest = $3 AND x.id > $4
+                 WHERE x.collection = $1 AND x.name = $2 AND x.value_digest = $3 AND x.id {compared} $4
                    AND (r.expires_at IS NULL OR r.expires_at >= $5)
-                 ORDER BY x.id LIMIT $6";
+                 ORDER BY x.id {order} LIMIT $6"
+            );
             let digest = sha256(value.as_bytes());
-            database.read(sql, &[&collection, &name, &digest.as_slice(), &after, &now.0, &limit]).await?
+            database.read(&sql, &[&collection, &name, &digest.as_slice(), &after, &now.0, &limit]).await?
         }
     };
     rows.iter().map(record).collect()

@@ -18,6 +18,9 @@ pub(crate) struct Page {
     filter: Option<(&'static str, String)>,
     after: String,
     limit: u32,
+    /// How an id of this page compares with `after`, and the order of the page: part of the statement.
+    compared: &'static str,
+    order: &'static str,
 }
 
 impl Page {
@@ -35,8 +38,11 @@ impl Page {
             return Err(Error::internal(format!("collection {} declares no index {name}", query.collection.name)));
         }
         let filter = query.filter.map(|(name, value)| (name, value.to_owned()));
+        let compared = if query.descending && query.after.is_some() { "<" } else { ">" };
+        let order = if query.descending { "DESC" } else { "ASC" };
         // Ids are not empty, so that everything comes after the empty text.
-        Ok(Self { collection: query.collection, filter, after: query.after.unwrap_or_default().to_owned(), limit })
+        let after = query.after.unwrap_or_default().to_owned();
+        Ok(Self { collection: query.collection, filter, after, limit, compared, order })
     }
 }
 
@@ -55,24 +61,25 @@ pub(crate) fn get(
 }
 
 pub(crate) fn list(connection: &Connection, now: Moment, page: &Page) -> Result<Vec<Record>, Abort> {
+    let Page { compared, order, .. } = page;
     let rows = match &page.filter {
         None => {
-            let mut statement = connection.prepare_cached(
+            let mut statement = connection.prepare_cached(&format!(
                 "SELECT id, revision, body, expires_at FROM record
-                 WHERE collection = ?1 AND id > ?2 AND (expires_at IS NULL OR expires_at >= ?3)
-                 ORDER BY id LIMIT ?4",
-            )?;
+                 WHERE collection = ?1 AND id {compared} ?2 AND (expires_at IS NULL OR expires_at >= ?3)
+                 ORDER BY id {order} LIMIT ?4",
+            ))?;
             let rows = statement.query_map(params![page.collection.name, page.after, now.0, page.limit], raw)?;
             rows.collect::<rusqlite::Result<Vec<_>>>()?
         }
         Some((name, value)) => {
-            let mut statement = connection.prepare_cached(
+            let mut statement = connection.prepare_cached(&format!(
                 "SELECT r.id, r.revision, r.body, r.expires_at
                  FROM record_index x JOIN record r ON r.collection = x.collection AND r.id = x.id
-                 WHERE x.collection = ?1 AND x.name = ?2 AND x.value = ?3 AND x.id > ?4
+                 WHERE x.collection = ?1 AND x.name = ?2 AND x.value = ?3 AND x.id {compared} ?4
                    AND (r.expires_at IS NULL OR r.expires_at >= ?5)
-                 ORDER BY x.id LIMIT ?6",
-            )?;
+                 ORDER BY x.id {order} LIMIT ?6",
+            ))?;
             let values = params![page.collection.name, name, value, page.after, now.0, page.limit];
             let rows = statement.query_map(values, raw)?;
             rows.collect::<rusqlite::Result<Vec<_>>>()?

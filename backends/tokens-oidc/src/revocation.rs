@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
-use platform::revocation::{Revocations, Revoked, RevokedCheck};
+use platform::revocation::{Revocations, Revoked, RevokedCheck, RunFloors};
 use platform::store::{Collection, Conflict, Expect, Op, Query, Store, TransactError};
 use platform::{Error, Principal, SharedClock, canonical};
 use serde::{Deserialize, Serialize};
@@ -60,18 +60,27 @@ struct Floors {
     sessions: HashMap<String, i64>,
     tokens: HashMap<String, i64>,
     keys: HashMap<String, i64>,
+    runs: HashMap<String, i64>,
+    /// By subject and group, as JSON: both may hold any character.
+    runs_by_group: HashMap<String, i64>,
 }
 
 impl Floors {
-    fn place<'a>(&mut self, what: &'a Revoked) -> (&mut HashMap<String, i64>, &'a String) {
+    fn place(&mut self, what: &Revoked) -> (&mut HashMap<String, i64>, String) {
         match what {
-            Revoked::Subject(id) => (&mut self.subjects, id),
-            Revoked::Sessionless(id) => (&mut self.sessionless, id),
-            Revoked::Session(id) => (&mut self.sessions, id),
-            Revoked::Token(id) => (&mut self.tokens, id),
-            Revoked::Key(id) => (&mut self.keys, id),
+            Revoked::Subject(id) => (&mut self.subjects, id.clone()),
+            Revoked::Sessionless(id) => (&mut self.sessionless, id.clone()),
+            Revoked::Session(id) => (&mut self.sessions, id.clone()),
+            Revoked::Token(id) => (&mut self.tokens, id.clone()),
+            Revoked::Key(id) => (&mut self.keys, id.clone()),
+            Revoked::Runs(id) => (&mut self.runs, id.clone()),
+            Revoked::RunsByGroup { subject, group } => (&mut self.runs_by_group, membership(subject, group)),
         }
     }
+}
+
+fn membership(subject: &str, group: &str) -> String {
+    serde_json::json!([subject, group]).to_string()
 }
 
 /// The floors of all issuers. Fed by logout, deprovisioning, events and operators.
@@ -100,7 +109,8 @@ impl RevocationFloors {
         let floors = Self { floors: RwLock::default(), everything, store, clock, writing };
         let mut after: Option<String> = None;
         loop {
-            let query = Query { collection: FLOORS, filter: None, after: after.as_deref(), limit: PAGE };
+            let query =
+                Query { collection: FLOORS, filter: None, after: after.as_deref(), limit: PAGE, descending: false };
             let page = floors.store.list(query).await?;
             after = page.last().map(|record| record.id.clone());
             let full = page.len() == PAGE;
@@ -119,7 +129,7 @@ impl RevocationFloors {
     fn raise(&self, issuer: &str, what: &Revoked, at: i64) -> i64 {
         let mut all = self.floors.write().unwrap_or_else(PoisonError::into_inner);
         let (map, id) = all.entry(issuer.to_owned()).or_default().place(what);
-        let floor = map.entry(id.clone()).or_insert(at);
+        let floor = map.entry(id).or_insert(at);
         *floor = at.max(*floor);
         *floor
     }
@@ -127,8 +137,10 @@ impl RevocationFloors {
     /// Writes a floor under the next number.
     async fn keep(&self, issuer: &str, what: &Revoked, at: i64) -> Result<(), Error> {
         let id = canonical::digest_hex(&(issuer, what))?;
-        // A key's floor does not look at times: it lasts, however long the issuer goes on publishing the key.
-        let expires_at = (!matches!(what, Revoked::Key(_))).then(|| at.saturating_add(LONGEST_LIFE_S));
+        // A key's floor does not look at times: it lasts, however long the issuer goes on publishing the key. A change may be
+        // older than every token when its run begins.
+        let lasts = matches!(what, Revoked::Key(_) | Revoked::Runs(_) | Revoked::RunsByGroup { .. });
+        let expires_at = (!lasts).then(|| at.saturating_add(LONGEST_LIFE_S));
         for _ in 0..ATTEMPTS {
             let last = self.store.get(SEQUENCE, SEQUENCE_ID).await?.map_or(0, |record| record.revision);
             let expect = if last == 0 { Expect::Absent } else { Expect::Revision(last) };
@@ -158,11 +170,12 @@ impl RevocationFloors {
         Err(Error::internal("another writer numbers every revocation first"))
     }
 
-    /// Forgets floors at or before `at` (epoch seconds): no token from before then can still be valid. Keys stay.
+    /// Forgets floors at or before `at` (epoch seconds): no token from before then can still be valid. Those of keys and of
+    /// runs stay.
     fn forget_before(&self, at: i64) {
         let mut all = self.floors.write().unwrap_or_else(PoisonError::into_inner);
         for floors in all.values_mut() {
-            let Floors { subjects, sessionless, sessions, tokens, keys: _ } = floors;
+            let Floors { subjects, sessionless, sessions, tokens, keys: _, runs: _, runs_by_group: _ } = floors;
             for map in [subjects, sessionless, sessions, tokens] {
                 map.retain(|_, floor| *floor > at);
             }
@@ -204,6 +217,20 @@ impl RevokedCheck for RevocationFloors {
             || token.id.as_ref().is_some_and(|id| below(floors.tokens.get(id)))
             // Whoever has a lost key writes any time into what he signs.
             || token.key.as_ref().is_some_and(|id| floors.keys.contains_key(id))
+    }
+}
+
+impl RunFloors for RevocationFloors {
+    fn is_ended(&self, issuer: &str, subject: &str, groups: &[String], at: i64) -> bool {
+        // A restored store does not know whose account was disabled since the backup (T24).
+        if self.everything.is_some_and(|floor| at <= floor) {
+            return true;
+        }
+        let all = self.floors.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(floors) = all.get(issuer) else { return false };
+        let below = |floor: Option<&i64>| floor.is_some_and(|floor| at <= *floor);
+        below(floors.runs.get(subject))
+            || groups.iter().any(|group| below(floors.runs_by_group.get(&membership(subject, group))))
     }
 }
 

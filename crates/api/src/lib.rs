@@ -124,4 +124,7 @@ pub struct NextCall {
     pub tool: String,
     /// Arguments, as far as they are known.
     pub arguments: Value,
+    /// The server that has it, where that is not the one that was called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
 }

@@ -20,8 +20,10 @@ pub const CHANGES: Collection = Collection {
 /// Public plans, by the id of their change: apart, because lists do not need them.
 pub const PLANS: Collection = Collection { name: "change_plans", indexes: &[] };
 /// Attempts, by [`Attempt::id`].
-pub const ATTEMPTS: Collection =
-    Collection { name: "change_attempts", indexes: &[Index { name: "change", pointer: "/change" }] };
+pub const ATTEMPTS: Collection = Collection {
+    name: "change_attempts",
+    indexes: &[Index { name: "change", pointer: "/change" }, Index { name: "outcome", pointer: "/outcome/outcome" }],
+};
 /// How often an update is tried again when somebody else was faster.
 const TRIES: usize = 16;
 
@@ -32,6 +34,37 @@ pub struct Kept {
     pub change: Change,
     /// Revision of its row.
     pub revision: u64,
+}
+
+/// Which changes are wanted, the newest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Newest<'a> {
+    /// All.
+    All,
+    /// Those in a state.
+    InState(State),
+    /// Those of a requester: [`Requester::key`](crate::model::change::Requester::key).
+    OfRequester(&'a str),
+}
+
+/// Why an update did not happen.
+#[derive(Debug)]
+pub enum Refused {
+    /// An operation beside the change's own, by its place, and what it found.
+    Condition {
+        /// Its place.
+        index: usize,
+        /// What it found.
+        conflict: Conflict,
+    },
+    /// Everything else.
+    Error(Error),
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
 }
 
 /// Changes, plans and attempts in the store.
@@ -66,7 +99,20 @@ impl ChangeBook {
     pub async fn in_state(&self, state: State, after: Option<&ChangeId>, limit: usize) -> Result<Vec<Kept>, Error> {
         let filter = Some(("state", state.as_str()));
         let after = after.map(ChangeId::as_str);
-        let records = self.store.list(Query { collection: CHANGES, filter, after, limit }).await?;
+        let records = self.store.list(Query { collection: CHANGES, filter, after, limit, descending: false }).await?;
+        records.into_iter().map(|r| Ok(Kept { revision: r.revision, change: read(r)? })).collect()
+    }
+
+    /// Changes, the newest first, older than `before`; at most `limit`, at most 1,000.
+    pub async fn newest(&self, which: Newest<'_>, before: Option<&ChangeId>, limit: usize) -> Result<Vec<Kept>, Error> {
+        let filter = match which {
+            Newest::All => None,
+            Newest::InState(state) => Some(("state", state.as_str())),
+            Newest::OfRequester(key) => Some(("requester", key)),
+        };
+        let after = before.map(ChangeId::as_str);
+        let query = Query { collection: CHANGES, filter, after, limit, descending: true };
+        let records = self.store.list(query).await?;
         records.into_iter().map(|r| Ok(Kept { revision: r.revision, change: read(r)? })).collect()
     }
 
@@ -75,8 +121,20 @@ impl ChangeBook {
     pub async fn update<T>(
         &self,
         id: &ChangeId,
-        mut edit: impl FnMut(&mut Change) -> Result<(T, Vec<Op>), Error>,
+        edit: impl FnMut(&mut Change) -> Result<(T, Vec<Op>), Error>,
     ) -> Result<(T, Change), Error> {
+        self.update_where(id, edit).await.map_err(|refused| match refused {
+            Refused::Error(error) => error,
+            Refused::Condition { index, conflict } => Error::internal(format!("operation {index}: {conflict}")),
+        })
+    }
+
+    /// As [`ChangeBook::update`], for operations whose own conditions may not hold.
+    pub async fn update_where<T>(
+        &self,
+        id: &ChangeId,
+        mut edit: impl FnMut(&mut Change) -> Result<(T, Vec<Op>), Error>,
+    ) -> Result<(T, Change), Refused> {
         for _ in 0..TRIES {
             let Kept { mut change, revision } = self.get(id).await?;
             let (result, more) = edit(&mut change)?;
@@ -85,14 +143,17 @@ impl ChangeBook {
             match self.store.transact(ops).await {
                 Ok(_) => return Ok((result, change)),
                 Err(TransactError::Conflict { index: 0, conflict: Conflict::Revision { .. } }) => {}
-                Err(error) => return Err(failed(error)),
+                Err(TransactError::Conflict { index, conflict }) => {
+                    return Err(Refused::Condition { index: index.saturating_sub(1), conflict });
+                }
+                Err(TransactError::Store(error)) => return Err(Refused::Error(error)),
             }
         }
-        Err(Error::new(
+        Err(Refused::Error(Error::new(
             ErrorKind::Conflict,
             "change_busy",
             "The change is being changed by others all the time. Try again in a moment.",
-        ))
+        )))
     }
 
     /// The public plan of a change.
@@ -118,11 +179,32 @@ impl ChangeBook {
         self.store.get(ATTEMPTS, &id).await?.map(read).transpose()
     }
 
+    /// The attempt of an id ([`Attempt::id`]).
+    pub async fn attempt_by_id(&self, id: &str) -> Result<Option<Attempt>, Error> {
+        self.store.get(ATTEMPTS, id).await?.map(read).transpose()
+    }
+
     /// All attempts of a change, at most 1,000.
     pub async fn attempts(&self, id: &ChangeId) -> Result<Vec<Attempt>, Error> {
         let filter = Some(("change", id.as_str()));
-        let records = self.store.list(Query { collection: ATTEMPTS, filter, after: None, limit: 1000 }).await?;
+        let records = self
+            .store
+            .list(Query { collection: ATTEMPTS, filter, after: None, limit: 1000, descending: false })
+            .await?;
         records.into_iter().map(read).collect()
+    }
+
+    /// Attempts of all changes whose outcome has this name, at most 1,000: the live ones are few.
+    pub async fn attempts_that_are(&self, outcome: &str) -> Result<Vec<Attempt>, Error> {
+        let filter = Some(("outcome", outcome));
+        let records = self.store.list(Query { collection: ATTEMPTS, filter, after: None, limit: 1000, descending: false }).await?;
+        records.into_iter().map(read).collect()
+    }
+
+    /// An attempt with the revision of its row.
+    pub async fn attempt_at(&self, id: &str) -> Result<Option<(Attempt, u64)>, Error> {
+        let record = self.store.get(ATTEMPTS, id).await?;
+        record.map(|record| Ok((record.revision, read(record)?))).transpose().map(|r| r.map(|(n, a)| (a, n)))
     }
 
     /// What writes an attempt down.

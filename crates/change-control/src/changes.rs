@@ -8,11 +8,13 @@ use platform::audit::AuditLog;
 use platform::context::{CallReferences, LOCAL_SOURCE, Protocol, RequestId, RunStep, TraceContext};
 use platform::policy::PolicyEngine;
 use platform::resource::{BaseUrl, Resource};
+use platform::revocation::RunFloors;
 use platform::{CallContext, Error, SharedClock};
 use tool_runtime::Pipeline;
 use tool_runtime::ports::PortClient;
 
 use crate::book::ChangeBook;
+use crate::gate::keys::GrantKeys;
 use crate::model::change::{Change, ChangeId};
 
 /// Starts the durable work of changes: an engine that this crate does not know (`server` wires it).
@@ -40,6 +42,10 @@ pub struct ChangeParts {
     pub policy: Arc<dyn PolicyEngine>,
     /// Audit.
     pub audit: Arc<dyn AuditLog>,
+    /// Keys of grants.
+    pub grants: GrantKeys,
+    /// Whose runs are ended (T3).
+    pub floors: Arc<dyn RunFloors>,
 }
 
 /// Changes, for doors and for the activities of runs.

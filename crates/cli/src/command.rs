@@ -8,8 +8,8 @@ use platform::config::{Config, Loaded, environment, load};
 use crate::failure::Outcome;
 use crate::terminal::Terminal;
 use crate::{
-    admin, audit, backup, bridge, check, connect, device_config, doctor, exit, login, logout, policy, secret, serve,
-    tools,
+    admin, audit, backup, bridge, change, check, connect, device_config, doctor, exit, login, logout, policy, secret,
+    serve, tools,
 };
 
 /// MCP servers for the network, behind sign-in, policy, just-in-time credentials and a tamper-evident audit log.
@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Mcp(bridge::Mcp),
     /// List, describe and call tools over REST.
     Tools(tools::Tools),
+    /// Plan changes, follow them, decide about them, and get their evidence.
+    Change(change::Change),
     /// Test a policy bundle, or ask it.
     Policy(policy::Policy),
     /// Understand device configurations, offline.
@@ -79,6 +81,7 @@ impl Command {
             Self::Connect(connect) => connect.run(terminal),
             Self::Mcp(mcp) => mcp.run(terminal).await,
             Self::Tools(tools) => tools.run(terminal).await,
+            Self::Change(change) => change.run(terminal).await,
             Self::Policy(policy) => policy.run(terminal),
             Self::DeviceConfig(device_config) => device_config.run(terminal),
             Self::Secret(secret) => secret.run(terminal).await,
@@ -141,6 +144,7 @@ mod tests {
             "connect",
             "mcp",
             "tools",
+            "change",
             "policy",
             "device-config",
             "secret",
@@ -154,6 +158,12 @@ mod tests {
         ] {
             let sub = command.find_subcommand_mut(name).unwrap();
             text.push_str(&format!("\n=== {name}\n{}", sub.render_help()));
+        }
+        let change = command.find_subcommand_mut("change").unwrap();
+        let names: Vec<String> = change.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+        for name in names {
+            let sub = change.find_subcommand_mut(&name).unwrap();
+            text.push_str(&format!("\n=== change {name}\n{}", sub.render_help()));
         }
         let bridge = command.find_subcommand_mut("mcp").and_then(|mcp| mcp.find_subcommand_mut("bridge")).unwrap();
         text.push_str(&format!("\n=== mcp bridge\n{}", bridge.render_help()));

@@ -11,6 +11,7 @@ mod admin;
 mod audit;
 mod backup;
 mod bridge;
+mod change;
 mod check;
 mod command;
 mod connect;

@@ -80,6 +80,7 @@ impl Rig {
             secrets: secrets.clone(),
             metrics: Metrics::new(),
             clock,
+            changes: Arc::new(tool_runtime::change_gate::NoChanges),
             results: Arc::new(Sealer::derive(&SecretKey::new([7; 32]), "results").unwrap()),
             artifacts: Arc::clone(&artifacts),
             secret_arguments: KeyedHash::derive(&SecretKey::new([8; 32]), "secret arguments").unwrap(),

@@ -89,7 +89,7 @@ pub(crate) async fn announce(state: &State, ended: Ended<'_>) -> Result<(), Erro
         Ended::Session { sub, sid } => (("session", sid), sub, Some(sid)),
         Ended::Subject { sub } => (("subject", sub), sub, None),
     };
-    let page = Query { collection: PARTICIPANTS, filter: Some(filter), after: None, limit: 1_000 };
+    let page = Query { collection: PARTICIPANTS, filter: Some(filter), after: None, limit: 1_000, descending: false };
     let now = state.clock.epoch_seconds();
     let (mut ops, mut told) = (Vec::new(), Vec::new());
     for record in state.store.list(page).await? {
@@ -150,7 +150,7 @@ impl Issuer {
 impl Issuer {
     /// Tries everything that is due, some at once: a client that does not answer delays no other.
     async fn send_due(&self) -> Result<(), Error> {
-        let page = Query { collection: NOTICES, filter: None, after: None, limit: 1_000 };
+        let page = Query { collection: NOTICES, filter: None, after: None, limit: 1_000, descending: false };
         let mut tries = JoinSet::new();
         for record in self.0.store.list(page).await? {
             let notice: Notice = serde_json::from_value(record.body.clone()).map_err(Error::internal)?;

@@ -219,7 +219,10 @@ impl Clients {
         let mut all: Vec<Client> = Vec::new();
         loop {
             let after = all.last().map(|c| c.client_id.as_str());
-            let page = self.store.list(Query { collection: CLIENTS, filter: None, after, limit: 1_000 }).await?;
+            let page = self
+                .store
+                .list(Query { collection: CLIENTS, filter: None, after, limit: 1_000, descending: false })
+                .await?;
             let last = page.len() < 1_000;
             for record in page {
                 all.push(serde_json::from_value(record.body).map_err(Error::internal)?);

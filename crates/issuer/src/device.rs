@@ -221,7 +221,8 @@ pub(crate) async fn find(state: &State, typed: &str) -> Result<Option<DeviceErra
     let now = state.clock.epoch_seconds();
     let mut found = Vec::new();
     for hash in state.sealer.kept_at_rest(USER_CODE_KIND, &user_code) {
-        let query = Query { collection: DEVICES, filter: Some(("user_code", &hash)), after: None, limit: 2 };
+        let query =
+            Query { collection: DEVICES, filter: Some(("user_code", &hash)), after: None, limit: 2, descending: false };
         found.extend(state.store.list(query).await?);
     }
     for record in found {

@@ -42,6 +42,20 @@ impl State {
         self.revocations.revoke(&self.url, what, at).await
     }
 
+    /// Ends the runs of changes that rest on somebody, or on their membership of some groups (T3). These floors are the
+    /// verifier's alone: no endpoint of the issuer looks at them.
+    pub(crate) async fn end_runs(&self, sub: &str, groups: Option<&[String]>) -> Result<(), Error> {
+        let at = self.clock.epoch_seconds();
+        let Some(groups) = groups else {
+            return self.revocations.revoke(&self.url, Revoked::Runs(sub.to_owned()), at).await;
+        };
+        for group in groups {
+            let what = Revoked::RunsByGroup { subject: sub.to_owned(), group: group.clone() };
+            self.revocations.revoke(&self.url, what, at).await?;
+        }
+        Ok(())
+    }
+
     /// Whether a token with these claims was revoked, by itself, with its session, or with everything of its subject.
     pub(crate) async fn is_revoked(&self, claims: &AccessClaims) -> Result<bool, Error> {
         if floor_of_all(self.store.as_ref()).await?.is_some_and(|at| claims.iat <= at) {
@@ -81,5 +95,7 @@ fn id(what: &Revoked) -> String {
         Revoked::Session(sid) => format!("session:{sid}"),
         Revoked::Token(jti) => format!("token:{jti}"),
         Revoked::Key(kid) => format!("key:{kid}"),
+        Revoked::Runs(sub) => format!("runs:{sub}"),
+        Revoked::RunsByGroup { subject, group } => format!("runs:{subject}:{group}"),
     }
 }

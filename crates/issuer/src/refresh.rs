@@ -172,7 +172,13 @@ impl State {
     /// Ends every family of a session (`session`), a subject (`subject`) or a client (`client`), with their access tokens.
     pub(crate) async fn end_families(&self, index: &'static str, value: &str) -> Result<(), Error> {
         loop {
-            let page = Query { collection: FAMILIES, filter: Some((index, value)), after: None, limit: 500 };
+            let page = Query {
+                collection: FAMILIES,
+                filter: Some((index, value)),
+                after: None,
+                limit: 500,
+                descending: false,
+            };
             let records = self.store.list(page).await?;
             if records.is_empty() {
                 return Ok(());

@@ -115,7 +115,7 @@ async fn register(
         checked_metadata(client_id, name, asked.redirect_uris, asked.grant_types.as_deref()).map_err(|why| {
             OAuthError::new(if why.contains("redirect") { "invalid_redirect_uri" } else { METADATA.error }, why)
         })?;
-    let all = Query { collection: REGISTERED, filter: None, after: None, limit: MOST };
+    let all = Query { collection: REGISTERED, filter: None, after: None, limit: MOST, descending: false };
     if state.store.list(all).await?.len() >= MOST {
         return Err(OAuthError::new("temporarily_unavailable", "Too many clients registered themselves here already.")
             .with_status(StatusCode::SERVICE_UNAVAILABLE));

@@ -155,7 +155,8 @@ impl Users {
 
     /// Users whose name comes after `after`, in order: at most `limit`.
     pub(crate) async fn page(&self, after: Option<&str>, limit: usize) -> Result<Vec<User>, Error> {
-        let records = self.store.list(Query { collection: USERS, filter: None, after, limit }).await?;
+        let records =
+            self.store.list(Query { collection: USERS, filter: None, after, limit, descending: false }).await?;
         records.into_iter().map(|r| serde_json::from_value(r.body).map_err(Error::internal)).collect()
     }
 

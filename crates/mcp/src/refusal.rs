@@ -34,7 +34,11 @@ pub fn refusal_schema() -> Json {
                 "type": "object",
                 "description": "The call that helps.",
                 "required": ["tool", "arguments"],
-                "properties": {"tool": {"type": "string"}, "arguments": {}}
+                "properties": {
+                    "tool": {"type": "string"},
+                    "arguments": {},
+                    "server": {"type": "string", "description": "The server that has it, where that is another one."}
+                }
             },
             "url": {"type": "string", "description": "Where a person goes next."},
             "change_id": {"type": "string"},
@@ -92,7 +96,8 @@ fn next_step(text: &mut String, kind: ErrorKind, refusal: &Refusal, request: Req
         steps.push(format!("a person opens {url}"));
     }
     if let Some(next) = &refusal.next {
-        steps.push(format!("call {} with {}", next.tool, next.arguments));
+        let place = next.server.as_ref().map(|server| format!(" on {server}")).unwrap_or_default();
+        steps.push(format!("call {}{place} with {}", next.tool, next.arguments));
     }
     if let Some(seconds) = refusal.retry_after_s {
         steps.push(format!("repeat after {seconds} s"));

@@ -19,7 +19,7 @@ const USUAL: usize = 32 << 10;
 const MOST: usize = 256 << 10;
 
 /// Artifacts as resources.
-pub(super) const RESOURCES: &[ResourceSpec] = &[ResourceSpec {
+pub(super) const ARTIFACT: ResourceSpec = ResourceSpec {
     path: "artifacts/{artifact_id}",
     name: "artifact",
     title: "Artifact",
@@ -28,7 +28,7 @@ pub(super) const RESOURCES: &[ResourceSpec] = &[ResourceSpec {
     tool: READ_ARTIFACT,
     text: Some("/content"),
     completions: &[],
-}];
+};
 
 #[derive(Deserialize, JsonSchema)]
 struct Args {

@@ -1,11 +1,12 @@
 //! The tools of the built-in server `interlock`: who am I, what can I use and how, which devices are there, why was I refused,
-//! what did I do, what did a call leave behind; for auditors, what did anybody do; and for administrators the platform's keys, the secret store and the
-//! credentials in it. They are registered like a connector's, and reached by the same road.
+//! what did I do, what did a call leave behind, which changes are there and how do I make one; for auditors, what did anybody do;
+//! and for administrators the platform's keys, the secret store and the credentials in it. They are registered like a connector's, and reached by the same road.
 //!
 //! `echo` exists for the lab and the bench only: the cheapest call that goes through everything.
 
 mod artifacts;
 mod audit;
+mod changes;
 mod describe_tool;
 mod echo;
 mod explain_refusal;
@@ -19,6 +20,7 @@ mod whoami;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use change_control::Changes;
 use platform::audit::AuditLog;
 use platform::keys::KeyRegistry;
 use platform::policy::TargetFacts;
@@ -29,10 +31,16 @@ use tool_runtime::{Connector, ResourceSpec, TargetDirectory, Tool, ToolCx, Visib
 
 use self::rotation::Rotations;
 
+/// The resources, without changes and with them.
+const RESOURCES: &[ResourceSpec] = &[artifacts::ARTIFACT];
+const WITH_CHANGES: &[ResourceSpec] =
+    &[artifacts::ARTIFACT, changes::CHANGE, changes::PLAN, changes::DIFF, changes::EVIDENCE];
+
 /// The connector behind the server `interlock`.
 pub struct OwnTools {
     tools: Vec<Arc<dyn Tool>>,
     rotations: Option<Arc<Rotations>>,
+    resources: &'static [ResourceSpec],
 }
 
 impl OwnTools {
@@ -50,7 +58,15 @@ impl OwnTools {
         if with_echo {
             tools.push(echo::tool());
         }
-        Self { tools, rotations: None }
+        Self { tools, rotations: None, resources: RESOURCES }
+    }
+
+    /// With the tools over changes.
+    #[must_use]
+    pub fn with_changes(mut self, changes: &Arc<Changes>) -> Self {
+        self.tools.extend(changes::tools(changes));
+        self.resources = WITH_CHANGES;
+        self
     }
 
     /// With the tools by which administrators govern the secret store.
@@ -89,7 +105,8 @@ impl Connector for OwnTools {
     }
 
     fn instructions(&self) -> &'static str {
-        "The platform itself. Call `search_tools` to find tools on all servers, `describe_tool` for the arguments of one, `find_targets` to find devices, `whoami` to see your groups and how you \
+        "The platform itself. To change devices, call `plan_change`, show `get_change_plan`, then `submit_change`; a person \
+         approves on a page, and `get_change` follows it. Call `search_tools` to find tools on all servers, `describe_tool` for the arguments of one, `find_targets` to find devices, `whoami` to see your groups and how you \
          signed in, `list_my_calls` for what you did, and `explain_refusal` with the x-request-id or code of a refusal to learn why and what to do next."
     }
 
@@ -102,7 +119,7 @@ impl Connector for OwnTools {
     }
 
     fn resources(&self) -> &'static [ResourceSpec] {
-        artifacts::RESOURCES
+        self.resources
     }
 
     async fn look_up(&self, _: &ToolCx, kind: &str, id: &str) -> Result<TargetFacts, Error> {

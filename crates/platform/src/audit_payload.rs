@@ -21,6 +21,9 @@ use crate::secrets::SecretStore;
 /// The version of [`DecisionRecord`] that is written.
 pub const DECISION_RECORD: u32 = 1;
 
+/// The one reason of a decision that the approved plan of a change made, in place of policy (T19).
+pub const APPROVED_PLAN: &str = "grant:approved_plan";
+
 /// Everything that a decision was made from, and the decision: enough to make it again with the facts of that time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DecisionRecord {
@@ -64,6 +67,8 @@ pub enum NotEvaluated {
     OtherVersion,
     /// Policy gave no answer at that time: there is nothing to compare with.
     Undecided,
+    /// The approved plan of a change decided, and policy was not asked (T19).
+    ApprovedPlan,
     /// Policy gives no answer now.
     PolicyFailed,
 }
@@ -120,6 +125,9 @@ async fn replay_one(
 ) -> std::result::Result<(DecisionRecord, Decision, Decision), NotEvaluated> {
     let mut record = DecisionRecord::read(payload)?;
     let then = record.decision.take().ok_or(NotEvaluated::Undecided)?;
+    if then.reasons == [APPROVED_PLAN] {
+        return Err(NotEvaluated::ApprovedPlan);
+    }
     record.input.now = record.decided_at;
     let now = policy.decide(&record.input).await.map_err(|_| NotEvaluated::PolicyFailed)?;
     Ok((record, now, then))

@@ -82,6 +82,9 @@ pub struct NextCall {
     pub tool: String,
     /// Its arguments, filled in as far as they are known.
     pub arguments: Json,
+    /// The server that has it, where that is not the one that was called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
 }
 
 /// The body of a refusal as callers see it: `structuredContent` on MCP, members of the problem document on REST (T11).
@@ -182,7 +185,21 @@ impl Error {
     /// Adds the call that helps.
     #[must_use]
     pub fn with_next(mut self, tool: impl Into<String>, arguments: Json) -> Self {
-        self.0.refusal.next = Some(NextCall { tool: tool.into(), arguments });
+        self.0.refusal.next = Some(NextCall { tool: tool.into(), arguments, server: None });
+        self
+    }
+
+    /// Adds the call that helps, on another server than the one that was called.
+    #[must_use]
+    pub fn with_next_on(mut self, server: impl Into<String>, tool: impl Into<String>, arguments: Json) -> Self {
+        self.0.refusal.next = Some(NextCall { tool: tool.into(), arguments, server: Some(server.into()) });
+        self
+    }
+
+    /// Adds the change that this refusal belongs to.
+    #[must_use]
+    pub fn with_change(mut self, change: impl Into<String>) -> Self {
+        self.0.refusal.change_id = Some(change.into());
         self
     }
 

@@ -24,6 +24,16 @@ pub enum Revoked {
     Token(String),
     /// Everything that one key signed (`kid`), whatever time stands in it: a key that was lost.
     Key(String),
+    /// The runs of changes that rest on a subject (`sub`): the account was disabled or deleted, or an operator says so. Signing
+    /// out and revoked tokens leave runs alone (T19).
+    Runs(String),
+    /// Those of them that rest on the subject's membership of a group, which is lost.
+    RunsByGroup {
+        /// `sub`.
+        subject: String,
+        /// The group.
+        group: String,
+    },
 }
 
 /// Takes floors. When it returns, the next call with such a token is refused, warm caches or not, and a restart does not
@@ -39,6 +49,13 @@ pub trait Revocations: Send + Sync + 'static {
 pub trait RevokedCheck: Send + Sync + 'static {
     /// Whether this principal's token is dead.
     fn is_revoked(&self, principal: &Principal) -> bool;
+}
+
+/// Reads the *run floor* (T3): whether what somebody did at some time may still carry the run of a change. Not by a token: a run
+/// has none.
+pub trait RunFloors: Send + Sync + 'static {
+    /// Whether runs are ended that rest on what `subject` of `issuer`, as a member of `groups`, did at `at` (epoch seconds).
+    fn is_ended(&self, issuer: &str, subject: &str, groups: &[String], at: i64) -> bool;
 }
 
 /// A sign-out that an issuer announced; one of subject and session is always there.

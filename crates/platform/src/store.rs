@@ -285,10 +285,12 @@ pub struct Query<'a> {
     pub collection: Collection,
     /// Only records whose index member equals the text.
     pub filter: Option<(&'static str, &'a str)>,
-    /// Only ids after this one.
+    /// Only ids after this one, in the order of the page.
     pub after: Option<&'a str>,
     /// At most this many, ordered by id; 1 to 1000.
     pub limit: usize,
+    /// The last id first: where ids are ordered by time, the newest.
+    pub descending: bool,
 }
 
 /// The store of truth. Every transaction is durable when it returns, and linearisable.
@@ -327,7 +329,8 @@ pub async fn remove_all(store: &dyn Store, collection: Collection) -> Result<u64
     const PAGE: usize = 500;
     let mut removed = 0;
     loop {
-        let records = store.list(Query { collection, filter: None, after: None, limit: PAGE }).await?;
+        let records =
+            store.list(Query { collection, filter: None, after: None, limit: PAGE, descending: false }).await?;
         let full = records.len() == PAGE;
         removed += records.len() as u64;
         let delete = |record: Record| Op::Delete { collection, id: record.id, expect: Expect::Any };

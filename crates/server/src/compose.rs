@@ -8,6 +8,7 @@ use artifacts_postgres::PostgresArtifacts;
 use audit_log::{AuditLogFile, Registry, Replica};
 use audit_postgres::PostgresAudit;
 use axum::Router;
+use change_control::{ChangeBook, ChangeParts, Changes, GrantKeys};
 use facade::{Facade, FacadeOptions};
 use gateway::mcp_door::Endpoints;
 use gateway::{BrowserSessions, Options, Revoking, Serving};
@@ -161,7 +162,21 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let rotations =
         Arc::new(Rotations::new(Arc::clone(&visibility), Arc::clone(&secrets), Arc::clone(&store), Arc::clone(&clock)));
     let directory = Arc::new(TargetDirectory::configured(&config.targets)?);
+    // One for the verifier, for everything that ends tokens, which ends the sessions that rest on them too, and for runs.
+    let floors = Arc::new(RevocationFloors::open(Arc::clone(&store), Arc::clone(&clock)).await?);
+    let grants = GrantKeys::open(Arc::clone(&secrets)).await?;
+    managed.add([grants.managed()]);
+    let changes = Changes::new(ChangeParts {
+        book: ChangeBook::new(Arc::clone(&store)),
+        clock: Arc::clone(&clock),
+        base: base.clone(),
+        policy: Arc::clone(&policy),
+        audit: audit.clone(),
+        grants,
+        floors: floors.clone(),
+    });
     let own = OwnTools::new(Arc::clone(&visibility), audit.clone(), Arc::clone(&clock), with_echo)
+        .with_changes(&changes)
         .with_targets(&directory, &visibility, &clock)
         .with_secrets(&secrets, Arc::clone(&rotations))
         .with_keys(&managed);
@@ -177,6 +192,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let parts = Parts {
         visibility,
         policy,
+        changes,
         store: Arc::clone(&store),
         shared: Arc::new(LocalShared::default()),
         audit: audit.clone(),
@@ -191,8 +207,6 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     };
     let pipeline = Pipeline::with_directory(parts, directory);
 
-    // One for the verifier and for everything that ends tokens, which ends the sessions that rest on them too.
-    let floors = Arc::new(RevocationFloors::open(Arc::clone(&store), Arc::clone(&clock)).await?);
     let sessions = BrowserSessions::new(Arc::clone(&store), Arc::clone(&clock));
     let revocations: Arc<dyn Revocations> =
         Arc::new(Revoking::new(floors.clone(), sessions.clone(), Arc::clone(&pipeline)));

@@ -11,7 +11,7 @@ use platform::policy::TargetFacts;
 use platform::{CallContext, Error, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, json};
+use serde_json::Map;
 
 use crate::catalogue::{OWN_SERVER, RegisteredTool};
 use crate::pipeline::{self, Pipeline};
@@ -68,6 +68,11 @@ pub struct LargeResult {
 
 /// The schema to publish for a tool whose result fits `result`: that, or a reference to a result that is too large.
 pub fn or_large_result(result: &Json) -> Json {
+    or_one_of(result, [large_result_schema()])
+}
+
+/// The schema to publish for a tool whose result fits `result`, or one of others.
+pub fn or_one_of(result: &Json, others: impl IntoIterator<Item = Json>) -> Json {
     let mut result = result.as_object().cloned().unwrap_or_default();
     let mut published = Map::new();
     // References such as `#/$defs/Row` resolve from the root of the document, so what they name has to move there.
@@ -77,7 +82,8 @@ pub fn or_large_result(result: &Json) -> Json {
         }
     }
     published.insert("type".to_owned(), "object".into());
-    published.insert("anyOf".to_owned(), json!([result, large_result_schema()]));
+    let choices: Vec<Json> = std::iter::once(result.into()).chain(others).collect();
+    published.insert("anyOf".to_owned(), choices.into());
     published.into()
 }
 

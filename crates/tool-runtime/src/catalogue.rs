@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::connector::Connector;
 use crate::offers;
+use crate::reach::is_change_tool;
 use crate::secret_arguments::{self, SecretPlaces};
 use crate::tool::Tool;
 
@@ -210,6 +211,9 @@ fn register(instance: Instance, risks: &RiskTable) -> Result<Server, Error> {
     if !is_label(&instance.name) || !is_label(connector.name()) {
         return Err(defect(&instance.name, "names are [a-z][a-z0-9-]{0,39}"));
     }
+    if offers::OWN_FAMILIES.contains(&instance.name.as_str()) {
+        return Err(defect(&instance.name, "is a name of the platform's own resources"));
+    }
     offers::check(connector.as_ref()).map_err(|e| defect(&instance.name, e))?;
     let facts =
         ServerFacts { name: instance.name, connector: connector.name().to_owned(), environment: instance.environment };
@@ -242,6 +246,12 @@ fn register_tool(
     let spec = tool.spec();
     if !is_tool_name(spec.name) {
         return Err(defect(spec.name, "tool names are [a-z0-9_]{1,40}"));
+    }
+    if server.name != OWN_SERVER && is_change_tool(spec.name) {
+        return Err(defect(
+            spec.name,
+            "is a name of the platform's own tools for changes, which stand in the same lists",
+        ));
     }
     let risk = risks.risk(connector.name(), spec.name);
     let secrets = SecretPlaces::of(&spec.input).map_err(|e| defect(spec.name, e))?;

@@ -26,7 +26,11 @@ pub struct Toolset {
     pub tools: &'static [&'static str],
 }
 
-/// A resource, or a family of them, at `interlock://<server>/<path>`.
+/// Families of resources of the platform's own server that are addressed by their own name, `interlock://changes/<path>`. No
+/// server has such a name.
+pub const OWN_FAMILIES: [&str; 1] = ["changes"];
+
+/// A resource, or a family of them, at `interlock://<server>/<path>`; those of [`OWN_FAMILIES`] at `interlock://<path>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResourceSpec {
     /// Segments between slashes; one in braces is a variable, and an argument of the tool: `devices/{device_id}/config`.

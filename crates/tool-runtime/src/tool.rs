@@ -56,6 +56,8 @@ pub struct ToolSpec {
     pub effect: SideEffect,
     /// Arguments that name targets.
     pub targets: &'static [TargetArgument],
+    /// A change will rest on the facts about its targets: they are held to what is asked of a change, whatever the tool's class.
+    pub proven_targets: bool,
     /// How long a result may be served again to callers under equal obligations; `None` = never cached.
     pub cache_for: Option<Duration>,
     /// Longest time one call may run.
@@ -85,6 +87,7 @@ impl ToolSpec {
             output: schema_of::<R>(),
             effect: SideEffect::Idempotent,
             targets: &[],
+            proven_targets: false,
             cache_for: None,
             timeout: Duration::from_secs(30),
             listed: true,
@@ -98,6 +101,13 @@ impl ToolSpec {
     #[must_use]
     pub fn targets(mut self, targets: &'static [TargetArgument]) -> Self {
         self.targets = targets;
+        self
+    }
+
+    /// Refuses targets whose facts no change may rest on: old, unread or contradicted ones.
+    #[must_use]
+    pub fn proven_targets(mut self) -> Self {
+        self.proven_targets = true;
         self
     }
 

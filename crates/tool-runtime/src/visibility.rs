@@ -80,7 +80,9 @@ impl Visibility {
 
     /// The tools of one server this caller may see, by name; empty for an unknown server.
     pub async fn tools(&self, principal: &Principal, server: &str) -> Result<Vec<Arc<RegisteredTool>>, Error> {
-        self.reachable(principal, &Resource::McpServer(server.to_owned())).await
+        let mut tools = self.reachable(principal, &Resource::McpServer(server.to_owned())).await?;
+        tools.retain(|tool| tool.server.name == server);
+        Ok(tools)
     }
 
     /// The listed tools that this caller may see at the endpoint of `resource`, by server and name.
@@ -101,10 +103,9 @@ impl Visibility {
         resource: &Resource,
     ) -> Result<Vec<Arc<RegisteredTool>>, Error> {
         let visible = self.visible(principal).await?;
-        let shown = |t: &&Arc<RegisteredTool>| {
-            reaches(resource, t) && visible.contains(&(t.server.name.clone(), t.name().to_owned()))
-        };
         let catalogue = self.catalogue();
+        let usable = |t: &RegisteredTool| visible.contains(&(t.server.name.clone(), t.name().to_owned()));
+        let shown = |t: &&Arc<RegisteredTool>| usable(t) && reaches(&catalogue, resource, t, usable);
         Ok(catalogue.servers().flat_map(Server::tools_and_ports).filter(shown).cloned().collect())
     }
 }

@@ -1,2 +1,11 @@
 //! Bodies of durable workflows. They name no clock, no randomness, no engine and no I/O, so that they replay; what they need is
-//! done by activities, which `change_control` implements.
+//! done by activities, which `change_control` implements (`change_control::run::contract` says what they are asked and answer).
+//!
+//! - [`plan`]: a plan is made
+//! - [`run`]: an approved change is checked, applied, verified and, where it has to be, undone
+
+pub mod plan;
+pub mod run;
+
+pub use plan::ChangePlan;
+pub use run::{ChangeRun, plan_id, run_id};

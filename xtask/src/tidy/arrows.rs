@@ -165,6 +165,11 @@ const IN_TESTS: &[Row] = &[
         why: "a connector is tested against its own simulator, over a real socket, in the rig of all connectors",
     },
     Row {
+        who: &["crates/change-control"],
+        may: &["crates/connector-suites"],
+        why: "a change is tested on the road that connectors are tested on, over a network of texts",
+    },
+    Row {
         who: &["backends/workflow-*"],
         may: &["crates/workflow-suites"],
         why: "every workflow engine keeps the same suite",

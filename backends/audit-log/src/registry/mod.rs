@@ -82,7 +82,13 @@ impl Registry {
         let mut logs: Vec<LogRecord> = Vec::new();
         loop {
             let after = logs.last().map(|log| log.origin.clone());
-            let page = Query { collection: AUDIT_LOGS, filter: None, after: after.as_deref(), limit: 1_000 };
+            let page = Query {
+                collection: AUDIT_LOGS,
+                filter: None,
+                after: after.as_deref(),
+                limit: 1_000,
+                descending: false,
+            };
             let page = self.store.list(page).await.map_err(AuditFault::Store)?;
             let whole = page.len() == 1_000;
             for found in page {

@@ -175,7 +175,13 @@ async fn t25_a_log_is_opened_and_closed_in_the_store_and_its_last_checkpoint_sta
         last = signed.checkpoint.size;
     }
     assert_eq!((last, notes.last().unwrap()), (7, &closed.note));
-    let page = Query { collection: AUDIT_CHECKPOINTS, filter: Some(("origin", &closed.origin)), after: None, limit: 9 };
+    let page = Query {
+        collection: AUDIT_CHECKPOINTS,
+        filter: Some(("origin", &closed.origin)),
+        after: None,
+        limit: 9,
+        descending: false,
+    };
     let kept = deployment.store.list(page).await.unwrap();
     assert_eq!((kept.len(), &kept[0].body["note"]), (1, &json!(closed.note)));
 }

@@ -67,7 +67,14 @@ pub(crate) fn elevation() -> ElevationFacts {
 
 /// A verified change grant.
 pub(crate) fn grant(approvers: u32) -> ChangeFacts {
-    ChangeFacts { id: "CHG-1".to_owned(), expires_at: NOW + 3600, approvers }
+    ChangeFacts {
+        id: "CHG-1".to_owned(),
+        expires_at: NOW + 3600,
+        approvers,
+        approver_groups: vec![vec!["network-engineers".to_owned()]; approvers as usize],
+        run: false,
+        proven_approvers: 0,
+    }
 }
 
 /// An agent.
@@ -143,6 +150,11 @@ impl Dice {
                 id: self.pick(&["CHG-1", "CHG-1", "CHG-1", ""]).to_string(),
                 expires_at,
                 approvers,
+                approver_groups: (0..*self.pick(&[0, 1, 2, 3]))
+                    .map(|_| vec![self.pick(&["network-engineers", "admin", "auditors"]).to_string()])
+                    .collect(),
+                run: self.once_in(2),
+                proven_approvers: *self.pick(&[0, 1, 2, 2]),
             });
         }
         if self.once_in(8) {

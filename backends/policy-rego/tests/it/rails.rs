@@ -112,6 +112,33 @@ fn t8_groups_that_are_a_word() {
 }
 
 #[test]
+fn t8_a_run_that_steps_up_by_itself() {
+    const PROVEN: &str = "\tinput.change.proven_approvers >= approvers_needed\n";
+    for profile in Profile::ALL {
+        kept_out(edited(profile, PROVEN, ""), Rail::NoRunWithoutProof);
+        kept_out(edited(profile, "\tinput.change.run == true\n", ""), Rail::NoRunWithoutProof);
+        kept_out(edited(profile, PROVEN, "\tinput.change.proven_approvers >= 1\n"), Rail::NoRunWithoutProof);
+        let governs = "step_up_until := max([elevation_until, object.get(input, [\"change\", \"expires_at\"], 0)]) if risk == \"control\"";
+        kept_out(
+            edited(profile, "step_up_until := elevation_until if risk == \"control\"", governs),
+            Rail::NoRunWithoutProof,
+        );
+    }
+}
+
+#[test]
+fn t8_an_exemption_hides_behind_no_approvers_of_another_name() {
+    let good = Bundle::embedded(Profile::Production).unwrap();
+    let mut profiles = good.document("profiles").unwrap().clone();
+    for risk in ["change", "disruptive"] {
+        profiles["production"]["approvers"][risk]["groups"] = json!(["advisory-board"]);
+    }
+    let bad = "needs contains \"step_up\" if {\n\trisk in step_up_risks\n\tcount({\"admin\"} & {g | some g in input.groups}) == 0\n}\n";
+    let bundle = edited(Profile::Production, NEEDS_STEP_UP, bad).with_data("profiles", profiles);
+    kept_out(bundle, Rail::NoWriteWithoutStepUp);
+}
+
+#[test]
 fn t8_an_input_without_a_decision() {
     kept_out(edited(Profile::LabOpen, "default valid_until := null\n", ""), Rail::EveryInputDecides);
 }

@@ -70,12 +70,18 @@ async fn t8_what_is_allowed_was_proven() {
             let elevated = input.elevation.as_ref().is_some_and(|e| {
                 fresh(e.authenticated_at) && e.expires_at > NOW && (risk != Risk::Disruptive || e.single_use)
             });
-            assert!(token || elevated, "{input:?}");
+            let approvers = if risk == Risk::Disruptive { 2 } else { 1 };
+            let run = risk != Risk::Control
+                && input.change.as_ref().is_some_and(|c| {
+                    c.run && c.expires_at > NOW && c.approvers >= approvers && c.proven_approvers >= approvers
+                });
+            assert!(token || elevated || run, "{input:?}");
             assert!(risk != Risk::Control || p.act.is_empty(), "{input:?}");
             if profile == Profile::Production && risk != Risk::Control {
-                let approvers = if risk == Risk::Disruptive { 2 } else { 1 };
                 let change = input.change.as_ref().unwrap();
                 assert!(!change.id.is_empty() && change.expires_at > NOW && change.approvers >= approvers, "{input:?}");
+                let may = |groups: &&Vec<String>| groups.iter().any(|g| g == "network-engineers" || g == "admin");
+                assert!(change.approver_groups.iter().filter(may).count() >= approvers as usize, "{input:?}");
             }
         }
         println!("{profile}: {allowed_writes} allowed calls above `record` had proven what they need");

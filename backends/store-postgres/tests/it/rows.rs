@@ -68,7 +68,8 @@ async fn texts_of_any_length_and_character_come_back_as_they_were() {
         store.transact(vec![put]).await.unwrap();
         assert_eq!(store.get(THINGS, &id).await.unwrap().unwrap().body, body);
     }
-    let query = Query { collection: THINGS, filter: Some(("colour", &long)), after: None, limit: 10 };
+    let query =
+        Query { collection: THINGS, filter: Some(("colour", &long)), after: None, limit: 10, descending: false };
     let found: Vec<_> = store.list(query).await.unwrap().into_iter().map(|record| record.id).collect();
     assert_eq!(found, [odd.to_owned(), "\u{10FFFF}".repeat(512)]);
     for name in [&long, &odd.to_owned()] {

@@ -120,7 +120,7 @@ async fn t3_every_write_has_the_next_number_and_a_floor_never_sinks_in_the_store
     for write in writes {
         write.await.unwrap().unwrap();
     }
-    let query = Query { collection: FLOORS, filter: None, after: None, limit: 10 };
+    let query = Query { collection: FLOORS, filter: None, after: None, limit: 10, descending: false };
     let kept = store.list(query).await.unwrap();
     let mut numbers: Vec<_> = kept.iter().map(|r| r.body["sequence"].as_u64().unwrap()).collect();
     numbers.sort_unstable();

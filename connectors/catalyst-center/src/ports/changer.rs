@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use http::Method;
 use platform::artifacts::ArtifactKind;
 use platform::{Error, ErrorKind, Json};
 use serde_json::{Map, json};
 use tool_runtime::ports::ConfigChanger;
 use tool_runtime::ports::config_changer::{
-    Handle, OpenIntent, Polled, Progress, SealedLines, Settled, Staged, StepSpec,
+    Handle, OpenIntent, Polled, Progress, SavedStartup, SealedLines, Settled, Staged, StepSpec,
 };
 use tool_runtime::{ArtifactReference, ToolCx};
 
@@ -106,6 +107,13 @@ impl ConfigChanger for CenterPorts {
     async fn reconcile(&self, cx: &ToolCx, intent: &OpenIntent) -> Result<Settled, Error> {
         reconcile::reconcile(self, cx, intent).await
     }
+
+    async fn save_startup(&self, cx: &ToolCx, device_id: &str) -> Result<SavedStartup, Error> {
+        const WRITE_MEMORY: &str = "/dna/intent/api/v1/network-device-config/write-memory";
+        let task = tasks::start(&self.api, cx, Method::POST, WRITE_MEMORY, &json!({"deviceId": [device_id]})).await?;
+        tasks::succeed(&self.api, cx, &task).await?;
+        Ok(SavedStartup { device_id: device_id.to_owned() })
+    }
 }
 
 impl CenterPorts {
@@ -117,15 +125,17 @@ impl CenterPorts {
             return Err(templates::reserved());
         }
         let version = template.versions_info.iter().find(|version| version.id == step.carrier.version_id);
-        let number = version.map(VendorVersion::number).ok_or_else(|| {
-            Error::new(
-                ErrorKind::NotFound,
-                "template_version_unknown",
-                "This template has no committed version with this id. Plan the step again on a version that it has.",
-            )
-        })?;
+        let number = version.map(VendorVersion::number).ok_or_else(version_unknown)?;
         Ok((template, number))
     }
+}
+
+pub(super) fn version_unknown() -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        "template_version_unknown",
+        "This template has no committed version with this id. Plan the step again on a version that it has.",
+    )
 }
 
 /// The project that is reserved for a change.

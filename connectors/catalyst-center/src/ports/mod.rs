@@ -1,7 +1,8 @@
 //! What change control asks of Catalyst Center. One value implements the ports; each has its file.
 //!
 //! Where to go next: [`reader`] for live configurations, [`changer`] for render, apply and poll, [`staging`] for texts that
-//! are committed ahead, [`reconcile`] for attempts whose end nobody heard, [`probe`] for observations.
+//! are committed ahead, [`reconcile`] for attempts whose end nobody heard, [`probe`] for observations,
+//! [`templates`] for versions.
 
 mod changer;
 mod literal;
@@ -9,6 +10,7 @@ mod probe;
 mod reader;
 mod reconcile;
 mod staging;
+mod templates;
 
 use std::sync::Arc;
 
@@ -31,6 +33,7 @@ pub(crate) fn all(api: &Arc<Api>) -> Ports {
     Ports {
         config_reader: Some(Arc::clone(&ports) as _),
         config_changer: Some(Arc::clone(&ports) as _),
+        template_source: Some(Arc::clone(&ports) as _),
         state_probe: Some(ports),
         target_source: Some(Arc::new(Inventory(Arc::clone(api)))),
         ..Ports::default()

@@ -23,7 +23,7 @@ use crate::vendor::command_runner::{self, Outcome};
 use crate::vendor::tasks::date_ms;
 
 /// What can be asked for.
-const QUERIES: [&str; 5] = ["reachability", "interfaces", "neighbors", "issues", "compliance"];
+const QUERIES: [&str; 6] = ["reachability", "interfaces", "neighbors", "issues", "compliance", "management"];
 /// How far behind assurance is at most: it computes every five minutes. Milliseconds.
 const ASSURANCE_MS: i64 = 300_000;
 
@@ -61,6 +61,8 @@ impl StateProbe for CenterPorts {
                 "neighbors" if is_live(query) => self.live_neighbors(cx, &device).await?,
                 "neighbors" => self.neighbors(cx, &device, inventory_ms).await?,
                 "issues" => self.issues(cx, &device).await?,
+                // By which address the controller manages it: lines that touch that are dangerous.
+                "management" => Sight { value: json!({"address": device.management_ip}), source_at_ms: inventory_ms },
                 _ => self.compliance(cx, &device).await?,
             };
             seen.push(Observation {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use platform::{Error, ErrorKind, Json};
+use platform::{Error, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
@@ -129,13 +129,7 @@ async fn start(api: &Api, cx: &ToolCx, args: &DeployTemplate) -> Result<String, 
     }
     let template = versions(api, cx, &args.template_id).await?;
     open_to_all(template.project_name.as_deref())?;
-    let version = template.latest().ok_or_else(|| {
-        Error::new(
-            ErrorKind::InvalidInput,
-            "template_not_committed",
-            "This template has no committed version, so it cannot be deployed. Commit it in Catalyst Center first.",
-        )
-    })?;
+    let version = template.latest_committed()?;
     let order = Order {
         template_id: &args.template_id,
         version_id: &version.id,

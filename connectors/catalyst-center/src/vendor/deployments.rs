@@ -2,6 +2,7 @@
 //! written down before the first poll (T20); the task names the deployment, and the deployment tells the rest.
 
 use http::Method;
+use platform::failpoint::reach;
 use platform::http::Request;
 use platform::{Error, Json};
 use serde::Deserialize;
@@ -50,6 +51,7 @@ pub(crate) async fn start(api: &Api, cx: &ToolCx, order: &Order<'_>) -> Result<S
         journal.sending();
     }
     let task_id = tasks::started(&api.request(cx, request).await?)?;
+    reach("apply.replied");
     if let Some(journal) = &cx.journal {
         let handle = Handle { task_id: task_id.clone(), deployment_id: None };
         journal.started(serde_json::to_value(handle).map_err(Error::internal)?).await?;

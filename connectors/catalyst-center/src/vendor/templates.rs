@@ -58,6 +58,17 @@ impl VendorTemplate {
     pub(crate) fn latest(&self) -> Option<&VendorVersion> {
         self.versions_info.iter().max_by_key(|version| version.number())
     }
+
+    /// The same, or `template_not_committed`.
+    pub(crate) fn latest_committed(&self) -> Result<&VendorVersion, Error> {
+        self.latest().ok_or_else(|| {
+            Error::new(
+                ErrorKind::InvalidInput,
+                "template_not_committed",
+                "This template has no committed version, so it cannot be deployed. Commit it in Catalyst Center first.",
+            )
+        })
+    }
 }
 
 /// A template with its versions; `target_not_found` for one that the controller does not know.

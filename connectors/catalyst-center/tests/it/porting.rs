@@ -124,6 +124,46 @@ async fn t27_an_unmasked_configuration_is_read_by_nobody_and_by_no_other_server(
 }
 
 #[tokio::test]
+async fn t15_a_plan_names_the_newest_committed_version_or_the_one_that_was_asked_for() {
+    let lab = Lab::start().await;
+    let road = Road::over(&lab).await;
+    let template_id = lab.template("access-vlan").await;
+    let all = versions(&lab, &template_id);
+    let newest = road.ports().template(&template_id, None).await.unwrap();
+    assert_eq!((newest.name.as_str(), Some(&newest.version_id)), ("access-vlan", all.last()));
+    let names: Vec<&str> = newest.parameters.iter().map(|p| p.name.as_str()).collect();
+    assert!(names.contains(&"vlan_id") && newest.parameters.iter().all(|p| !p.sensitive), "{names:?}");
+    let first = road.ports().template(&template_id, all.first().map(String::as_str)).await.unwrap();
+    assert_eq!((Some(&first.version_id), Some(&first.newest_version_id)), (all.first(), all.last()));
+    let absent = road.ports().template(&template_id, Some("no-such-version")).await.unwrap_err();
+    assert_eq!(absent.code(), "template_version_unknown");
+}
+
+#[tokio::test]
+async fn t21_what_is_staged_is_no_template_for_another_plan() {
+    let lab = Lab::start().await;
+    let road = Road::over(&lab).await;
+    let id = device(&lab).id.to_string();
+    let lines = sealed(&road, "snmp-server community s3cret-x RO\n").await;
+    let staged = road.ports().stage(CHANGE, &id, &lines).await.unwrap();
+    let refused = road.ports().template(&staged.carrier.template_id, None).await.unwrap_err();
+    assert_eq!(refused.code(), "template_reserved");
+}
+
+#[tokio::test]
+async fn t6_what_a_change_rests_on_is_told_by_the_road() {
+    let lab = Lab::start().await;
+    let road = Road::over(&lab).await;
+    let device = device(&lab);
+    let proven = road.ports().prove_target(&device.id.to_string()).await.unwrap();
+    assert_eq!((proven.device_id, proven.serials.join(", ")), (device.id.to_string(), device.serial_text()));
+    assert_eq!(road.ports().prove_target("nobody").await.unwrap_err().code(), "target_unknown");
+    let management = [CheckQuery { name: "management".into(), of: json!({}) }];
+    let seen = road.ports().observe(&device.id.to_string(), &management, None).await.unwrap();
+    assert_eq!(seen[0].value["address"], device.management_ip.to_string());
+}
+
+#[tokio::test]
 async fn t13_no_caller_can_name_a_port_and_no_list_shows_one() {
     let lab = Lab::start().await;
     let road = Road::over(&lab).await;
@@ -131,7 +171,7 @@ async fn t13_no_caller_can_name_a_port_and_no_list_shows_one() {
     let server = catalogue.server(NAME).unwrap();
     let ports: Vec<&str> =
         server.tools_and_ports().map(|t| t.name()).filter(|name| name.starts_with("port_")).collect();
-    assert_eq!(ports.len(), 8, "{ports:?}");
+    assert_eq!(ports.len(), 10, "{ports:?}");
     assert!(!server.tools().any(|tool| ports.contains(&tool.name())));
     for port in ports {
         let refused = road.call(port, json!({"device_id": device(&lab).id.to_string()}), None).await.unwrap_err();

@@ -80,6 +80,14 @@ impl Attempt {
         format!("{change}|{device_id}|{}|{number}", direction.as_str())
     }
 
+    /// Whether its outcome is known for good.
+    pub const fn is_over(&self) -> bool {
+        matches!(
+            self.outcome,
+            AttemptOutcome::Succeeded { .. } | AttemptOutcome::Failed { .. } | AttemptOutcome::NotDone
+        )
+    }
+
     /// As the target's records are asked about it.
     pub fn intent(&self) -> OpenIntent {
         OpenIntent {

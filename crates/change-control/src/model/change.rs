@@ -232,6 +232,28 @@ pub struct RunProgress {
     pub resume: Option<State>,
     /// Until when undo steps may be made, milliseconds since the epoch (T19).
     pub undo_until_ms: Option<i64>,
+    /// Somebody asked a held run to go on; the run takes it.
+    #[serde(default)]
+    pub resume_asked: bool,
+    /// What came of it, once it ended.
+    #[serde(default)]
+    pub result: Option<RunResult>,
+}
+
+/// What came of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RunResult {
+    /// Every device is what was predicted.
+    Complete,
+    /// Devices were left out or failed, within what the plan allows.
+    Partial,
+    /// Every device that was written to is what it was before.
+    Restored,
+    /// Every device that was written to was undone, and some are not quite what they were before.
+    RestoredWithDifferences,
+    /// Some device could not be undone.
+    NotRestored,
 }
 
 /// How far one device is.

@@ -51,6 +51,6 @@ pub struct SignedGrant {
     pub grant: Grant,
     /// Version of the key.
     pub key: u32,
-    /// Signature over the RFC 8785 JSON of the grant, base64url.
+    /// Ed25519 signature over the RFC 8785 JSON of the grant, for the purpose `gate::keys::GRANT`; base64url.
     pub signature: String,
 }

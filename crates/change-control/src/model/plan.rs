@@ -79,6 +79,9 @@ pub struct TemplateReference {
     pub version_id: String,
     /// Its name, for people.
     pub name: String,
+    /// It was the newest committed version when the plan was made. A newer one makes the plan stale (T18): whoever committed it
+    /// meant it to be used. A version that was old by intent stays what was meant.
+    pub newest: bool,
 }
 
 /// What a stop means for the devices that were written to.
@@ -252,6 +255,43 @@ pub struct Check {
     pub tolerance: u64,
 }
 
+impl PublicPlan {
+    /// The plan of one device.
+    pub fn device(&self, device_id: &str) -> Option<&DevicePlan> {
+        self.devices.iter().find(|device| device.device_id == device_id)
+    }
+
+    /// The highest risk of its steps.
+    pub fn risk(&self) -> Risk {
+        let disruptive = self.devices.iter().any(|device| device.risk == Risk::Disruptive);
+        if disruptive { Risk::Disruptive } else { Risk::Change }
+    }
+
+    /// No line of it would change anything, as far as the model knows every line: there is nothing to approve.
+    pub fn changes_nothing(&self) -> bool {
+        self.devices.iter().all(DevicePlan::changes_nothing)
+    }
+
+    /// The refusal of a plan that changes nothing, where it is handed in for approval.
+    pub fn require_effect(&self) -> Result<(), platform::Error> {
+        if !self.changes_nothing() {
+            return Ok(());
+        }
+        Err(platform::Error::new(
+            platform::ErrorKind::Conflict,
+            "plan_changes_nothing",
+            "The devices already are what this change would make of them. There is nothing to approve.",
+        ))
+    }
+}
+
+impl DevicePlan {
+    /// No line of it would change anything, as far as the model knows every line.
+    pub fn changes_nothing(&self) -> bool {
+        self.diff.is_empty() && self.unmodelled.is_empty() && self.risk != Risk::Disruptive
+    }
+}
+
 /// What only the platform opens: sealed as an artifact whose reference the change holds.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -284,6 +324,8 @@ pub struct SealedDevice {
     pub forward: StepSpec,
     /// The step that undoes it.
     pub undo: Option<StepSpec>,
+    /// The lines of that step.
+    pub undo_lines: Option<ArtifactReference>,
     /// What the checks saw before, by name: what later observations are compared with.
     pub before: Map<String, Json>,
 }
@@ -303,4 +345,23 @@ pub struct PlanReference {
 /// The hash of a public plan (T15).
 pub fn plan_hash(plan: &PublicPlan) -> Result<String, platform::Error> {
     platform::canonical::digest_hex(plan)
+}
+
+/// Whether a public plan is the one of this hash; nothing has to be unsealed for it. Error: `plan_altered`, with both hashes.
+pub fn verify_public_plan(plan: &PublicPlan, hash: &str) -> Result<(), platform::Error> {
+    let found = plan_hash(plan)?;
+    if found == hash {
+        return Ok(());
+    }
+    let details = serde_json::json!({ "expected": hash, "found": found });
+    Err(altered().with_details(details))
+}
+
+/// What is told of a plan that is not what its hash or its commitments say.
+pub fn altered() -> platform::Error {
+    platform::Error::new(
+        platform::ErrorKind::Conflict,
+        "plan_altered",
+        "The stored plan is not the one that was made. It is not used; an operator has to look at the store.",
+    )
 }

@@ -145,16 +145,31 @@ impl State {
             Submitted => matches!(next, Approved | Rejected | Voided | Cancelled | Expired),
             Approved => matches!(next, Scheduled | Voided | Cancelled | Expired),
             Scheduled => matches!(next, Checking | Voided | Cancelled | Expired),
-            // Nothing was written yet: whatever ends it here ends it without an undo.
-            Checking => matches!(next, Applying | Held | Stale | Scheduled | Voided | Cancelled | Expired),
-            Applying => matches!(next, Verifying | Held | Parked | Undoing),
+            // Before the first batch nothing was written, and whatever ends it here ends it without an undo; before a later one
+            // there is something to undo, and the rest may all be left out.
+            Checking => matches!(
+                next,
+                Applying | Soaking | Held | Undoing | Stale | Scheduled | Voided | Cancelled | Expired | Done
+            ),
+            // To `checking` where a step certainly did not happen: before another try the device is compared again.
+            Applying => matches!(next, Verifying | Checking | Held | Parked | Undoing),
             Verifying => matches!(next, Applying | Soaking | Checking | Held | Parked | Undoing | Done),
             Soaking => matches!(next, Applying | Checking | Verifying | Held | Parked | Undoing | Done),
             Held => matches!(
                 next,
-                Checking | Applying | Verifying | Soaking | Undoing | Stale | Voided | Cancelled | Expired | Done
+                Checking
+                    | Applying
+                    | Verifying
+                    | Soaking
+                    | Parked
+                    | Undoing
+                    | Stale
+                    | Voided
+                    | Cancelled
+                    | Expired
+                    | Done
             ),
-            Parked => matches!(next, Applying | Verifying | Undoing),
+            Parked => matches!(next, Applying | Verifying | Checking | Held | Undoing),
             Undoing => matches!(next, Undone | UndoFailed | Parked | Held),
             PlanFailed | Rejected | Voided | Done | Undone | UndoFailed | Stale | Cancelled | Expired => false,
         }

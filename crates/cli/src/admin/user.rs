@@ -71,6 +71,11 @@ enum What {
         /// Sign-in name.
         name: String,
     },
+    /// End the runs of changes that the person asked for or approved, before their next batch; sessions and tokens go on.
+    EndRuns {
+        /// Sign-in name.
+        name: String,
+    },
 }
 
 impl User {
@@ -127,6 +132,10 @@ impl User {
             What::SignOut { name } => {
                 let user = act(Method::POST, &name, "/sign-out", None).await?;
                 terminal.result(&format!("Every session and token of {name} has ended."), &user)
+            }
+            What::EndRuns { name } => {
+                let user = act(Method::POST, &name, "/end-runs", None).await?;
+                terminal.result(&format!("The runs of changes that rest on {name} end before their next batch."), &user)
             }
         }
     }

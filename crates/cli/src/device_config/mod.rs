@@ -96,7 +96,7 @@ impl DeviceConfig {
 }
 
 /// The text of a file, or of standard input.
-fn read(file: Option<&Path>) -> Outcome<String> {
+pub(crate) fn read(file: Option<&Path>) -> Outcome<String> {
     let (shown, text) = match file.filter(|file| *file != Path::new("-")) {
         Some(file) => (file.display().to_string(), std::fs::read_to_string(file)),
         None => ("Standard input".to_owned(), std::io::read_to_string(std::io::stdin())),

@@ -7,14 +7,14 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 
 /// `--json-args`: one object.
-pub(super) fn object(text: &str) -> Outcome<Json> {
+pub(crate) fn object(text: &str) -> Outcome<Json> {
     let value: Json = serde_json::from_str(text)
         .map_err(|e| wrong("--json-args is not JSON; put it in single quotes.".to_owned()).with_detail(&e))?;
     if value.is_object() { Ok(value) } else { Err(wrong("--json-args is one JSON object.".to_owned())) }
 }
 
 /// Named values under a schema; without one, what reads as JSON is JSON.
-pub(super) fn typed(given: &[String], schema: Option<&Json>) -> Outcome<Json> {
+pub(crate) fn typed(given: &[String], schema: Option<&Json>) -> Outcome<Json> {
     let mut arguments = Map::new();
     for pair in given {
         let Some((name, value)) = pair.split_once('=').filter(|(name, _)| !name.is_empty()) else {

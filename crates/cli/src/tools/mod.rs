@@ -2,7 +2,7 @@
 //!
 //! Next: `arguments` for how `--arg name=value` gets its type.
 
-mod arguments;
+pub(crate) mod arguments;
 
 use clap::{Args, Subcommand};
 use platform::Json;

@@ -19,7 +19,7 @@ use platform::resource::Resource;
 use platform::{CallContext, Error, ErrorKind, Json};
 use serde_json::{Map, json};
 use tool_runtime::catalogue::{OWN_SERVER, RegisteredTool, Server};
-use tool_runtime::{Answer, CallRequest, Catalogue, FollowUp, Pipeline, reaches};
+use tool_runtime::{Answer, CallRequest, Catalogue, FollowUp, Pipeline, is_change_tool, reaches};
 
 use super::aggregate::{self, ByName};
 use super::waiting::reporting;
@@ -71,8 +71,8 @@ impl ViewHandler {
         {
             return described;
         }
-        let here =
-            view::servers(&self.resource, &catalogue).flat_map(|s| s.tools()).filter(|t| reaches(&self.resource, t));
+        let here = catalogue.servers().flat_map(Server::tools);
+        let here = here.filter(|t| reaches(&catalogue, &self.resource, t, |_| true));
         let describe = |tool: &Arc<RegisteredTool>| {
             let description = describe::tool(tool, view::tool_name(&self.resource, &catalogue, tool));
             ((tool.server.name.clone(), tool.name()), description)
@@ -87,6 +87,8 @@ impl ViewHandler {
     /// it, on record.
     fn named(&self, catalogue: &Catalogue, name: String) -> (String, String) {
         match view::server_name(&self.resource) {
+            // The tools for changes stand in the lists of other servers too.
+            Some(_) if is_change_tool(&name) => (OWN_SERVER.to_owned(), name),
             Some(server) => (server.to_owned(), name),
             None => match catalogue.by_aggregate_name(&name) {
                 Some(tool) => (tool.server.name.clone(), tool.name().to_owned()),
@@ -171,9 +173,9 @@ impl ViewHandler {
         let arguments = follow_up.arguments.clone();
         if self.resource == Resource::Mcp && !aggregate::is_own(tool) && !aggregate::listed_too(&visible) {
             let arguments = json!({"tool": name, "arguments": arguments});
-            return Some(NextCall { tool: ByName::of(tool).name().to_owned(), arguments });
+            return Some(NextCall { tool: ByName::of(tool).name().to_owned(), arguments, server: None });
         }
-        Some(NextCall { tool: name, arguments })
+        Some(NextCall { tool: name, arguments, server: None })
     }
 
     /// The reply to a call that was not carried out: the refusal as a result (T11). What a caller that declared more is

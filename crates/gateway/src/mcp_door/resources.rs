@@ -1,4 +1,4 @@
-//! Resources: `interlock://<server>/<path>`, as connectors declare them. Reading one is a call of the tool behind it (T13):
+//! Resources: `interlock://<server>/<path>`, as connectors declare them, and `interlock://changes/<path>` for changes. Reading one is a call of the tool behind it (T13):
 //! the same policy, the same masking, the same record; so a resource is offered to those who may see that tool here.
 
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use platform::context::CallReferences;
 use platform::{CallContext, Error, ErrorKind, Json};
 use tool_runtime::artifacts::READ_ARTIFACT;
 use tool_runtime::catalogue::OWN_SERVER;
-use tool_runtime::{CallRequest, ResourceSpec};
+use tool_runtime::{CallRequest, OWN_FAMILIES, ResourceSpec};
 
 use super::handler::ViewHandler;
 use super::view;
@@ -34,7 +34,19 @@ impl Offered {
 
 /// The address of a path on a server.
 pub(super) fn uri(server: &str, path: &str) -> String {
-    format!("{SCHEME}{server}/{path}")
+    if is_of_own_family(server, path) { format!("{SCHEME}{path}") } else { format!("{SCHEME}{server}/{path}") }
+}
+
+/// Whether a path is one of the platform's own that are addressed without its name.
+fn is_of_own_family(server: &str, path: &str) -> bool {
+    let family = path.split('/').next().unwrap_or_default();
+    server == OWN_SERVER && OWN_FAMILIES.contains(&family)
+}
+
+/// The server and the path of an address.
+fn place_of(uri: &str) -> Option<(&str, &str)> {
+    let path = uri.strip_prefix(SCHEME).filter(|_| uri.len() <= MAX_URI)?;
+    if is_of_own_family(OWN_SERVER, path) { Some((OWN_SERVER, path)) } else { path.split_once('/') }
 }
 
 impl ViewHandler {
@@ -43,10 +55,12 @@ impl ViewHandler {
         let visible = self.pipeline.visibility().reachable_with_ports(&cx.principal, &self.resource).await?;
         let catalogue = self.catalogue();
         let mut offered = Vec::new();
-        for server in view::servers(&self.resource, &catalogue) {
+        for server in catalogue.servers() {
             let name = &server.facts.name;
+            let in_view = view::server_name(&self.resource).is_none_or(|view| view == name);
+            let here = |spec: &&ResourceSpec| in_view || is_of_own_family(name, spec.path);
             let seen = |spec: &&ResourceSpec| visible.iter().any(|t| t.server.name == *name && t.name() == spec.tool);
-            let resources = server.connector.resources().iter().filter(seen);
+            let resources = server.connector.resources().iter().filter(here).filter(seen);
             offered.extend(resources.map(|spec| Offered { server: name.clone(), spec }));
         }
         Ok(offered)
@@ -89,7 +103,7 @@ impl ViewHandler {
     }
 
     pub(super) async fn read(&self, cx: &Arc<CallContext>, uri: String) -> Result<ResourceRead, Error> {
-        let place = uri.strip_prefix(SCHEME).filter(|_| uri.len() <= MAX_URI).and_then(|rest| rest.split_once('/'));
+        let place = place_of(&uri);
         let mut offered = self.offered_resources(cx).await?;
         // A result names its artifact at every endpoint, so it can be read there; what made it decides.
         if !offered.iter().any(|o| o.spec.tool == READ_ARTIFACT)

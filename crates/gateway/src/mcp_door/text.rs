@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn t22_work_that_goes_on_names_the_next_call_in_both_forms() {
-        let next = NextCall { tool: "get_it".into(), arguments: json!({"id": "7"}) };
+        let next = NextCall { tool: "get_it".into(), arguments: json!({"id": "7"}), server: None };
         let (structured, text) = parts(reply(json!({"status": "in_progress"}), 0, Some(next)));
         assert_eq!(structured["next"], json!({"tool": "get_it", "arguments": {"id": "7"}}));
         let text = text.unwrap_or_default();

@@ -251,7 +251,8 @@ impl BrowserSessions {
     }
 
     async fn of_owner(&self, owner: &str) -> Result<Vec<Session>> {
-        let query = Query { collection: SESSIONS, filter: Some(("owner", owner)), after: None, limit: PAGE };
+        let query =
+            Query { collection: SESSIONS, filter: Some(("owner", owner)), after: None, limit: PAGE, descending: false };
         let now = self.clock.epoch_seconds();
         let live = |s: &Session| s.kept.ends_at() > now;
         Ok(self.store.list(query).await?.into_iter().filter_map(Session::of).filter(live).collect())
@@ -274,7 +275,8 @@ impl BrowserSessions {
             Revoked::Key(kid) => {
                 self.matching(None, |kept| kept.actor.issuer == issuer && kept.key.as_ref() == Some(kid)).await?
             }
-            Revoked::Token(_) => Vec::new(),
+            // A run is no session, and whoever lost a group is told so by the issuer's own floor.
+            Revoked::Token(_) | Revoked::Runs(_) | Revoked::RunsByGroup { .. } => Vec::new(),
         };
         self.delete(ids).await
     }
@@ -292,7 +294,7 @@ impl BrowserSessions {
     ) -> Result<Vec<String>> {
         let (mut ids, mut after) = (Vec::new(), None::<String>);
         loop {
-            let query = Query { collection: SESSIONS, filter, after: after.as_deref(), limit: PAGE };
+            let query = Query { collection: SESSIONS, filter, after: after.as_deref(), limit: PAGE, descending: false };
             let records = self.store.list(query).await?;
             let full = records.len() == PAGE;
             after = records.last().map(|r| r.id.clone());

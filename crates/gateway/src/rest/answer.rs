@@ -15,7 +15,7 @@ pub(super) const TOTAL: HeaderName = HeaderName::from_static("x-total-count");
 /// How long the call waited for its turn at its target, milliseconds (T31).
 const QUEUED: HeaderName = HeaderName::from_static("interlock-queued-ms");
 /// Seconds after which a look at work under way makes sense; most looks wait for its end themselves.
-const LOOK_AGAIN_S: u64 = 1;
+pub(super) const LOOK_AGAIN_S: u64 = 1;
 
 /// The call that is answered.
 pub(super) struct Called<'a> {
@@ -36,9 +36,7 @@ pub(super) fn success(called: &Called<'_>, answer: Answer) -> Response {
     if answer.replayed {
         headers.insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
     }
-    if answer.queued_ms > 0 {
-        headers.insert(QUEUED, answer.queued_ms.into());
-    }
+    waited(&mut headers, answer.queued_ms);
     if let Some(links) = links(called, &answer.structured).and_then(|l| HeaderValue::from_str(&l).ok()) {
         headers.insert(header::LINK, links);
     }
@@ -53,6 +51,13 @@ pub(super) fn success(called: &Called<'_>, answer: Answer) -> Response {
     };
     let (server, tool) = (called.server.to_owned(), called.tool.to_owned());
     (code, headers, Json(ToolResult { status, result: answer.structured, server, tool })).into_response()
+}
+
+/// Says how long a call waited for its turn, where it did.
+pub(super) fn waited(headers: &mut HeaderMap, queued_ms: u64) {
+    if queued_ms > 0 {
+        headers.insert(QUEUED, queued_ms.into());
+    }
 }
 
 /// `next` of a page that has one, and `first` of any that is not alone.
@@ -79,6 +84,11 @@ fn links(called: &Called<'_>, result: &Value) -> Option<String> {
 
 /// The URL that makes a call of a read by GET; `None` for arguments that a query cannot carry.
 fn url_of(server: &str, tool: &str, arguments: &Value) -> Option<String> {
+    Some(format!("/api/v1/mcp/{server}/tools/{tool}{}", query_of(arguments)?))
+}
+
+/// Arguments as a query, with its question mark where there are any; `None` for those that a query cannot carry.
+pub(super) fn query_of(arguments: &Value) -> Option<String> {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     for (name, value) in arguments.as_object().into_iter().flatten() {
         let values = match value {
@@ -96,7 +106,7 @@ fn url_of(server: &str, tool: &str, arguments: &Value) -> Option<String> {
     }
     let query = query.finish();
     let mark = if query.is_empty() { "" } else { "?" };
-    Some(format!("/api/v1/mcp/{server}/tools/{tool}{mark}{query}"))
+    Some(format!("{mark}{query}"))
 }
 
 #[cfg(test)]

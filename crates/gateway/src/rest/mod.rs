@@ -5,12 +5,14 @@
 //! - `POST /api/v1/mcp/{server}/tools/{tool}` with `{"arguments": {…}}` → `{status, result, server, tool}`
 //! - `GET /api/v1/mcp/{server}/tools/{tool}?name=value`: the same for tools that only read; where a `Location` and the
 //!   links of a page point
+//! - `/api/v1/changes` and what is below it: the tools for changes under paths of their own ([`changes`])
 //!
 //! Every path below `/api/v1` asks for a token first, whether it exists or not. Refusals are problem documents
 //! (`problem.rs`).
 
 mod answer;
 pub(crate) mod body;
+mod changes;
 mod describe;
 mod negotiate;
 mod openapi;
@@ -49,6 +51,7 @@ pub(crate) fn router(gateway: &Arc<Gateway>) -> Router {
         .route("/openapi.json", get(document).fallback(only_reads))
         .route("/mcp/{server}/tools", get(list).fallback(only_reads))
         .route("/mcp/{server}/tools/{tool}", any(by_method))
+        .merge(changes::routes())
         .fallback(not_found)
         .layer(from_fn(negotiate::accept))
         .layer(from_fn_with_state(door, authenticate))

@@ -70,6 +70,7 @@ fn spec(name: &'static str) -> ToolSpec {
         output: json!({"type": "object", "properties": {"said": {"type": "object"}}, "required": ["said"]}),
         effect: SideEffect::Idempotent,
         targets: &[],
+        proven_targets: false,
         cache_for: None,
         timeout: Duration::from_secs(30),
         listed: name != "find_words",
@@ -328,7 +329,8 @@ fn risks() -> RiskTable {
         ["read_thing", "slow_thing", "start_thing", "fail_thing", "find_words"].map(|t| ("lab-target", t, Risk::Read));
     let record = ["add_note", "hidden_write"].map(|t| ("lab-target", t, Risk::Record));
     let change = [("lab-target", "configure_device", Risk::Change)];
-    RiskTable::from_rows(read.into_iter().chain(record).chain(change))
+    let own = crate::change_paths::TOOLS.map(|(tool, risk)| ("own", tool, risk));
+    RiskTable::from_rows(read.into_iter().chain(record).chain(change).chain(own))
 }
 
 /// `alice` and `mallory` are let in everywhere; `cli-alice` comes through a client that answers challenges, and
@@ -370,6 +372,17 @@ impl Server {
         limits: Limits,
         how: impl FnOnce(&mut Serving),
     ) -> Self {
+        Self::with_servers(count, Vec::new(), change, limits, how).await
+    }
+
+    /// With further servers too.
+    pub(crate) async fn with_servers(
+        count: usize,
+        more: Vec<Instance>,
+        change: impl FnOnce(&mut Options),
+        limits: Limits,
+        how: impl FnOnce(&mut Serving),
+    ) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let base = BaseUrl::new(&url::Url::parse(&format!("http://{address}")).unwrap());
@@ -387,7 +400,7 @@ impl Server {
             let connector = Arc::clone(&connector);
             Instance { name: format!("lab-{n}"), environment: "test".into(), connector }
         };
-        visibility.publish(Catalogue::build((1..=count).map(instance).collect(), &risks()).unwrap());
+        visibility.publish(Catalogue::build((1..=count).map(instance).chain(more).collect(), &risks()).unwrap());
         let store: Arc<dyn platform::store::Store> = Arc::new(MemoryStore::new(Arc::clone(&shared_clock)));
         let artifacts = sealed_artifacts(Arc::new(MemoryArtifacts::default()), Arc::clone(&shared_clock));
         let pipeline = Pipeline::new(tool_runtime::pipeline::Parts {
@@ -399,6 +412,7 @@ impl Server {
             secrets: Arc::new(MemorySecrets::new(Arc::clone(&shared_clock))),
             metrics: Arc::clone(&metrics),
             clock: Arc::clone(&shared_clock),
+            changes: Arc::new(tool_runtime::change_gate::NoChanges),
             results: Arc::new(Sealer::derive(&SecretKey::new([7; 32]), "results").unwrap()),
             artifacts,
             secret_arguments: KeyedHash::derive(&SecretKey::new([8; 32]), "secret arguments").unwrap(),

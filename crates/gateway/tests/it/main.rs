@@ -5,6 +5,7 @@
 extern crate interlock_gateway as gateway;
 
 mod authentication;
+mod change_paths;
 mod edge;
 mod fixture;
 mod http2;

@@ -42,6 +42,7 @@ pub(crate) fn routes() -> Router<Issuer> {
         .route("/admin/users/{name}/enable", post(people::enable))
         .route("/admin/users/{name}/reset", post(people::reset))
         .route("/admin/users/{name}/sign-out", post(people::sign_out))
+        .route("/admin/users/{name}/end-runs", post(people::end_runs))
         .route("/admin/users/{name}/groups", put(people::set_groups))
         .route("/admin/groups", get(people::groups))
         .route("/admin/clients", get(programs::list).post(programs::create))

@@ -130,6 +130,7 @@ pub(super) async fn disable(
         });
         let (_, user) = disabled.await?;
         logout::end_everything(state, &user).await?;
+        state.end_runs(&user.sub, None).await?;
         Ok(user)
     };
     let user = admin.act(state, "issuer.user_disabled", &name, json!({}), act).await?;
@@ -163,7 +164,8 @@ pub(super) async fn delete(
     let act = async {
         keeps_an_administrator(state, &find(state, &name).await?).await?;
         let user = state.users.delete(&name).await?;
-        logout::end_everything(state, &user).await
+        logout::end_everything(state, &user).await?;
+        state.end_runs(&user.sub, None).await
     };
     admin.act(state, "issuer.user_deleted", &name, json!({}), act).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
@@ -183,6 +185,22 @@ pub(super) async fn sign_out(
         Ok(user)
     };
     let user = admin.act(state, "issuer.user_signed_out", &name, json!({}), act).await?;
+    Ok(Json(shown(&user)).into_response())
+}
+
+/// Ends the runs of changes that a person asked for or approved, before their next batch; sessions and tokens go on.
+pub(super) async fn end_runs(
+    Extension(issuer): Extension<Issuer>,
+    admin: Administrator,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    let state = &*issuer.0;
+    let act = async {
+        let user = find(state, &name).await?;
+        state.end_runs(&user.sub, None).await?;
+        Ok(user)
+    };
+    let user = admin.act(state, "issuer.user_runs_ended", &name, json!({}), act).await?;
     Ok(Json(shown(&user)).into_response())
 }
 
@@ -206,9 +224,11 @@ pub(super) async fn set_groups(
             Ok(())
         });
         let (before, after) = changed.await?;
-        if before.groups.iter().any(|group| !after.groups.contains(group)) {
+        let lost: Vec<String> = before.groups.into_iter().filter(|group| !after.groups.contains(group)).collect();
+        if !lost.is_empty() {
             // Tokens that carry the lost group end; refresh tokens go on, and bring the groups of now.
             state.revoke(platform::revocation::Revoked::Subject(after.sub.clone())).await?;
+            state.end_runs(&after.sub, Some(&lost)).await?;
         }
         Ok(after)
     };

@@ -121,6 +121,7 @@ pub(super) async fn delete(
         if client.may(GrantType::ClientCredentials) {
             // Its own tokens carry its id as their subject.
             state.revoke(platform::revocation::Revoked::Subject(client.client_id.clone())).await?;
+            state.end_runs(&client.client_id, None).await?;
         }
         state.end_families("client", &client.client_id).await
     };

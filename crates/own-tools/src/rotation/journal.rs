@@ -100,7 +100,7 @@ impl Journal {
 
     /// Servers with a rotation that is not done.
     pub(super) async fn open(&self) -> Result<Vec<String>, Error> {
-        let query = Query { collection: ROTATIONS, filter: None, after: None, limit: MOST };
+        let query = Query { collection: ROTATIONS, filter: None, after: None, limit: MOST, descending: false };
         let mut open = Vec::new();
         for record in self.store.list(query).await? {
             let held = read(record)?;

@@ -150,6 +150,7 @@ impl Lab {
             secrets: Arc::new(MemorySecrets::new(Arc::clone(&shared_clock))),
             metrics: Metrics::new(),
             clock: shared_clock,
+            changes: Arc::new(tool_runtime::change_gate::NoChanges),
             results: Arc::new(Sealer::derive(&SecretKey::new([7; 32]), "results").unwrap()),
             secret_arguments: KeyedHash::derive(&SecretKey::new([8; 32]), "secret arguments").unwrap(),
             base: BaseUrl::new(&url::Url::parse("https://interlock.test").unwrap()),

@@ -13,7 +13,7 @@ fn positions(page: &Json, list: &str, pointer: &str) -> Vec<u64> {
 
 #[tokio::test]
 async fn t10_everybody_lists_their_own_calls_and_nobody_elses() {
-    let (road, _) = road(true);
+    let (road, _) = road(true).await;
     let bob = || person("bob", &["helpdesk"]);
     call(&road, alice(), "echo", json!({"message": "canary"})).await.1.unwrap_err();
     call(&road, bob(), "whoami", json!({})).await.1.unwrap();
@@ -31,7 +31,7 @@ async fn t10_everybody_lists_their_own_calls_and_nobody_elses() {
 
 #[tokio::test]
 async fn pages_lead_back_to_the_first_record_without_a_gap() {
-    let (road, _) = road(true);
+    let (road, _) = road(true).await;
     for _ in 0..5 {
         call(&road, alice(), "whoami", json!({})).await.1.unwrap();
     }
@@ -46,7 +46,7 @@ async fn pages_lead_back_to_the_first_record_without_a_gap() {
 
 #[tokio::test]
 async fn t26_a_payload_is_opened_with_a_reason_that_is_on_record_before() {
-    let (road, _) = road(true);
+    let (road, _) = road(true).await;
     call(&road, alice(), "echo", json!({"message": "canary"})).await.1.unwrap_err();
     let auditor = || person("audrey", &["auditors"]);
     let open = |record: u64, reason: &'static str| {

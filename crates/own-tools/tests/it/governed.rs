@@ -294,6 +294,7 @@ impl Governed {
             secrets: Arc::clone(&kept.secrets) as _,
             metrics: Metrics::new(),
             clock,
+            changes: Arc::new(tool_runtime::change_gate::NoChanges),
             results: Arc::new(Sealer::derive(&SecretKey::new([7; 32]), "results").unwrap()),
             secret_arguments: KeyedHash::derive(&SecretKey::new([8; 32]), "secret arguments").unwrap(),
             base: BaseUrl::new(&url::Url::parse("https://interlock.test").unwrap()),

@@ -6,6 +6,7 @@ extern crate interlock_own_tools as own_tools;
 
 mod artifacts;
 mod audit;
+mod changes;
 mod governed;
 mod rotation;
 mod secrets;
@@ -14,6 +15,7 @@ mod targets;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use change_control::{ChangeBook, ChangeParts, Changes, GrantKeys};
 use own_tools::OwnTools;
 use platform::clock::AdjustableClock;
 use platform::context::{CallReferences, LOCAL_SOURCE, Protocol, RequestId, TraceContext};
@@ -22,6 +24,7 @@ use platform::policy::{Effect, Risk, RiskTable};
 use platform::resource::{BaseUrl, Resource};
 use platform::seal::Sealer;
 use platform::secret::SecretKey;
+use platform::store::Store;
 use platform::telemetry::Metrics;
 use platform::{CallContext, Clock as _, Error, Json, Principal, SharedClock};
 use platform_suites::tokens::person;
@@ -33,12 +36,23 @@ use tool_runtime::pipeline::{Limits, Parts};
 use tool_runtime::{CallRequest, Catalogue, Instance, Pipeline, TargetDirectory, Visibility};
 
 /// A pipeline with the one server `interlock`; policy denies `echo`, and shows `search_tools` to netops only.
-fn road(with_echo: bool) -> (Arc<Pipeline>, Arc<AdjustableClock>) {
-    road_with(with_echo, Vec::new())
+async fn road(with_echo: bool) -> (Arc<Pipeline>, Arc<AdjustableClock>) {
+    road_with(with_echo, Vec::new()).await
 }
 
 /// With further servers; policy shows the one called `records` to the group `cmdb` only.
-fn road_with(with_echo: bool, more: Vec<Instance>) -> (Arc<Pipeline>, Arc<AdjustableClock>) {
+async fn road_with(with_echo: bool, more: Vec<Instance>) -> (Arc<Pipeline>, Arc<AdjustableClock>) {
+    let (road, clock, _) = road_and_changes(with_echo, more, false).await;
+    (road, clock)
+}
+
+/// The same, with the tools for changes where they are wanted: then policy shows `search_audit` to the group `auditors` only,
+/// and what changes something to the group `netops`.
+async fn road_and_changes(
+    with_echo: bool,
+    more: Vec<Instance>,
+    with_changes: bool,
+) -> (Arc<Pipeline>, Arc<AdjustableClock>, Arc<Changes>) {
     let clock = Arc::new(AdjustableClock::default());
     let shared_clock: SharedClock = Arc::clone(&clock) as _;
     let audit = Arc::new(MemoryAudit::default());
@@ -47,10 +61,13 @@ fn road_with(with_echo: bool, more: Vec<Instance>) -> (Arc<Pipeline>, Arc<Adjust
             let effect = if input.tool.name == "echo" { Effect::Deny } else { Effect::Allow };
             Ok(StaticPolicy::decision(effect, &["reason:test"]))
         })
-        .with_visible(|input| {
+        .with_visible(move |input| {
             let holds = |group: &str| input.groups.iter().any(|g| g == group || g.starts_with("platform:"));
             let shown = |t: &&platform::policy::CatalogueEntry| {
-                (t.tool.name != "search_tools" || holds("netops")) && (t.server.name != "records" || holds("cmdb"))
+                (t.tool.name != "search_tools" || holds("netops"))
+                    && (t.server.name != "records" || holds("cmdb"))
+                    && (t.tool.name != "search_audit" || !with_changes || holds("auditors"))
+                    && (t.tool.risk != Risk::Change || holds("netops"))
             };
             let pair = |t: &platform::policy::CatalogueEntry| (t.server.name.clone(), t.tool.name.clone());
             Ok(input.tools.iter().filter(shown).map(pair).collect())
@@ -58,8 +75,24 @@ fn road_with(with_echo: bool, more: Vec<Instance>) -> (Arc<Pipeline>, Arc<Adjust
     );
     let visibility = Arc::new(Visibility::new(Arc::clone(&policy) as _));
     let directory = Arc::new(TargetDirectory::default());
-    let tools = OwnTools::new(Arc::clone(&visibility), Arc::clone(&audit) as _, Arc::clone(&shared_clock), with_echo)
-        .with_targets(&directory, &visibility, &shared_clock);
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new(Arc::clone(&shared_clock)));
+    let secrets = Arc::new(MemorySecrets::new(Arc::clone(&shared_clock)));
+    let base = BaseUrl::new(&url::Url::parse("https://interlock.test").unwrap());
+    let changes = Changes::new(ChangeParts {
+        book: ChangeBook::new(Arc::clone(&store)),
+        clock: Arc::clone(&shared_clock),
+        base: base.clone(),
+        policy: Arc::clone(&policy) as _,
+        audit: Arc::clone(&audit) as _,
+        grants: GrantKeys::open(Arc::clone(&secrets) as _).await.unwrap(),
+        floors: Arc::new(changes::Nobody),
+    });
+    let mut tools =
+        OwnTools::new(Arc::clone(&visibility), Arc::clone(&audit) as _, Arc::clone(&shared_clock), with_echo)
+            .with_targets(&directory, &visibility, &shared_clock);
+    if with_changes {
+        tools = tools.with_changes(&changes);
+    }
     let risks = RiskTable::from_rows(
         [
             "whoami",
@@ -74,11 +107,18 @@ fn road_with(with_echo: bool, more: Vec<Instance>) -> (Arc<Pipeline>, Arc<Adjust
             "get_audit_record",
             "find_targets",
             "list_target_sources",
+            "get_change",
+            "list_changes",
+            "get_change_plan",
+            "get_evidence",
+            "read_change_plan",
+            "read_change_diff",
         ]
         .map(|tool| ("interlock", tool, Risk::Read))
         .into_iter()
         // Here only the tool itself is tried: a class that needs no second factor.
-        .chain([("interlock", "open_audit_payload", Risk::Record)])
+        .chain([("interlock", "open_audit_payload", Risk::Record), ("changer", "set_thing", Risk::Change)])
+        .chain([("interlock", "plan_change", Risk::Probe)])
         .chain(["look", "port_list_targets"].map(|tool| ("system", tool, Risk::Read))),
     );
     let instance = Instance { name: "interlock".into(), environment: "test".into(), connector: Arc::new(tools) };
@@ -89,24 +129,35 @@ fn road_with(with_echo: bool, more: Vec<Instance>) -> (Arc<Pipeline>, Arc<Adjust
     let parts = Parts {
         visibility,
         policy,
-        store: Arc::new(MemoryStore::new(Arc::clone(&shared_clock))),
+        store,
         shared: Arc::new(MemoryShared::default()),
         audit,
-        secrets: Arc::new(MemorySecrets::new(Arc::clone(&shared_clock))),
+        secrets,
         metrics: Metrics::new(),
         clock: shared_clock,
+        changes: changes.clone(),
         results: Arc::new(Sealer::derive(&SecretKey::new([7; 32]), "results").unwrap()),
         artifacts,
         secret_arguments: KeyedHash::derive(&SecretKey::new([8; 32]), "secret arguments").unwrap(),
-        base: BaseUrl::new(&url::Url::parse("https://interlock.test").unwrap()),
+        base,
         limits: Limits::default(),
     };
-    (Pipeline::with_directory(parts, directory), clock)
+    let road = Pipeline::with_directory(parts, directory);
+    changes.attach(&road, Arc::new(changes::Nobody)).unwrap();
+    (road, clock, changes)
 }
 
 /// Calls, and tells the request id too.
 async fn call(road: &Arc<Pipeline>, who: Principal, tool: &str, arguments: Json) -> (String, Result<Json, Error>) {
-    let cx = CallContext {
+    let cx = context(who);
+    let id = cx.request_id.to_string();
+    let references = CallReferences::default();
+    let request = CallRequest { server: "interlock".into(), tool: tool.into(), arguments, references };
+    (id, road.call(Arc::new(cx), request).await.map(|answer| answer.structured))
+}
+
+fn context(who: Principal) -> CallContext {
+    CallContext {
         request_id: RequestId::mint(),
         client_request_id: None,
         trace: TraceContext::root(),
@@ -117,11 +168,7 @@ async fn call(road: &Arc<Pipeline>, who: Principal, tool: &str, arguments: Json)
         references: CallReferences::default(),
         run: None,
         deadline: Instant::now() + Duration::from_secs(60),
-    };
-    let id = cx.request_id.to_string();
-    let references = CallReferences::default();
-    let request = CallRequest { server: "interlock".into(), tool: tool.into(), arguments, references };
-    (id, road.call(Arc::new(cx), request).await.map(|answer| answer.structured))
+    }
 }
 
 fn alice() -> Principal {
@@ -130,7 +177,7 @@ fn alice() -> Principal {
 
 #[tokio::test]
 async fn whoami_shows_the_caller_as_the_platform_sees_it() {
-    let (road, clock) = road(false);
+    let (road, clock) = road(false).await;
     let now = clock.epoch_seconds();
     let mut who = Principal { mfa: true, acr: Some("mfa".into()), auth_time: Some(now - 100), ..alice() };
     who.token.expires_at = now + 600;
@@ -153,7 +200,7 @@ async fn whoami_shows_the_caller_as_the_platform_sees_it() {
 
 #[tokio::test]
 async fn t10_search_finds_the_best_match_first_and_only_what_the_caller_may_see() {
-    let (road, _) = road(true);
+    let (road, _) = road(true).await;
     let found = call(&road, alice(), "search_tools", json!({"query": "why was it refused"})).await.1.unwrap();
     assert_eq!(found["tools"][0]["tool"], "explain_refusal");
     assert_eq!(found["tools"][0]["risk"], "read");
@@ -167,7 +214,7 @@ async fn t10_search_finds_the_best_match_first_and_only_what_the_caller_may_see(
 
 #[tokio::test]
 async fn t10_a_tool_is_described_as_it_is_published_and_only_to_those_who_may_see_it() {
-    let (road, _) = road(true);
+    let (road, _) = road(true).await;
     let seen = call(&road, alice(), "describe_tool", json!({"tool": "search_tools"})).await.1.unwrap();
     let catalogue = road.visibility().catalogue();
     let tool = catalogue.by_aggregate_name("search_tools").unwrap();
@@ -185,7 +232,7 @@ async fn t10_a_tool_is_described_as_it_is_published_and_only_to_those_who_may_se
 
 #[tokio::test]
 async fn a_refusal_is_explained_to_its_caller_only() {
-    let (road, _) = road(true);
+    let (road, _) = road(true).await;
     let none = call(&road, alice(), "explain_refusal", json!({})).await.1;
     assert_eq!(none.unwrap_err().code(), "refusal_unknown");
     let (id, denied) = call(&road, alice(), "echo", json!({"message": "hi"})).await;
@@ -208,7 +255,7 @@ async fn a_refusal_is_explained_to_its_caller_only() {
 
 #[tokio::test]
 async fn echo_is_for_the_lab_only() {
-    let (road, _) = road(false);
+    let (road, _) = road(false).await;
     let refused = call(&road, alice(), "echo", json!({"message": "hi"})).await.1;
     assert_eq!(refused.unwrap_err().code(), "tool_unknown");
 }

@@ -80,7 +80,7 @@ async fn t10_devices_are_found_by_what_the_callers_servers_know() {
         connector: Arc::new(system),
     });
     // Policy shows the server `records` to the group `cmdb` only.
-    let (road, clock) = road_with(false, more.into());
+    let (road, clock) = road_with(false, more.into()).await;
     let sources = call(&road, person("alice", &["netops"]), "list_target_sources", json!({})).await.1.unwrap();
     assert_eq!(sources["sources"], json!([{"name": "controller", "age_s": null, "devices": 0, "failed": null}]));
     assert_eq!(sources["fit_for_changes"], false);

@@ -78,9 +78,9 @@ fn at(now: i64, (mut op, after): OpAt) -> Op {
 
 /// Everything there is to see of a store, with the seconds between two steps rounded away.
 async fn seen(store: &dyn Store) -> String {
-    let page = |filter| Query { collection: THINGS, filter, after: None, limit: 100 };
-    let all = store.list(page(None)).await.unwrap();
-    let of_a = store.list(page(Some(("colour", "a")))).await.unwrap();
+    let page = |filter, descending| Query { collection: THINGS, filter, after: None, limit: 100, descending };
+    let all = store.list(page(None, false)).await.unwrap();
+    let of_a = store.list(page(Some(("colour", "a")), true)).await.unwrap();
     let intents = store.open_intents().await.unwrap();
     let intents: Vec<_> = intents.into_iter().map(|intent| (intent.call_id, intent.handle)).collect();
     format!("{all:?} {of_a:?} {intents:?}")

@@ -121,13 +121,18 @@ impl Store for MemoryStore {
             filter.is_none_or(|(pointer, value)| record.body.pointer(pointer).and_then(Json::as_str) == Some(value))
         };
         let state = self.state();
+        let follows = |id: &str, after: &str| if query.descending { id < after } else { id > after };
         let rows = state.records.iter().filter(|((collection, _), record)| {
             *collection == query.collection.name
                 && is_live(now, record)
-                && query.after.is_none_or(|after| record.id.as_str() > after)
+                && query.after.is_none_or(|after| follows(&record.id, after))
                 && matches(record)
         });
-        Ok(rows.map(|(_, record)| record.clone()).take(query.limit).collect())
+        let rows = rows.map(|(_, record)| record.clone());
+        Ok(match query.descending {
+            true => rows.rev().take(query.limit).collect(),
+            false => rows.take(query.limit).collect(),
+        })
     }
 
     async fn key_state(&self, scope: &str, key: &str, digest: &str) -> Result<Option<Conflict>, Error> {

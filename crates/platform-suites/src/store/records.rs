@@ -10,6 +10,7 @@ pub(super) async fn run(fresh: &impl Fn() -> Bench) {
     an_expired_record_is_as_good_as_absent(fresh()).await;
     a_conflict_undoes_the_whole_transaction(fresh()).await;
     pages_follow_ids_and_indexes_follow_bodies(fresh()).await;
+    pages_go_backwards_too(fresh()).await;
     what_no_caller_may_ask_for_is_a_failure(fresh()).await;
 }
 
@@ -22,7 +23,7 @@ fn delete(id: &str, expect: Expect) -> Op {
 }
 
 async fn ids(store: &dyn Store, filter: Option<(&'static str, &str)>, after: Option<&str>, limit: usize) -> String {
-    let page = store.list(Query { collection: NOTES, filter, after, limit }).await.unwrap();
+    let page = store.list(Query { collection: NOTES, filter, after, limit, descending: false }).await.unwrap();
     page.into_iter().map(|record| record.id).collect::<Vec<_>>().join(" ")
 }
 
@@ -113,6 +114,28 @@ async fn pages_follow_ids_and_indexes_follow_bodies(b: Bench) {
     assert_eq!(ids(&*b.store, Some(("state", "done")), None, 10).await, "d");
 }
 
+async fn pages_go_backwards_too(b: Bench) {
+    for id in ["d", "a", "ä", "c", "b"] {
+        let owner = if id == "c" { "bob" } else { "eve" };
+        b.ok(put(id, Expect::Absent, json!({ "owner": owner }), None)).await;
+    }
+    b.ok(put("z", Expect::Absent, json!({"owner": "eve"}), Some(b.now() + 50))).await;
+    b.clock.advance(60);
+    let page = async |filter, after, limit| {
+        let query = Query { collection: NOTES, filter, after, limit, descending: true };
+        let page = b.store.list(query).await.unwrap();
+        page.into_iter().map(|record| record.id).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(page(None, None, 1000).await, "ä d c b a");
+    assert_eq!(page(None, None, 2).await, "ä d");
+    assert_eq!(page(None, Some("d"), 2).await, "c b");
+    assert_eq!(page(None, Some("cc"), 1).await, "c", "a position need not be an id");
+    assert_eq!(page(None, Some("a"), 5).await, "");
+    let eves = Some(("owner", "eve"));
+    assert_eq!(page(eves, None, 2).await, "ä d");
+    assert_eq!(page(eves, Some("d"), 10).await, "b a");
+}
+
 async fn what_no_caller_may_ask_for_is_a_failure(b: Bench) {
     b.defect(put(&"x".repeat(513), Expect::Any, json!({}), None)).await;
     b.defect(put("", Expect::Any, json!({}), None)).await;
@@ -123,7 +146,7 @@ async fn what_no_caller_may_ask_for_is_a_failure(b: Bench) {
     b.defect(Op::OpenIntent { call_id: "c".into(), body: json!({}) }).await;
     b.defect(Op::CloseIntent { call_id: "c".into(), outcome: "perhaps".into() }).await;
     for (filter, limit) in [(None, 0), (None, 1001), (Some(("colour", "red")), 1)] {
-        let query = Query { collection: NOTES, filter, after: None, limit };
+        let query = Query { collection: NOTES, filter, after: None, limit, descending: false };
         assert!(b.store.list(query).await.is_err(), "{filter:?} {limit}");
     }
 }

@@ -3,7 +3,7 @@
 //! from it, so that a new master key rewraps the store's data keys and nothing more.
 //!
 //! Where next: [`Purpose`] for what there is, [`PurposeKeys`] for how it is kept and rotated, [`PurposeKey`] for the
-//! handle that a [`crate::seal::Sealer`] works with, [`KeyRegistry`] for what operators see, [`master`] for the master key's sources, [`environment`] for the one
+//! handle that a [`crate::seal::Sealer`] works with, [`SigningKeys`] for a key that signs, [`KeyRegistry`] for what operators see, [`master`] for the master key's sources, [`environment`] for the one
 //! that needs a second start of the process.
 
 pub mod environment;
@@ -12,6 +12,7 @@ mod kept;
 mod managed;
 pub mod master;
 mod purpose;
+mod signing;
 mod versions;
 
 pub use generated::generated;
@@ -20,6 +21,7 @@ pub use managed::{
     KeyRegistry, KeyReport, KeyState, KeyVersion, ManagedKey, ManagedPurpose, Reseal, Rotated, Rotation,
 };
 pub use purpose::Purpose;
+pub use signing::{PublicKey, Signature, SigningKeys};
 pub use versions::PurposeKey;
 #[cfg(test)]
 pub(crate) use versions::Versions;

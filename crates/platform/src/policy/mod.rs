@@ -142,7 +142,7 @@ pub struct TargetFacts {
     pub age_s: i64,
 }
 
-/// A change grant that the platform verified; absent until change control exists.
+/// A change grant that the platform verified for this very call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ChangeFacts {
     /// Change id.
@@ -151,6 +151,16 @@ pub struct ChangeFacts {
     pub expires_at: i64,
     /// Number of distinct approvers.
     pub approvers: u32,
+    /// The groups by which each of them approved, an entry each.
+    #[serde(default)]
+    pub approver_groups: Vec<Vec<String>>,
+    /// The change's own run makes the call, and not a caller at a door.
+    #[serde(default)]
+    pub run: bool,
+    /// How many of the approvers passed a second factor for this submission after its plan was shown to them (T16). In a
+    /// run they stand for the step-up of somebody who is not there.
+    #[serde(default)]
+    pub proven_approvers: u32,
 }
 
 /// A verified elevation (T4).

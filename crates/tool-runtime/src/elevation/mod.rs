@@ -221,7 +221,13 @@ impl Elevations {
     pub async fn held(&self, issuer: &str, subject: &str) -> Result<Vec<HeldElevation>, Error> {
         let now = self.clock.epoch_seconds();
         let owner = owner(issuer, subject);
-        let query = Query { collection: ELEVATIONS, filter: Some(("owner", &owner)), after: None, limit: MAX_LISTED };
+        let query = Query {
+            collection: ELEVATIONS,
+            filter: Some(("owner", &owner)),
+            after: None,
+            limit: MAX_LISTED,
+            descending: false,
+        };
         let mut held = Vec::new();
         for record in self.store.list(query).await? {
             let Ok(e) = serde_json::from_value::<Elevation>(record.body) else { continue };

@@ -129,7 +129,8 @@ async fn by_reference(
         digest: made_by.digest,
     };
     // The call that reads has a record of its own; what is asked here names no call that is made.
-    let authorised = authorise::authorise(road, cx, &call, targets, &mut None).await?.granted()?;
+    let known = authorise::Facts { targets, covered: None };
+    let authorised = authorise::authorise(road, cx, &call, known, &mut None).await?.granted()?;
     // Nothing is done again: for what a write left behind the role grant is enough, as for a replay (T7).
     if !call.tool.risk.is_write() {
         step_up::require(road, cx, &call, authorised).await?;

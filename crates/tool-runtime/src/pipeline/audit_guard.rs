@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use platform::audit::{AuditEntry, AuditLog, AuditedDecision, Outcome, Phase, is_recorded};
 use platform::audit_payload::DecisionRecord;
-use platform::context::Protocol;
+use platform::context::{Protocol, RunStep};
 use platform::http::{Claim, Class};
 use platform::policy::{Decision, Risk, TargetFacts};
 use platform::principal::PrincipalKind;
@@ -19,6 +19,7 @@ use super::validate::Validated;
 use super::{Answer, CallRequest, Pipeline, replay};
 use crate::artifacts::CallArtifacts;
 use crate::catalogue::RegisteredTool;
+use crate::change_gate::{Basis, Covered};
 
 pub(super) struct AuditGuard {
     log: Arc<dyn AuditLog>,
@@ -30,6 +31,8 @@ pub(super) struct AuditGuard {
     resolved: bool,
     /// On whose behalf requests are sent, once it is known what for.
     claim: Claim,
+    /// The run that makes the call.
+    run: Option<RunStep>,
     open: bool,
 }
 
@@ -46,6 +49,7 @@ impl AuditGuard {
             entry,
             resolved: false,
             claim: Claim::new(Class::Background, &cx.principal.key()),
+            run: cx.run.clone(),
             open: true,
         }
     }
@@ -80,6 +84,8 @@ impl AuditGuard {
     /// Says as whose, and for what, the call sends requests from here on.
     pub(super) fn claims(&mut self, risk: Risk, cx: &CallContext) {
         let class = match (risk, cx.protocol) {
+            // Whatever a run reads, it reads because it is changing something.
+            _ if cx.run.is_some() => Class::Change,
             (Risk::Change | Risk::Disruptive | Risk::Control, _) => Class::Change,
             (_, Protocol::Internal) => Class::Background,
             _ if cx.principal.kind == PrincipalKind::Client || !cx.principal.actors.is_empty() => Class::Agent,
@@ -102,6 +108,27 @@ impl AuditGuard {
         self.entry.arguments = Some(call.arguments.clone());
         if let Some(change) = &call.references.change {
             self.entry.facts.insert("change".into(), change.clone().into());
+        }
+        if let Some(run) = &self.run {
+            self.entry.facts.insert("run".into(), json!({"change": run.change, "attempt": run.attempt}));
+        }
+    }
+
+    /// What covers a call of a run, or both of what should have been the same and was not.
+    pub(super) fn covered(&mut self, covered: &Result<Option<Arc<Covered>>, Error>) {
+        match covered {
+            Ok(Some(covered)) => {
+                self.entry.undo = covered.undo;
+                let basis = if covered.basis == Basis::ApprovedPlan { "approved_plan" } else { "grant" };
+                let facts = json!({"by": basis, "undo": covered.undo, "approvers": covered.facts.approvers});
+                self.entry.facts.insert("change_grant".to_owned(), facts);
+            }
+            Ok(None) => {}
+            Err(refusal) => {
+                if let Some(details) = refusal.refusal().details.clone() {
+                    self.entry.facts.insert("change_refused".to_owned(), details);
+                }
+            }
         }
     }
 

@@ -1,15 +1,17 @@
 //! Authorise: Rego alone says what is granted and which obligations are unmet (T7, T8). Decisions about reads are kept
 //! for a moment (T9); decisions about writes never are.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use platform::audit_payload::DecisionRecord;
+use platform::audit_payload::{APPROVED_PLAN, DecisionRecord};
 use platform::policy::{Decision, DecisionInput, Effect, ElevationFacts, PrincipalFacts, TargetFacts, ToolFacts};
 use platform::{CallContext, Error, ErrorKind, canonical};
 
 use super::Pipeline;
 use super::validate::Validated;
+use crate::change_gate::{Basis, Covered};
 use crate::elevation::{Covering, SingleUse, Wanted};
 
 /// Longest life of a kept decision (T9).
@@ -36,6 +38,13 @@ pub(super) struct Authorised {
     server: String,
     subject: String,
     elevation: Option<Covering>,
+    covered: Option<Arc<Covered>>,
+}
+
+/// What is verified about a call before policy is asked.
+pub(super) struct Facts {
+    pub(super) targets: Arc<[TargetFacts]>,
+    pub(super) covered: Option<Arc<Covered>>,
 }
 
 impl Authorised {
@@ -45,6 +54,11 @@ impl Authorised {
 
     pub(super) fn targets(&self) -> &Arc<[TargetFacts]> {
         &self.targets
+    }
+
+    /// What covers a call of a run.
+    pub(super) fn covered(&self) -> Option<&Covered> {
+        self.covered.as_deref()
     }
 
     pub(super) fn server(&self) -> &str {
@@ -87,37 +101,46 @@ pub(super) async fn authorise(
     road: &Pipeline,
     cx: &CallContext,
     call: &Validated,
-    targets: Arc<[TargetFacts]>,
+    known: Facts,
     asked: &mut Option<DecisionRecord>,
 ) -> Result<Decided, Error> {
+    let Facts { targets, covered } = known;
     let tool = &call.tool;
     let wanted = call.wanted();
     // Every write may need one. A read or probe needs one only where policy says so: then it is asked a second time, and
-    // all others stay as cheap as they are.
-    let elevation = match tool.risk.is_write() {
+    // all others stay as cheap as they are. A run uses up nobody's.
+    let elevation = match tool.risk.is_write() && covered.is_none() {
         true => road.elevations.covering(&cx.principal, &wanted).await?,
         false => None,
     };
+    // A plan may say that its step is worse than its tool, and never that it is better.
+    let risk = covered.as_ref().map_or(tool.risk, |c| tool.risk.max(c.risk));
     let mut input = DecisionInput {
         groups: cx.principal.groups.clone(),
         resource: tool.server.connector.clone(),
-        action: tool.risk.action(),
+        action: risk.action(),
         principal: PrincipalFacts::from(cx.principal.as_ref()),
         server: tool.server.clone(),
-        tool: ToolFacts { name: tool.name().to_owned(), risk: tool.risk },
+        tool: ToolFacts { name: tool.name().to_owned(), risk },
         arguments: call.arguments.clone(),
         targets: targets.to_vec(),
-        change: None,
+        change: covered.as_ref().map(|c| c.facts.clone()),
         elevation: elevation.as_ref().map(|e| e.facts.clone()),
         now: road.parts.clock.epoch_seconds(),
         source: cx.source.to_string(),
         protocol: cx.protocol.as_str().to_owned(),
         request_id: cx.request_id.to_string(),
     };
-    let mut answer = decide(road, &mut input).await;
+    let mut answer = match covered.as_deref() {
+        Some(covered) if covered.basis == Basis::ApprovedPlan => {
+            Ok((Arc::new(by_approved_plan(road, covered)), input.now))
+        }
+        _ => decide(road, &mut input).await,
+    };
     let mut elevation = elevation;
     let wants_step_up = |d: &Decision| d.obligations.get(STEP_UP).is_some_and(|o| !o.met);
     if elevation.is_none()
+        && covered.is_none()
         && answer.as_ref().is_ok_and(|(decision, _)| wants_step_up(decision))
         && let Some(found) = missing(road, cx, &wanted).await?
     {
@@ -134,7 +157,19 @@ pub(super) async fn authorise(
     let (decision, _) = answer?;
     road.parts.metrics.authz(decision.effect);
     let (server, subject) = (tool.server.name.clone(), cx.principal.key());
-    Ok(Decided(Authorised { decision, targets, server, subject, elevation }))
+    Ok(Decided(Authorised { decision, targets, server, subject, elevation, covered }))
+}
+
+/// What stands for policy's answer where the approved plan alone decides (T19).
+fn by_approved_plan(road: &Pipeline, covered: &Covered) -> Decision {
+    Decision {
+        allow: true,
+        effect: Effect::Allow,
+        reasons: vec![APPROVED_PLAN.to_owned()],
+        obligations: BTreeMap::new(),
+        valid_until: covered.until,
+        revision: road.parts.policy.revision(),
+    }
 }
 
 /// The elevation for a call that is no write: looked for on every such call, so that one which was ended ends at once.

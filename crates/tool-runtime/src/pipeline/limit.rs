@@ -10,6 +10,12 @@ use super::authorise::Authorised;
 /// Per principal and per source address.
 pub(super) async fn coarse(road: &Pipeline, cx: &CallContext) -> Result<(), Error> {
     let limits = &road.parts.limits;
+    match &cx.run {
+        // An undo is never held up by a rate (T19); and what a person calls meanwhile does not count against their runs.
+        Some(run) if run.undo => return Ok(()),
+        Some(run) => return take(road, &format!("run|{}", run.change), limits.per_principal).await,
+        None => {}
+    }
     take(road, &format!("principal|{}", cx.principal.key()), limits.per_principal).await?;
     take(road, &format!("source|{}", cx.source), limits.per_source).await
 }

@@ -12,6 +12,7 @@ mod artifacts;
 mod audit_guard;
 mod authorise;
 mod cache;
+mod change;
 mod execute;
 mod intent;
 mod later;
@@ -57,6 +58,7 @@ pub use self::tasks::{LongTask, TASK_S};
 use self::audit_guard::AuditGuard;
 use self::authorise::Authorised;
 use self::validate::Validated;
+use crate::change_gate::ChangeGate;
 use crate::elevation::Elevations;
 use crate::targets::TargetDirectory;
 use crate::targets::live::LiveFacts;
@@ -129,6 +131,8 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// Clock.
     pub clock: SharedClock,
+    /// Change control.
+    pub changes: Arc<dyn ChangeGate>,
     /// Seals stored results, and what a step-up page shows of a call.
     pub results: Arc<Sealer>,
     /// Hashes arguments that are secrets (T27).
@@ -319,14 +323,20 @@ impl Pipeline {
         guard.claims(call.tool.risk, cx);
         let facts = guard.claim().scope(guard.stage("targets", targets::load(self, cx, &call))).await?;
         guard.targets(&facts);
+        let covered = guard.stage("targets", change::covers(self, cx, &call, &facts)).await;
+        guard.covered(&covered);
+        let known = authorise::Facts { targets: facts, covered: covered? };
         let mut asked = None;
-        let decided = guard.stage("authorise", authorise::authorise(self, cx, &call, facts, &mut asked)).await;
+        let decided = guard.stage("authorise", authorise::authorise(self, cx, &call, known, &mut asked)).await;
         guard.asked(asked)?;
         let decided = decided?;
         guard.decided(decided.decision());
         let authorised = decided.granted()?;
         if let Some(answer) = guard.stage("replay", replay::replay(self, cx, &call)).await? {
             return Ok(Admitted::Answered(answer));
+        }
+        if let Some(started) = guard.stage("step_up", change::join(self, cx, &call, &authorised)).await? {
+            return Ok(Admitted::Answered(started));
         }
         let authorised = guard.stage("step_up", step_up::require(self, cx, &call, authorised)).await?;
         guard.stepped_up(&authorised);
@@ -360,11 +370,17 @@ impl Pipeline {
             Ok(intended) => intended,
             Err(error) => return Err(reserve::release(self, reserved, error).await),
         };
+        if call.tool.risk.is_write() {
+            platform::failpoint::reach("road.intent_open");
+        }
         let leased = guard.stage("lease", lease::lease(self, &call)).await;
         let leased = match leased {
             Ok(leased) => leased,
             Err(error) => return Err(intent::not_started(self, intended, reserved, error).await),
         };
+        if let Err(lost) = guard.stage("lease", change::hold(self, &authorised)).await {
+            return Err(intent::not_started(self, intended, reserved, lost).await);
+        }
         let artifacts = artifacts::of_call(self, cx, &call, &authorised);
         let proofs = execute::Proofs { authorised: &authorised, intended: &intended, leased: &leased };
         let work = guard.stage("execute", execute::execute(self, cx, &call, &reserved, proofs, &artifacts));

@@ -6,7 +6,7 @@ use platform::{CallContext, Error, ErrorKind};
 
 use super::authorise::Authorised;
 use super::validate::Validated;
-use super::{Answer, Pipeline, later, replay};
+use super::{Answer, Pipeline, change, later, replay};
 use crate::elevation::SingleUse;
 
 /// Proof of the reservation; nothing is reserved for reads.
@@ -53,7 +53,8 @@ pub(super) async fn reserve(
     if !call.tool.risk.is_write() {
         return Ok(Reserved { key: None, elevation: None });
     }
-    let mut ops = Vec::new();
+    // T7: the grant once more, and its locks in the same transaction.
+    let mut ops = change::again(road, cx, call, authorised).await?;
     let key = call.references.idempotency_key.clone().map(|key| ReservedKey { scope: replay::scope(cx, call), key });
     if let Some(ReservedKey { scope, key }) = &key {
         let keep = i64::try_from(road.parts.limits.keep_results.as_secs()).unwrap_or(i64::MAX);
@@ -82,6 +83,7 @@ async fn refused(road: &Pipeline, key: Option<&ReservedKey>, digest: &str, error
             "step_up_used",
             "The second factor for this call was used up by an earlier call. Repeat the call to get a new link.",
         ),
+        (TransactError::Conflict { conflict: Conflict::LockLost, .. }, _) => change::lock_lost(),
         // The key was free a moment ago: another call with it won the race. Its result, if it is there, is for a repeat.
         (TransactError::Conflict { .. }, Some(ReservedKey { scope, key })) => {
             match replay::known(road, scope, key, digest).await {

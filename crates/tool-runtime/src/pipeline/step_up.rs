@@ -8,9 +8,10 @@ use platform::principal::PrincipalKind;
 use platform::{CallContext, Error, ErrorKind, Json};
 use serde_json::json;
 
-use super::Pipeline;
 use super::authorise::{Authorised, STEP_UP};
 use super::validate::Validated;
+use super::{Pipeline, change};
+use crate::change_gate::Covered;
 use crate::elevation::{ELEVATION_S, shown, single_use};
 
 /// The code of the refusal.
@@ -29,13 +30,19 @@ pub(super) async fn require(
     let unmet: Vec<&str> = decision.obligations.iter().filter(|(_, o)| !o.met).map(|(name, _)| name.as_str()).collect();
     if decision.allow && consistent && unmet.is_empty() {
         // A guard of our own (T8): whatever a policy says, these never run without a single-use elevation.
-        if single_use(call.tool.risk) && authorised.single_use().is_none() {
-            return Err(step_up(road, cx, call, &authorised).await?);
+        let risk = authorised.covered().map_or(call.tool.risk, |c| call.tool.risk.max(c.risk));
+        match authorised.covered() {
+            Some(covered) => proven(road, risk, covered)?,
+            None if single_use(risk) && authorised.single_use().is_none() => {
+                return Err(step_up(road, cx, call, &authorised).await?);
+            }
+            None => {}
         }
         return Ok(authorised);
     }
     if unmet.contains(&"change") {
-        return Err(change_required(road, &unmet));
+        let refusal = change_required(road, &unmet);
+        return Err(change::with_next(road, cx, call, &authorised, refusal));
     }
     if unmet.contains(&STEP_UP) {
         return Err(step_up(road, cx, call, &authorised).await?);
@@ -46,6 +53,34 @@ pub(super) async fn require(
         "Policy asks for something that this platform cannot offer yet. An operator has to look at the policy.",
     )
     .with_detail(unmet.join(", ")))
+}
+
+/// The same guard for a run (T8, T16): nobody is there to pass a second factor, and the approvers have passed one. How many
+/// it takes at least, whatever policy says; and the clock is read again.
+fn proven(road: &Pipeline, risk: Risk, covered: &Covered) -> Result<(), Error> {
+    let at_least = match risk {
+        Risk::Read | Risk::Probe | Risk::Record => return Ok(()),
+        Risk::Change => 1,
+        Risk::Disruptive => 2,
+        // Governing is a person's own act, whoever approved what.
+        Risk::Control => u32::MAX,
+    };
+    if covered.facts.proven_approvers < at_least {
+        return Err(Error::new(
+            ErrorKind::Forbidden,
+            "grant_invalid",
+            "The change's grant does not hold: its signature, its approvals or its key are not what they have to be.",
+        )
+        .with_detail(format!("{} proven approvers of {at_least}", covered.facts.proven_approvers)));
+    }
+    if covered.until.is_some_and(|until| road.parts.clock.epoch_seconds() >= until) {
+        return Err(Error::new(
+            ErrorKind::Unmet,
+            "grant_expired",
+            "The time in which the change may do this is over, or has not begun.",
+        ));
+    }
+    Ok(())
 }
 
 async fn step_up(road: &Pipeline, cx: &CallContext, call: &Validated, authorised: &Authorised) -> Result<Error, Error> {

@@ -44,7 +44,11 @@ pub(super) async fn load(
     let mut all = Vec::with_capacity(named.len());
     let covered = !named.is_empty() && road.directory.covers(&call.tool.server.name);
     for (kind, id) in &named {
-        all.push(match (covered && *kind == DEVICE, needs_proof(call.tool.risk)) {
+        // An undo goes to the device that the run wrote to, whatever other systems say about it by now (T19); change control
+        // compares its serial numbers with the plan's.
+        let undo = cx.run.as_ref().is_some_and(|run| run.undo);
+        let proof = (needs_proof(call.tool.risk) || call.tool.tool.spec().proven_targets) && !undo;
+        all.push(match (covered && *kind == DEVICE, proof) {
             (false, _) => looking.up(kind, id).await?,
             (true, false) => looking.for_reading(id).await?,
             (true, true) => looking.for_change(id).await?,

@@ -73,7 +73,7 @@ struct Inside {
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 enum Ended {
     Result(Json),
-    Failure(ErrorKind, Refusal),
+    Failure(ErrorKind, Box<Refusal>),
 }
 
 /// A task and the revision it was read at.
@@ -164,7 +164,7 @@ impl Pipeline {
                     Ok(seen(found.id, stored, None))
                 }
                 kind => {
-                    let failure = Ended::Failure(kind, error.refusal().clone());
+                    let failure = Ended::Failure(kind, Box::new(error.refusal().clone()));
                     self.end(found, failure).await
                 }
             },
@@ -329,7 +329,7 @@ fn seen(id: String, stored: Stored, ended: Option<Result<Answer, Error>>) -> Lon
 fn opened(ended: Ended) -> Result<Answer, Error> {
     match ended {
         Ended::Result(structured) => Ok(Answer { structured, follow_up: None, replayed: false, queued_ms: 0 }),
-        Ended::Failure(kind, refusal) => Err(Error::replayed(kind, refusal)),
+        Ended::Failure(kind, refusal) => Err(Error::replayed(kind, *refusal)),
     }
 }
 

@@ -13,9 +13,12 @@ use serde::de::DeserializeOwned;
 use super::change_records::{
     self, Advance, ApprovalRow, Conflict, Ticket, TicketClosing, TicketDraft, TicketFacts, TicketState,
 };
-use super::config_changer::{self, Handle, OpenIntent, Polled, SealedLines, Settled, Staged, StepSpec};
+use super::config_changer::{
+    self, Handle, OpenIntent, Polled, ProvenTarget, SavedStartup, SealedLines, Settled, Staged, StepSpec,
+};
 use super::config_reader::{READ_LIVE, ReadLive, SealedConfig};
 use super::state_probe::{CheckQuery, OBSERVE, Observation, Observe, Observed};
+use super::template_source::{self, TemplateFacts};
 use crate::artifacts::ArtifactReference;
 use crate::pipeline::{CallRequest, Pipeline};
 
@@ -52,6 +55,21 @@ impl PortClient {
         self.call(READ_LIVE, &ReadLive { device_id: device_id.to_owned() }).await
     }
 
+    /// What a change may rest on about a device. Errors: `target_ambiguous`, `target_facts_stale`, `targets_not_loaded`,
+    /// `target_unknown`.
+    pub async fn prove_target(&self, device_id: &str) -> Result<ProvenTarget, Error> {
+        self.call(config_changer::PROVE, &config_changer::Prove { device_id: device_id.to_owned() }).await
+    }
+
+    /// A committed version of a template; the newest where none is named.
+    pub async fn template(&self, template_id: &str, version_id: Option<&str>) -> Result<TemplateFacts, Error> {
+        let args = template_source::DescribeTemplate {
+            template_id: template_id.to_owned(),
+            version_id: version_id.map(str::to_owned),
+        };
+        self.call(template_source::DESCRIBE, &args).await
+    }
+
     /// The lines that a step would enter.
     pub async fn render(&self, step: &StepSpec) -> Result<SealedLines, Error> {
         self.call(config_changer::RENDER, step).await
@@ -81,6 +99,11 @@ impl PortClient {
     pub async fn reconcile(&self, intent: &OpenIntent) -> Result<Settled, Error> {
         let args = config_changer::Reconcile { device_id: intent.step.device_id.clone(), intent: intent.clone() };
         self.call(config_changer::RECONCILE, &args).await
+    }
+
+    /// Makes the running configuration of a device the one that it starts with.
+    pub async fn save_startup(&self, device_id: &str) -> Result<SavedStartup, Error> {
+        self.call(config_changer::SAVE, &config_changer::SaveStartup { device_id: device_id.to_owned() }).await
     }
 
     /// Observes a device; `last_write_ms` is when it was last written to, milliseconds since the epoch.

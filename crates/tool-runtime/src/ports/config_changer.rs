@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use platform::{Error, Json};
+use platform::policy::TargetFacts;
+use platform::{Error, ErrorKind, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
@@ -132,6 +133,13 @@ pub enum Settled {
     },
 }
 
+/// A running configuration that became the one that its device starts with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SavedStartup {
+    /// The target system's id of the device.
+    pub device_id: String,
+}
+
 /// Changes configurations.
 #[async_trait]
 pub trait ConfigChanger: Send + Sync + 'static {
@@ -154,6 +162,66 @@ pub trait ConfigChanger: Send + Sync + 'static {
 
     /// What became of an attempt, from the vendor's own records.
     async fn reconcile(&self, cx: &ToolCx, intent: &OpenIntent) -> Result<Settled, Error>;
+
+    /// Makes the running configuration of a device the one that it starts with. A repeat does no harm. Error: `save_unsupported`
+    /// where the system cannot.
+    async fn save_startup(&self, _: &ToolCx, _device_id: &str) -> Result<SavedStartup, Error> {
+        let message = "This system does not save startup configurations. Save the device's by hand.";
+        Err(Error::new(ErrorKind::InvalidInput, "save_unsupported", message))
+    }
+}
+
+/// Arguments of [`SAVE`].
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub(super) struct SaveStartup {
+    /// The target system's id of the device.
+    #[schemars(length(min = 1, max = 64))]
+    pub(super) device_id: String,
+}
+
+/// Arguments of [`PROVE`].
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub(super) struct Prove {
+    /// The target system's id of the device.
+    #[schemars(length(min = 1, max = 64))]
+    pub(super) device_id: String,
+}
+
+/// What a change may rest on about a device: nothing contradicted, nothing unread, nothing older than
+/// [`crate::targets::STALE_S`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ProvenTarget {
+    /// The target system's id of it.
+    pub device_id: String,
+    /// Host name.
+    pub hostname: String,
+    /// Serial numbers, all members of a stack.
+    pub serials: Vec<String>,
+    /// Site hierarchy.
+    pub site: Option<String>,
+    /// Role.
+    pub role: Option<String>,
+    /// Redundancy group.
+    pub redundancy_group: Option<String>,
+    /// Configuration item.
+    pub ci: Option<String>,
+    /// Seconds since the source was read.
+    pub age_s: i64,
+}
+
+impl From<&TargetFacts> for ProvenTarget {
+    fn from(facts: &TargetFacts) -> Self {
+        Self {
+            device_id: facts.id.clone(),
+            hostname: facts.name.clone(),
+            serials: facts.serials.clone(),
+            site: facts.site.clone(),
+            role: facts.role.clone(),
+            redundancy_group: facts.redundancy_group.clone(),
+            ci: facts.ci.clone(),
+            age_s: facts.age_s,
+        }
+    }
 }
 
 /// Arguments of [`STAGE`].
@@ -189,6 +257,9 @@ pub(super) struct Reconcile {
     pub(super) intent: OpenIntent,
 }
 
+/// The tool that tells on which facts about a device a change may rest, or why on none: it asks no port, because the road
+/// has proven them before.
+pub const PROVE: &str = "port_prove_target";
 /// The tool behind [`ConfigChanger::render`].
 pub const RENDER: &str = "port_render_lines";
 /// The tool behind [`ConfigChanger::stage`].
@@ -199,12 +270,21 @@ pub const APPLY: &str = "port_apply_step";
 pub const POLL: &str = "port_poll_step";
 /// The tool behind [`ConfigChanger::reconcile`].
 pub const RECONCILE: &str = "port_reconcile_step";
+/// The tool behind [`ConfigChanger::save_startup`].
+pub const SAVE: &str = "port_save_startup";
 
 /// Its tools. Their classes in the operator's table: `render` and `poll` read the controller; `stage` leaves a text on the
 /// controller that nothing enters into a device, as a branch holds a text that nothing has merged, so that it is a `record`
-/// and possible before anybody has approved (T21); `apply` is the `change`; `reconcile` may ask the device itself, and is a
+/// and possible before anybody has approved (T21); `apply` is the `change`, and so is `save_startup`, of which a repeat does no harm; `reconcile` may ask the device itself, and is a
 /// `probe`.
 pub(super) fn tools(port: &Arc<dyn ConfigChanger>) -> Vec<Arc<dyn Tool>> {
+    let prove = ToolSpec::new::<Prove, ProvenTarget>(
+        PROVE,
+        "Prove a target",
+        "Tells what is known of a device, as far as a change may rest on it.",
+    )
+    .targets(DEVICE)
+    .proven_targets();
     let render = ToolSpec::new::<StepSpec, SealedLines>(
         RENDER,
         "Render a step",
@@ -230,7 +310,20 @@ pub(super) fn tools(port: &Arc<dyn ConfigChanger>) -> Vec<Arc<dyn Tool>> {
         "Tells what became of an attempt whose end nobody heard, from the target system's own records.",
     )
     .timeout(Duration::from_secs(90));
+    let save = ToolSpec::new::<SaveStartup, SavedStartup>(
+        SAVE,
+        "Save a startup configuration",
+        "Makes the running configuration of one device the one that it starts with, for change control.",
+    )
+    .timeout(Duration::from_secs(90));
     vec![
+        port_tool(port, save.targets(DEVICE), |port, cx, args: SaveStartup| async move {
+            port.save_startup(&cx, &args.device_id).await
+        }),
+        port_tool(port, prove, |_, cx, _: Prove| async move {
+            let facts = cx.targets.first().ok_or_else(|| Error::internal("a proven target without facts"))?;
+            Ok(ProvenTarget::from(facts))
+        }),
         port_tool(
             port,
             render.targets(DEVICE),

@@ -4,7 +4,8 @@
 //!
 //! A port never lets an unmasked configuration out of the process: it comes back as a reference to a sealed artifact (T27).
 //!
-//! Where to go next: [`client`] to use them, [`config_reader`], [`config_changer`], [`state_probe`], [`change_records`], [`target_source`].
+//! Where to go next: [`client`] to use them, [`config_reader`], [`config_changer`], [`state_probe`], [`template_source`], [`change_records`],
+//! [`target_source`].
 
 pub mod change_records;
 pub mod client;
@@ -12,6 +13,7 @@ pub mod config_changer;
 pub mod config_reader;
 pub mod state_probe;
 pub mod target_source;
+pub mod template_source;
 
 use std::sync::Arc;
 
@@ -26,6 +28,7 @@ pub use self::config_changer::ConfigChanger;
 pub use self::config_reader::ConfigReader;
 pub use self::state_probe::StateProbe;
 pub use self::target_source::TargetSource;
+pub use self::template_source::TemplateSource;
 use crate::combinators::single;
 use crate::tool::{TargetArgument, Tool, ToolCx, ToolSpec};
 
@@ -36,6 +39,8 @@ pub struct Ports {
     pub config_reader: Option<Arc<dyn ConfigReader>>,
     /// Changes configurations of devices.
     pub config_changer: Option<Arc<dyn ConfigChanger>>,
+    /// Knows the templates that lines are rendered from.
+    pub template_source: Option<Arc<dyn TemplateSource>>,
     /// Observes the state of devices.
     pub state_probe: Option<Arc<dyn StateProbe>>,
     /// Keeps the records of changes: tickets, approvals, conflicts.
@@ -50,6 +55,7 @@ impl Ports {
         let mut tools = Vec::new();
         tools.extend(self.config_reader.iter().flat_map(config_reader::tools));
         tools.extend(self.config_changer.iter().flat_map(config_changer::tools));
+        tools.extend(self.template_source.iter().flat_map(template_source::tools));
         tools.extend(self.state_probe.iter().flat_map(state_probe::tools));
         tools.extend(self.change_records.iter().flat_map(change_records::tools));
         tools.extend(self.target_source.iter().flat_map(target_source::tools));

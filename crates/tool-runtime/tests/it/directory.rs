@@ -77,12 +77,12 @@ impl Connector for Inventory {
     }
 
     fn tools(&self) -> Vec<Arc<dyn Tool>> {
-        let tool = |name| {
+        let spec = |name| {
             let targets = &[TargetArgument { argument: "device", kind: "device" }];
-            let spec = ToolSpec::new::<OneBox, OneBox>(name, "A box", "A tool of the tests.").targets(targets);
-            typed(spec, |_, args: OneBox| async move { Ok(args) })
+            ToolSpec::new::<OneBox, OneBox>(name, "A box", "A tool of the tests.").targets(targets)
         };
-        vec![tool("show_box"), tool("change_box")]
+        let tool = |spec| typed(spec, |_, args: OneBox| async move { Ok(args) });
+        vec![tool(spec("show_box")), tool(spec("plan_box").proven_targets()), tool(spec("change_box"))]
     }
 
     fn ports(&self) -> Ports {
@@ -269,6 +269,9 @@ async fn t17_a_contradicted_device_is_read_and_not_changed() {
     let details = refusal.refusal().details.clone().unwrap();
     assert_eq!(details["reason"], "several_items");
     assert_eq!(details["claims"][1], json!({"source": "records", "id": "ci-2"}));
+    let planned = call(&lab, "plan_box", "d1").await.unwrap_err();
+    assert_eq!(planned.code(), "target_ambiguous", "a read that a change will rest on is held to the same");
+    call(&lab, "plan_box", "d2").await.unwrap();
     call(&lab, "change_box", "d2").await.unwrap();
     lab.clock.advance(90);
     assert_eq!(refused(&lab, "d1").await.code(), "target_ambiguous", "also after a look-up");

@@ -68,6 +68,7 @@ pub(crate) fn risks() -> RiskTable {
         ("lab-target", "set_password", Risk::Record),
         ("lab-target", "try_password", Risk::Read),
         ("inventory", "show_box", Risk::Read),
+        ("inventory", "plan_box", Risk::Read),
         ("inventory", "change_box", Risk::Change),
         ("inventory", "port_list_targets", Risk::Read),
     ])
@@ -117,6 +118,7 @@ impl Lab {
             secrets: Arc::clone(&secrets) as _,
             metrics: Arc::clone(&metrics),
             clock: shared_clock,
+            changes: Arc::new(tool_runtime::change_gate::NoChanges),
             results: Arc::new(Sealer::derive(&SecretKey::new([7; 32]), "results").unwrap()),
             artifacts: Arc::clone(&sealed),
             secret_arguments: KeyedHash::derive(&SecretKey::new([8; 32]), "secret arguments").unwrap(),

@@ -87,6 +87,7 @@ fn spec(name: &'static str) -> ToolSpec {
         output: json!({"type": "object", "properties": {"said": {"type": "object"}}, "required": ["said"]}),
         effect: SideEffect::Idempotent,
         targets: &[],
+        proven_targets: false,
         cache_for: None,
         timeout: Duration::from_secs(30),
         listed: true,

@@ -7,17 +7,18 @@
 //! The schemas are the published and enforced ones, with two differences: the reserved argument `_interlock` stands as
 //! headers, because a document that shows both invites contradictions; and a query has no `null`.
 //!
-//! Next: [`operation`] for a tool's paths, [`links`] for how one leads to another, [`components`] for what all share.
+//! Next: [`operation`] for a tool's paths, [`twins`] for those of changes, [`links`] for how one leads to another, [`components`] for what all share.
 
 mod components;
 mod links;
 mod operation;
+mod twins;
 
 use std::sync::Arc;
 
 use platform::{Error, Json, Principal};
 use serde_json::{Map, json};
-use tool_runtime::catalogue::RegisteredTool;
+use tool_runtime::catalogue::{OWN_SERVER, RegisteredTool};
 
 use crate::Gateway;
 
@@ -53,6 +54,9 @@ fn of(gateway: &Gateway, shown: &[Shown]) -> Json {
     }
     for server in shown {
         links::add(&mut paths, &server.tools);
+    }
+    for server in shown.iter().filter(|s| s.name == OWN_SERVER) {
+        twins::add(&mut paths, &server.tools);
     }
     paths.insert("/api/v1/openapi.json".to_owned(), operation::this_document());
     paths.insert("/api/v1/mcp/{server}/tools".to_owned(), operation::tool_list(&servers));

@@ -2,9 +2,11 @@
 //! Next: [`super::components`].
 
 use platform::Json;
+use platform::policy::Risk;
 use platform::resource::BaseUrl;
 use serde_json::{Map, json};
 use tool_runtime::catalogue::{REFERENCES_ARGUMENT, RegisteredTool};
+use tool_runtime::change_gate::started_schema;
 
 use super::super::{describe, query};
 use super::components::{self, component, header};
@@ -62,7 +64,7 @@ pub(super) fn path_of(base: &BaseUrl, tool: &RegisteredTool, names: &Names) -> J
     path.into()
 }
 
-fn begun(tool: &RegisteredTool, operation: &str) -> Map<String, Json> {
+pub(super) fn begun(tool: &RegisteredTool, operation: &str) -> Map<String, Json> {
     let spec = tool.tool.spec();
     Map::from_iter([
         ("operationId".to_owned(), operation.into()),
@@ -109,11 +111,24 @@ fn get(base: &BaseUrl, tool: &RegisteredTool, names: &Names, schema: &Json) -> O
     if !query::reads(tool) {
         return None;
     }
-    let required = required(schema);
-    let properties = schema.get("properties").and_then(Json::as_object)?;
     let example = describe::example(tool);
-    let parameters: Vec<Json> = properties
-        .iter()
+    let parameters = by_query(schema, &example);
+    let mut operation = begun(tool, &names.get());
+    operation.insert("x-codeSamples".to_owned(), sample(&describe::get(base, tool, &example)));
+    if !parameters.is_empty() {
+        operation.insert("parameters".to_owned(), parameters.into());
+    }
+    operation.insert("responses".to_owned(), responses(tool, names, true));
+    Some(operation.into())
+}
+
+/// Arguments as parameters of a query.
+pub(super) fn by_query(schema: &Json, example: &Json) -> Vec<Json> {
+    let required = required(schema);
+    let properties = schema.get("properties").and_then(Json::as_object);
+    properties
+        .into_iter()
+        .flatten()
         .filter(|(_, property)| query::carries(property))
         .map(|(name, property)| {
             let mut schema = without_null(property);
@@ -130,14 +145,7 @@ fn get(base: &BaseUrl, tool: &RegisteredTool, names: &Names, schema: &Json) -> O
             }
             parameter
         })
-        .collect();
-    let mut operation = begun(tool, &names.get());
-    operation.insert("x-codeSamples".to_owned(), sample(&describe::get(base, tool, &example)));
-    if !parameters.is_empty() {
-        operation.insert("parameters".to_owned(), parameters.into());
-    }
-    operation.insert("responses".to_owned(), responses(tool, names, true));
-    Some(operation.into())
+        .collect()
 }
 
 /// An argument that may be null is left out of a query instead.
@@ -166,12 +174,16 @@ fn without_null(schema: &Json) -> Json {
 }
 
 fn responses(tool: &RegisteredTool, names: &Names, by_query: bool) -> Json {
+    let mut results = vec![component("schemas", &names.result), component("schemas", components::LARGE_RESULT)];
+    if matches!(tool.risk, Risk::Change | Risk::Disruptive) {
+        results.push(started_schema());
+    }
     let result = |status: &str| {
         json!({
             "type": "object",
             "properties": {
                 "status": {"const": status},
-                "result": {"anyOf": [component("schemas", &names.result), component("schemas", components::LARGE_RESULT)]},
+                "result": {"anyOf": results},
                 "server": {"const": tool.server.name},
                 "tool": {"const": tool.name()},
             },
@@ -181,7 +193,6 @@ fn responses(tool: &RegisteredTool, names: &Names, by_query: bool) -> Json {
     };
     let output = &tool.published_output;
     let is_page = output.pointer("/properties/next_cursor").is_some();
-    let follows = output.pointer("/properties/status").is_some_and(|s| s.to_string().contains("\"in_progress\""));
     let mut headers = Map::from_iter([header("X-Request-Id")]);
     if tool.risk.is_write() {
         headers.extend([header("Idempotency-Replayed")]);
@@ -196,7 +207,7 @@ fn responses(tool: &RegisteredTool, names: &Names, by_query: bool) -> Json {
         "200".to_owned(),
         json!({"description": "Done.", "headers": done, "content": {"application/json": {"schema": result("success")}}}),
     );
-    if tool.risk.is_write() || follows {
+    if tool.risk.is_write() || goes_on(tool) {
         headers.extend([header("Location"), header("Retry-After")]);
         responses.insert(
             "202".to_owned(),
@@ -205,6 +216,12 @@ fn responses(tool: &RegisteredTool, names: &Names, by_query: bool) -> Json {
         );
     }
     responses.into()
+}
+
+/// Whether its result says that work goes on.
+pub(super) fn goes_on(tool: &RegisteredTool) -> bool {
+    let status = tool.published_output.pointer("/properties/status");
+    status.is_some_and(|status| status.to_string().contains("\"in_progress\""))
 }
 
 fn server_parameter(servers: &[&str]) -> Json {

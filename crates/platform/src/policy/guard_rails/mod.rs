@@ -35,6 +35,8 @@ pub enum Rail {
     UserinfoReadsAndRecords,
     /// Outside `lab-open`, `change` and `disruptive` need a verified change grant.
     NoChangeWithoutGrant,
+    /// A run steps up by approvers who passed a factor for it, and by nothing else; and no run governs.
+    NoRunWithoutProof,
     /// The audit of others is closed to everyone, to administrators and to engineers alike: it takes a group of its own
     /// (T26).
     AuditIsReserved,
@@ -42,7 +44,7 @@ pub enum Rail {
 
 impl Rail {
     /// Every rail.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::EveryInputDecides,
         Self::IllTypedGroupsAllowNothing,
         Self::NoWriteWithoutStepUp,
@@ -51,6 +53,7 @@ impl Rail {
         Self::UnknownRiskIsDisruptive,
         Self::UserinfoReadsAndRecords,
         Self::NoChangeWithoutGrant,
+        Self::NoRunWithoutProof,
         Self::AuditIsReserved,
     ];
 
@@ -65,6 +68,7 @@ impl Rail {
             Self::UnknownRiskIsDisruptive => "unknown_risk_is_disruptive",
             Self::UserinfoReadsAndRecords => "userinfo_reads_and_records",
             Self::NoChangeWithoutGrant => "no_change_without_grant",
+            Self::NoRunWithoutProof => "no_run_without_proof",
             Self::AuditIsReserved => "audit_is_reserved",
         }
     }

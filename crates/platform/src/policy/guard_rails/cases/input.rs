@@ -3,6 +3,7 @@
 
 use serde_json::json;
 
+use super::GROUPS;
 use crate::Json;
 
 /// The clock of every case.
@@ -49,7 +50,15 @@ pub(super) fn elevation() -> Json {
 }
 
 pub(super) fn grant() -> Json {
-    json!({"id": "CHG-1", "expires_at": NOW + 3600, "approvers": 5})
+    json!({
+        "id": "CHG-1", "expires_at": NOW + 3600, "approvers": 5, "approver_groups": [GROUPS, GROUPS, GROUPS, GROUPS, GROUPS],
+        "run": false, "proven_approvers": 0,
+    })
+}
+
+/// A grant as the change's own run uses it, with everything proven.
+pub(super) fn run() -> Json {
+    with(grant(), &[("run", json!(true)), ("proven_approvers", json!(5))])
 }
 
 /// What a caller can write into its arguments and headers: all of it is talk.

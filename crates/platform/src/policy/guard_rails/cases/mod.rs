@@ -7,8 +7,8 @@ mod words;
 
 use serde_json::{Map, json};
 
-use self::input::{GUARDED, NOW, call, elevation, grant, talk, with, without};
-use self::words::words;
+use self::input::{GUARDED, NOW, call, elevation, grant, run, talk, with, without};
+use self::words::{approved_by_whoever_may, words};
 use super::{Bound, Case, Rail, Vocabulary};
 use crate::Json;
 use crate::policy::Profile;
@@ -33,10 +33,12 @@ pub fn cases(profile: Profile, vocabulary: &Vocabulary) -> impl Iterator<Item = 
     unknown_risk(&mut all, &groups);
     userinfo(&mut all, &groups);
     audit(&mut all);
+    runs(&mut all, &groups);
     if profile != Profile::LabOpen {
         without_grant(&mut all, &groups);
     }
     words(&mut all, profile, vocabulary);
+    approved_by_whoever_may(&mut all, vocabulary);
     all.into_iter()
 }
 
@@ -312,6 +314,49 @@ fn unknown_risk(all: &mut Vec<Case>, groups: &[Json]) {
     }
 }
 
+/// A run's facts with something missing: too few proven approvers, none, one for what is disruptive, an end that has come, a
+/// run that says it is one by another word.
+fn runs(all: &mut Vec<Case>, groups: &[Json]) {
+    let unproven = [
+        ("proven_approvers", json!(0)),
+        ("proven_approvers", json!(-1)),
+        ("proven_approvers", json!(null)),
+        ("proven_approvers", json!("5")),
+        ("proven_approvers", json!([5])),
+        ("proven_approvers", json!(true)),
+        ("run", json!(false)),
+        ("run", json!("true")),
+        ("run", json!(1)),
+        ("run", json!(null)),
+        ("expires_at", json!(NOW)),
+        ("expires_at", json!("never")),
+        ("id", json!("")),
+    ];
+    let mut push = |groups: &Json, risk, change: Json, bound| {
+        for protocol in ["internal", "mcp"] {
+            let edits = [("/change", change.clone()), ("/protocol", json!(protocol)), ("/arguments", talk())];
+            let input = with(call(groups, "catalyst-center", risk), &edits);
+            all.push(Case { rail: Rail::NoRunWithoutProof, input, bound });
+        }
+    };
+    for groups in groups {
+        for (member, value) in &unproven {
+            for risk in GUARDED {
+                push(groups, risk, with(run(), &[(*member, value.clone())]), Bound::NotAllowed);
+            }
+        }
+        push(groups, GUARDED[1], with(run(), &[("proven_approvers", json!(1))]), Bound::NotAllowed);
+        push(groups, GUARDED[2], run(), Bound::NotAllowed);
+    }
+    for groups in groups {
+        for caller in [("/principal/kind", json!("client")), ("/principal/act", json!([{"subject": "agent"}]))] {
+            let proven = [("/change", run()), ("/elevation", elevation()), caller];
+            let input = with(call(groups, "catalyst-center", GUARDED[2]), &proven);
+            all.push(Case { rail: Rail::NoRunWithoutProof, input, bound: Bound::Denied });
+        }
+    }
+}
+
 fn without_grant(all: &mut Vec<Case>, groups: &[Json]) {
     let proven = [
         ("/elevation", elevation()),
@@ -319,16 +364,17 @@ fn without_grant(all: &mut Vec<Case>, groups: &[Json]) {
         ("/principal/amr", json!(["pwd", "otp"])),
         ("/principal/auth_time", json!(NOW - 10)),
     ];
+    let edited = |edit: (&str, Json)| with(grant(), &[edit]);
     let no_grant = [
         json!(null),
         json!({}),
         json!(true),
-        json!({"id": "CHG-1", "expires_at": NOW, "approvers": 5}),
-        json!({"id": "CHG-1", "expires_at": NOW - 1, "approvers": 5}),
-        json!({"id": "CHG-1", "expires_at": NOW + 60, "approvers": 0}),
-        json!({"id": "", "expires_at": NOW + 60, "approvers": 5}),
-        json!({"id": "CHG-1", "expires_at": "never", "approvers": 5}),
-        json!({"id": "CHG-1", "expires_at": NOW + 60, "approvers": "5"}),
+        edited(("expires_at", json!(NOW))),
+        edited(("expires_at", json!(NOW - 1))),
+        edited(("approvers", json!(0))),
+        edited(("id", json!(""))),
+        edited(("expires_at", json!("never"))),
+        edited(("approvers", json!("5"))),
     ];
     let mut push = |groups: &Json, connector: &str, risk, change: &Json| {
         for arguments in [json!({}), talk()] {
@@ -343,7 +389,7 @@ fn without_grant(all: &mut Vec<Case>, groups: &[Json]) {
             push(groups, "catalyst-center", GUARDED[1], change);
         }
         // Two approvers for what is disruptive (T6).
-        push(groups, "catalyst-center", GUARDED[1], &json!({"id": "CHG-1", "expires_at": NOW + 60, "approvers": 1}));
+        push(groups, "catalyst-center", GUARDED[1], &edited(("approvers", json!(1))));
         for connector in CONNECTORS.into_iter().skip(1) {
             push(groups, connector, GUARDED[0], &no_grant[0]);
             push(groups, connector, GUARDED[1], &no_grant[0]);

@@ -8,7 +8,7 @@ use crate::policy::Profile;
 use crate::policy::guard_rails::{Bound, Case, Rail, Vocabulary};
 
 /// Words of the decision document and its input: asked in the set of all words, but not each alone.
-const OWN_WORDS: [&str; 44] = [
+const OWN_WORDS: [&str; 50] = [
     "allow",
     "challenge",
     "deny",
@@ -35,6 +35,12 @@ const OWN_WORDS: [&str; 44] = [
     "max_age_s",
     "by",
     "approvers",
+    "approver_groups",
+    "proven_approvers",
+    "run",
+    "sites",
+    "groups",
+    "count",
     "rate",
     "rates",
     "per_minute",
@@ -59,9 +65,7 @@ const MAX_WORDS: usize = 256;
 
 /// Each name of the bundle, once as the caller's only group and once as the connector, in the plainest cases.
 pub(super) fn words(all: &mut Vec<Case>, profile: Profile, vocabulary: &Vocabulary) {
-    let everybody: Vec<&str> =
-        GROUPS.into_iter().chain(vocabulary.words.iter().map(String::as_str).take(MAX_WORDS)).collect();
-    let everybody = json!(everybody);
+    let everybody = json!(everybody(vocabulary));
     let single = vocabulary.words.iter().filter(|word| !OWN_WORDS.contains(&word.as_str()));
     for word in single.take(MAX_WORDS) {
         for (groups, connector) in [(&json!([word]), "catalyst-center"), (&everybody, word.as_str())] {
@@ -77,6 +81,25 @@ pub(super) fn words(all: &mut Vec<Case>, profile: Profile, vocabulary: &Vocabula
                     all.push(Case { rail: Rail::NoChangeWithoutGrant, input: no_grant, bound: Bound::NotAllowed });
                 }
             }
+        }
+    }
+}
+
+/// The groups that we know, and every name that may be one.
+fn everybody(vocabulary: &Vocabulary) -> Vec<&str> {
+    GROUPS.into_iter().chain(vocabulary.words.iter().map(String::as_str).take(MAX_WORDS)).collect()
+}
+
+/// Whoever a bundle lets approve did: else a change that is not covered would hide what else the bundle asks nobody for.
+pub(super) fn approved_by_whoever_may(all: &mut [Case], vocabulary: &Vocabulary) {
+    let everybody = everybody(vocabulary);
+    let groups = json!([everybody, everybody, GROUPS, GROUPS, GROUPS]);
+    let plain = grant()["approver_groups"].take();
+    for case in all {
+        if let Some(found) = case.input.pointer_mut("/change/approver_groups")
+            && *found == plain
+        {
+            *found = groups.clone();
         }
     }
 }
