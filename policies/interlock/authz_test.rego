@@ -215,7 +215,7 @@ ports := {
 	"port_apply_step": "change", "port_describe_template": "read", "port_observe_device": "probe",
 	"port_poll_step": "read", "port_prove_target": "read",
 	"port_read_live_config": "probe", "port_reconcile_step": "probe", "port_render_lines": "read",
-	"port_stage_lines": "record",
+	"port_save_startup": "change", "port_stage_lines": "record",
 }
 
 # What a port reads is not masked, so that the right to read a controller is not enough.

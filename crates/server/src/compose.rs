@@ -42,6 +42,7 @@ use tool_runtime::{Catalogue, Instance, Pipeline, TargetDirectory, Visibility};
 
 use crate::connectors;
 use crate::offline::local_file;
+use crate::workflows::Runs;
 
 /// What is given from outside.
 pub struct Given<'a> {
@@ -73,6 +74,8 @@ pub struct Composed {
     pub audit: Arc<AuditLogFile>,
     /// Artifacts; their sweeper has to run.
     pub artifacts: Arc<Artifacts>,
+    /// Changes, and the engine that does them.
+    pub runs: Runs,
     /// Secrets.
     pub secrets: Arc<dyn SecretStore>,
     /// Counts refusals; its task has to run.
@@ -192,7 +195,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let parts = Parts {
         visibility,
         policy,
-        changes,
+        changes: changes.clone(),
         store: Arc::clone(&store),
         shared: Arc::new(LocalShared::default()),
         audit: audit.clone(),
@@ -206,6 +209,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         limits: Limits::configured(&config.limits),
     };
     let pipeline = Pipeline::with_directory(parts, directory);
+    let runs = Runs::open(changes, &pipeline, &config.workflows, &config.platform.state, &clock)?;
 
     let sessions = BrowserSessions::new(Arc::clone(&store), Arc::clone(&clock));
     let revocations: Arc<dyn Revocations> =
@@ -294,7 +298,19 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     };
     let more = builtin.as_ref().map(Issuer::mounted).unwrap_or_default().merge(facades);
     let (router, endpoints) = gateway::router(parts, more);
-    Ok(Composed { router, endpoints, pipeline, audit, artifacts, secrets, refusals, serving, issuer: builtin, clock })
+    Ok(Composed {
+        router,
+        endpoints,
+        pipeline,
+        audit,
+        artifacts,
+        runs,
+        secrets,
+        refusals,
+        serving,
+        issuer: builtin,
+        clock,
+    })
 }
 
 /// The client for URLs that somebody else wrote (T13).

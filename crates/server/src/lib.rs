@@ -13,6 +13,7 @@ pub mod offline;
 mod production;
 mod running;
 mod serve;
+pub mod workflows;
 
 pub use self::production::{
     certificate_end, no_fixtures as no_fixtures_in_production, refusals as production_refusals,

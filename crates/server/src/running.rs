@@ -31,6 +31,7 @@ pub(crate) async fn run(
         let (artifacts, audit, stop) = (Arc::clone(&composed.artifacts), Arc::clone(&composed.audit), stop.clone());
         async move { artifacts.run(audit.as_ref(), stop).await }
     });
+    let driving = composed.runs.drive().await?;
     let refreshing = tokio::spawn(Arc::clone(&composed.pipeline).refresh_targets(stop.clone()));
     let telling = composed.issuer.clone().map(|issuer| {
         let stop = stop.clone();
@@ -49,6 +50,7 @@ pub(crate) async fn run(
     stop.cancel();
     composed.endpoints.end_streams();
     serving.await.map_err(Error::internal)?;
+    driving.stop(drain).await;
     let drained = tokio::time::timeout(drain, async {
         composed.endpoints.drain().await;
         composed.pipeline.drain().await;

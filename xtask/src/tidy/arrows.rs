@@ -170,6 +170,11 @@ const IN_TESTS: &[Row] = &[
         why: "a change is tested on the road that connectors are tested on, over a network of texts",
     },
     Row {
+        who: &["crates/workflows"],
+        may: &["backends/workflow-sqlite", "crates/tool-runtime", "crates/device-config", "crates/platform"],
+        why: "bodies are tested as whole runs, on the engine that ships and the road that their activities take",
+    },
+    Row {
         who: &["backends/workflow-*"],
         may: &["crates/workflow-suites"],
         why: "every workflow engine keeps the same suite",

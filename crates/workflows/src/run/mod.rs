@@ -30,8 +30,8 @@ use self::step::Stepped;
 
 /// How long a held or parked run waits for a nudge before it looks by itself.
 const LOOK_EVERY: Duration = Duration::from_secs(600);
-/// How far apart the checks of a soak are at most.
-const SOAK_EVERY: Duration = Duration::from_secs(60);
+/// How far apart the checks of a soak are at most, seconds.
+const SOAK_EVERY_S: i64 = 60;
 
 /// Runs a change.
 pub struct ChangeRun;
@@ -293,19 +293,26 @@ impl<C: WorkflowContext> Run<C> {
     async fn soak(&mut self) -> Result<Option<Stop>, WorkflowError> {
         let ends = self.calls.context.now().as_second().saturating_add(i64::try_from(self.outline.soak_s).unwrap_or(0));
         let mut why = "all devices are done";
+        let mut next = self.calls.context.now().as_second();
         loop {
-            let left = ends.saturating_sub(self.calls.context.now().as_second());
-            let Ok(left) = u64::try_from(left) else { return Ok(None) };
-            if left == 0 {
+            let now = self.calls.context.now().as_second();
+            if now >= ends {
                 return Ok(None);
             }
+            next = if next <= now { ends.min(now.saturating_add(SOAK_EVERY_S)) } else { next };
             let looked = self.calls.go(State::Soaking, why).await?;
             why = "checks go on";
             if let Some(stop) = wish_to_stop(&looked) {
                 return Ok(Some(stop));
             }
-            self.calls.nudged(SOAK_EVERY.min(Duration::from_secs(left))).await?;
-            let last = self.calls.context.now().as_second() >= ends;
+            let left = u64::try_from(next - now).unwrap_or_default();
+            self.calls.nudged(Duration::from_secs(left)).await?;
+            let now = self.calls.context.now().as_second();
+            if now < next {
+                // Somebody wants something; the checks have their time.
+                continue;
+            }
+            let last = now >= ends;
             for device in self.verified.clone() {
                 let verify = Verify {
                     change: self.calls.change.clone(),

@@ -1,7 +1,8 @@
-//! The body of a run over a scripted world: what it asks for in which order, whatever the world answers. The activities
-//! themselves, engines and crashes are tested where they live.
+//! The body of a run over a scripted world: what it asks for in which order, whatever the world answers; and in `engine` whole
+//! runs, with the activities themselves on the engine that ships.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests end at the first broken promise")]
 
+mod engine;
 mod forward;
 mod script;
 mod settling;
