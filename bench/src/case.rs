@@ -163,12 +163,12 @@ impl Case {
         if limited {
             allowance.take((calls + warm_up).div_ceil(self.request.bytes.len())).await;
         }
-        load::run(&self.request, self.connections, warm_up).await?;
+        load::run(&self.request, self.connections, warm_up, None).await?;
         let stages = async || if limited { Stages::read(self.server.address).await } else { Ok(Stages::default()) };
         let target_cpu = || self.server.target.map_or(Ok(0.0), process::cpu_seconds);
         let (stages_before, target_before) = (stages().await?, target_cpu()?);
         let before = process::cpu_seconds(self.server.pid)?;
-        let taken = load::run(&self.request, self.connections, calls).await?;
+        let taken = load::run(&self.request, self.connections, calls, None).await?;
         let after = process::cpu_seconds(self.server.pid)?;
         let per_call = |seconds: f64| seconds * 1e6 / calls as f64;
         self.rounds.push(Round {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use tokio::time::Interval;
 
 use crate::http::{Connection, find};
 
@@ -26,8 +27,14 @@ pub(crate) struct Taken {
     pub(crate) latencies: Vec<u64>,
 }
 
-/// Runs `calls` calls over `connections` connections.
-pub(crate) async fn run(request: &Arc<Request>, connections: usize, calls: usize) -> Result<Taken> {
+/// Runs `calls` calls over `connections` connections. With `every`, each connection asks that often, and a call that begins late
+/// because the one before took too long counts from when it should have begun; without, it asks again at once.
+pub(crate) async fn run(
+    request: &Arc<Request>,
+    connections: usize,
+    calls: usize,
+    every: Option<Duration>,
+) -> Result<Taken> {
     let mut open = Vec::with_capacity(connections);
     for _ in 0..connections {
         open.push(Connection::open(request.address).await?);
@@ -37,7 +44,12 @@ pub(crate) async fn run(request: &Arc<Request>, connections: usize, calls: usize
     let tasks: Vec<_> = open
         .into_iter()
         .enumerate()
-        .map(|(nth, connection)| tokio::spawn(one(Arc::clone(request), nth, connection, Arc::clone(&left))))
+        .map(|(nth, connection)| {
+            let first =
+                every.unwrap_or_default() * u32::try_from(nth).unwrap_or(0) / u32::try_from(connections).unwrap_or(1);
+            let pace = every.map(|every| tokio::time::interval_at((started + first).into(), every));
+            tokio::spawn(one(Arc::clone(request), nth, connection, Arc::clone(&left), pace))
+        })
         .collect();
     let mut latencies = Vec::with_capacity(calls);
     for task in tasks {
@@ -51,11 +63,15 @@ async fn one(
     nth: usize,
     mut connection: Connection,
     left: Arc<AtomicUsize>,
+    mut pace: Option<Interval>,
 ) -> Result<Vec<u64>> {
     let bytes = &request.bytes[nth % request.bytes.len()];
     let mut latencies = Vec::new();
     while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)).is_ok() {
-        let started = Instant::now();
+        let started = match &mut pace {
+            Some(pace) => pace.tick().await.into_std(),
+            None => Instant::now(),
+        };
         let reply = connection.call(bytes).await?;
         latencies.push(u64::try_from(started.elapsed().as_nanos())?);
         if reply.status != 200 || find(reply.body, request.marker).is_none() {

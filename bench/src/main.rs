@@ -3,7 +3,8 @@
 //!
 //! Where to go next: [`case`] for what is sent, [`load`] and [`http`] for how, [`process`] and [`stages`] for what is
 //! read, [`bare`] for the yardsticks, [`lab`] and [`serve`] for what is started, [`report`] for what comes out; [`records`]
-//! for the audit log by itself, [`targets`] for 10,000 devices. What the numbers mean: `docs/performance.md`.
+//! for the audit log by itself, [`targets`] for 10,000 devices, [`workflows`] for runs that wait
+//! and runs that have ended. What the numbers mean: `docs/performance.md`.
 
 mod bare;
 mod case;
@@ -17,6 +18,7 @@ mod report;
 mod serve;
 mod stages;
 mod targets;
+mod workflows;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -66,6 +68,8 @@ enum Part {
     Records,
     /// 10,000 devices: lists, searches, the target directory.
     Targets,
+    /// Runs of workflows: 1,000 that wait, 100,000 that have ended.
+    Workflows,
 }
 
 fn main() -> Result<()> {
@@ -75,6 +79,11 @@ fn main() -> Result<()> {
         let myself = std::env::current_exe()?;
         let here = myself.parent().context("this program is in no folder")?;
         return records::measure(here, arguments.calls, arguments.into.as_ref());
+    }
+    if let Some(Part::Workflows) = arguments.part {
+        let myself = std::env::current_exe()?;
+        let here = myself.parent().context("this program is in no folder")?;
+        return workflows::measure(here, arguments.into.as_ref());
     }
     if let Some(bare) = arguments.bare {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -25,6 +25,10 @@ use crate::report::{self, progress, say};
 const DEVICES: u32 = 10_000;
 /// Callers at a time.
 const AT_A_TIME: usize = 64;
+/// How often each caller asks where they do not ask again at once.
+const EVERY: Duration = Duration::from_millis(200);
+/// Most calls of that.
+const MOST_PACED: usize = 2_560;
 /// What 99 of 100 calls must stay below, milliseconds.
 const MOST_P99_MS: f64 = 50.0;
 /// Longest time for the first reading of all sources.
@@ -54,6 +58,7 @@ struct Row {
     per_second: f64,
     p50_ms: f64,
     p99_ms: f64,
+    paced_p99_ms: f64,
     platform_cpu_us: f64,
     simulator_cpu_us: f64,
     client_cpu_us: f64,
@@ -147,10 +152,10 @@ impl Lab {
 
     async fn measure(&self, what: &'static str, request: Arc<Request>, calls: usize, counts: bool) -> Result<Row> {
         progress(what);
-        load::run(&request, AT_A_TIME, AT_A_TIME * 2).await?;
+        load::run(&request, AT_A_TIME, AT_A_TIME * 2, None).await?;
         let processes = [self.platform.pid(), self.world, std::process::id()];
         let before = processes.map(process::cpu_seconds);
-        let taken = load::run(&request, AT_A_TIME, calls).await?;
+        let taken = load::run(&request, AT_A_TIME, calls, None).await?;
         let mut spent = [0.0; 3];
         for ((spent, before), after) in spent.iter_mut().zip(before).zip(processes.map(process::cpu_seconds)) {
             *spent = (after? - before?) * 1e6 / calls as f64;
@@ -158,12 +163,15 @@ impl Lab {
         let [platform_cpu_us, simulator_cpu_us, client_cpu_us] = spent;
         let mut latencies = taken.latencies;
         latencies.sort_unstable();
+        let mut paced = load::run(&request, AT_A_TIME, calls.min(MOST_PACED), Some(EVERY)).await?.latencies;
+        paced.sort_unstable();
         Ok(Row {
             what,
             calls,
             per_second: calls as f64 / taken.wall.as_secs_f64(),
             p50_ms: percentile(&latencies, 50) / 1e3,
             p99_ms: percentile(&latencies, 99) / 1e3,
+            paced_p99_ms: percentile(&paced, 99) / 1e3,
             platform_cpu_us,
             simulator_cpu_us,
             client_cpu_us,
@@ -325,18 +333,19 @@ impl Display for Report {
         }
         writeln!(
             f,
-            "{:<38} {:>7} {:>8} {:>7} {:>7} {:>12} {:>13} {:>10}",
-            "what", "calls", "calls/s", "p50 ms", "p99 ms", "platform µs", "simulator µs", "client µs"
+            "{:<38} {:>6} {:>8} {:>7} {:>7} {:>10} {:>12} {:>13} {:>10}",
+            "what", "calls", "calls/s", "p50 ms", "p99 ms", "paced p99", "platform µs", "simulator µs", "client µs"
         )?;
         for row in rows {
             writeln!(
                 f,
-                "{:<38} {:>7} {:>8.0} {:>7.1} {:>7.1} {:>12.0} {:>13.0} {:>10.0}",
+                "{:<38} {:>6} {:>8.0} {:>7.1} {:>7.1} {:>10.1} {:>12.0} {:>13.0} {:>10.0}",
                 row.what,
                 row.calls,
                 row.per_second,
                 row.p50_ms,
                 row.p99_ms,
+                row.paced_p99_ms,
                 row.platform_cpu_us,
                 row.simulator_cpu_us,
                 row.client_cpu_us

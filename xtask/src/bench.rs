@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: the measurements, in a release build, `--part targets` too, and `--part records` in one for development. What is measured and how lives in `bench/`.
+//! `cargo xtask bench`: the measurements, in a release build, `--part targets` too, and `--part records`
+//! and `--part workflows` in one for development. What is measured and how lives in `bench/`.
 
 use std::process::Command;
 
@@ -23,21 +24,24 @@ enum Part {
     Records,
     /// Lists, searches and the target directory over 10,000 devices; writes its table into docs/performance.md.
     Targets,
+    /// Runs of workflows that wait and that have ended, in a build for development; writes its table into docs/performance.md.
+    Workflows,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match arguments.part {
-        Some(Part::Records) => records(arguments),
+        Some(Part::Records) => for_development(arguments, "records"),
+        Some(Part::Workflows) => for_development(arguments, "workflows"),
         Some(Part::Targets) => released(arguments, &["--part", "targets", "--into", "docs/performance.md"]),
         None => released(arguments, &[]),
     }
 }
 
-fn records(arguments: &Arguments) -> Result<()> {
+fn for_development(arguments: &Arguments, part: &str) -> Result<()> {
     let root = workspace::root();
     machine::run(machine::cargo().current_dir(&root).args(["build", "--package", "interlock-bench"]))?;
     let mut bench = Command::new(workspace::metadata()?.target_directory.join("debug").join("interlock-bench"));
-    bench.args(["--part", "records", "--into", "docs/performance.md"]).args(&arguments.rest);
+    bench.args(["--part", part, "--into", "docs/performance.md"]).args(&arguments.rest);
     machine::run(bench.current_dir(&root))
 }
 

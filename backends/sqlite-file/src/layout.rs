@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use platform::canonical::sha256;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
 use crate::error::FileError;
@@ -70,6 +71,9 @@ fn open(path: &Path) -> Result<Connection, FileError> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(64);
+    // Plans are made for a statement and not for its values. Otherwise SQLite, which is built with statistics (SQLITE_ENABLE_STAT4),
+    // prepares some statements anew for every value that is bound, and the cache of statements is for nothing.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(connection)
 }
 

@@ -142,7 +142,7 @@ impl Attempts {
             if ticket.attempt >= limit {
                 let error = ticket.last_error.unwrap_or_else(|| {
                     let message = format!("The process ended during each of {} attempts.", ticket.attempt);
-                    ActivityError::fatal("activity_attempts_spent", message)
+                    ActivityError::fatal(ActivityError::SPENT, message)
                 });
                 return Ok(Some(Err(failed(name, error))));
             }
@@ -218,13 +218,13 @@ impl Attempts {
             Ok(Ok(Ok(value))) => Ended::Well(value),
             Ok(Ok(Err(error))) => Ended::Badly(error),
             Ok(Err(_)) => {
-                let error = ActivityError::retryable("activity_panicked", "The activity failed by a defect.");
+                let error = ActivityError::retryable(ActivityError::PANICKED, "The activity failed by a defect.");
                 Ended::Unheard { intent: intent(), error }
             }
             Err(_) => {
                 let message =
                     format!("The activity did not end within {} seconds.", ticket.options.timeout.as_secs_f64());
-                Ended::Unheard { intent: intent(), error: ActivityError::retryable("activity_timeout", message) }
+                Ended::Unheard { intent: intent(), error: ActivityError::retryable(ActivityError::TIMEOUT, message) }
             }
         }
     }

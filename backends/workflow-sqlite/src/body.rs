@@ -53,6 +53,7 @@ pub(crate) struct Step {
 
 /// A body in memory.
 pub(crate) struct Live {
+    pub(crate) origin: Origin,
     inner: Rc<RefCell<Inner>>,
     future: Option<LocalBoxFuture<'static, Ended>>,
     /// Number of its next event.
@@ -65,7 +66,7 @@ pub(crate) struct Live {
 
 impl Live {
     /// A body before its first event. Error: why the run must be parked.
-    pub(crate) fn begin(definitions: &Definitions, origin: &Origin) -> Result<Self, String> {
+    pub(crate) fn begin(definitions: &Definitions, origin: Origin) -> Result<Self, String> {
         let start = definitions.0.get(origin.workflow.as_str());
         let start = start.ok_or_else(|| format!("this program knows no workflow `{}`", origin.workflow))?;
         let seed = Uuid::parse_str(&origin.seed).map_err(|error| format!("the run's seed is unreadable: {error}"))?;
@@ -74,7 +75,7 @@ impl Live {
         let inner = Rc::new(RefCell::new(Inner::new(origin.id.clone(), seed)));
         let context = JournalContext::new(Rc::clone(&inner));
         let future = guarded(|| start(context, input))?;
-        Ok(Self { inner, future: Some(future), next_seq: 0, last_at: 0, ahead: None })
+        Ok(Self { origin, inner, future: Some(future), next_seq: 0, last_at: 0, ahead: None })
     }
 
     /// The journal goes on with something that happened.

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::attempts::Attempts;
-use crate::body::{Definitions, Live};
+use crate::body::{Definitions, Live, Origin};
 use crate::context::Command;
 use crate::error::JournalError;
 use crate::journal::{Arrived, Journal, RunKey, Turn, happened};
@@ -225,10 +225,12 @@ impl Drive {
     /// Lets a body go one event further, in memory.
     async fn turn(&self, bodies: &mut Bodies, arrived: Arrived) -> Result<Option<(Turn, Live)>, Stuck> {
         let run = arrived.run;
-        let Some(origin) = self.journal.origin(run).await? else { return Ok(None) };
         let mut live = match bodies.take(run) {
             Some(live) => live,
-            None => self.rebuild(run, &origin).await?,
+            None => {
+                let Some(origin) = self.journal.origin(run).await? else { return Ok(None) };
+                self.rebuild(run, origin).await?
+            }
         };
         let event = happened(&arrived.kind, arrived.cmd, arrived.name.as_deref(), arrived.data.as_deref());
         let at = self.journal.now_ms().max(live.last_at);
@@ -241,11 +243,12 @@ impl Drive {
             return Err(Stuck::Park(unknown_activity(name)));
         }
         let seq = live.next_seq;
-        let turn = Turn { run, run_id: origin.id, seed: origin.seed, arrived, seq, at, step };
+        let (run_id, seed) = (live.origin.id.clone(), live.origin.seed.clone());
+        let turn = Turn { run, run_id, seed, arrived, seq, at, step };
         Ok(Some((turn, live)))
     }
 
-    async fn rebuild(&self, run: RunKey, origin: &crate::body::Origin) -> Result<Live, Stuck> {
+    async fn rebuild(&self, run: RunKey, origin: Origin) -> Result<Live, Stuck> {
         let mut live = Live::begin(&self.definitions, origin).map_err(Stuck::Park)?;
         loop {
             let page = self.journal.page(run, live.next_seq).await?;

@@ -81,8 +81,8 @@ impl WorkflowEngine {
     }
 
     /// What the engine cannot do just now, where there is something: its file fails, or another driver took it over.
-    pub fn trouble(&self) -> Option<String> {
-        self.trouble.said()
+    pub fn trouble(&self) -> watch::Receiver<Option<String>> {
+        self.trouble.watch()
     }
 
     /// A number that grows whenever runs have gone on: who waits for a run looks again when it does.

@@ -18,8 +18,8 @@ impl Trouble {
         Self(watch::Sender::new(None))
     }
 
-    pub(crate) fn said(&self) -> Option<String> {
-        self.0.borrow().clone()
+    pub(crate) fn watch(&self) -> watch::Receiver<Option<String>> {
+        self.0.subscribe()
     }
 
     pub(crate) fn report(&self, what: &str, error: &JournalError) {

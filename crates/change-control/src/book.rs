@@ -197,7 +197,10 @@ impl ChangeBook {
     /// Attempts of all changes whose outcome has this name, at most 1,000: the live ones are few.
     pub async fn attempts_that_are(&self, outcome: &str) -> Result<Vec<Attempt>, Error> {
         let filter = Some(("outcome", outcome));
-        let records = self.store.list(Query { collection: ATTEMPTS, filter, after: None, limit: 1000, descending: false }).await?;
+        let records = self
+            .store
+            .list(Query { collection: ATTEMPTS, filter, after: None, limit: 1000, descending: false })
+            .await?;
         records.into_iter().map(read).collect()
     }
 

@@ -7,9 +7,11 @@
 //! - [`run`]: how an approved change is done
 //! - [`planning`]: from a wish to a plan with a hash, and whether devices still are what it says
 //! - [`view`]: what doors show of a change, and to whom
+//! - [`approving`]: handing a plan in, and deciding about it on the platform's page (T16)
 //! - [`gate`]: what the road asks, keys of grants, who must approve, whether a run may go on
 //! - [`book`]: where changes are kept; the row there is the truth, and a journal only drives it
 
+pub mod approving;
 pub mod book;
 pub mod changes;
 pub mod gate;

@@ -13,7 +13,7 @@ use platform::telemetry::{Format, Options};
 use serde_json::json;
 use server::lab::LabOptions;
 use server::offline::lab as offline;
-use server::offline::lab::{Listener, TokenRequest, Told};
+use server::offline::lab::{Deciding, Listener, TokenRequest, Told};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use crate::exit::Exit;
@@ -76,6 +76,10 @@ enum LabCommand {
         #[arg(long, value_name = "URL")]
         audience: Option<String>,
     },
+    /// Approve a change as a person of the lab, on its page: sign-in, a new factor for it, the decision.
+    Approve(OneChange),
+    /// Reject one, in the same way.
+    Reject(OneChange),
     /// The simulated systems' own process; `interlock lab` starts it.
     #[command(hide = true)]
     World {
@@ -83,6 +87,18 @@ enum LabCommand {
         #[arg(long, value_name = "DIR")]
         state: PathBuf,
     },
+}
+
+#[derive(Args)]
+struct OneChange {
+    #[command(flatten)]
+    who: Who,
+    /// Id of the change, `chg-…`.
+    #[arg(value_name = "CHANGE")]
+    change: String,
+    /// Why; kept with the decision.
+    #[arg(long, value_name = "TEXT", default_value = "Read on its page, in the lab.")]
+    reason: String,
 }
 
 #[derive(Args)]
@@ -124,6 +140,8 @@ impl Lab {
                 let text = format!("{}  ({} s left)", code.code, code.seconds_left);
                 terminal.result(&text, &json!({"user": user, "code": code.code, "seconds_left": code.seconds_left}))
             }
+            Some(LabCommand::Approve(one)) => decide(one, true, terminal).await,
+            Some(LabCommand::Reject(one)) => decide(one, false, terminal).await,
             Some(LabCommand::Token { who: Who { state, user }, mfa, audience }) => {
                 let request = TokenRequest { state, user, mfa, audience };
                 let token = offline::token(&request, &|text| terminal.progress(text)).await?;
@@ -132,6 +150,27 @@ impl Lab {
             }
         }
     }
+}
+
+/// Plays the approver's page, and prints what a person reads there.
+async fn decide(one: OneChange, approve: bool, terminal: &Terminal) -> Outcome {
+    let OneChange { who: Who { state, user }, change, reason } = one;
+    let deciding = Deciding { state, user, change, approve, reason };
+    let decided = offline::decide(&deciding, &|text| terminal.progress(text)).await?;
+    let mut text = format!("{}\n", decided.title);
+    for warning in &decided.warnings {
+        text.push_str(&format!("  ! {warning}\n"));
+    }
+    for group in &decided.groups {
+        text.push_str(&format!("  {}\n", group.devices.join(", ")));
+        for line in &group.difference {
+            text.push_str(&format!("    {line}\n"));
+        }
+    }
+    text.push_str(&decided.said);
+    let verdict = if approve { "approve" } else { "reject" };
+    terminal
+        .result(&text, &json!({"user": deciding.user, "change": deciding.change, "verdict": verdict, "seen": decided}))
 }
 
 /// Log lines of a lab tell the lab's time, for people at a terminal; warnings only, so that what to click stays in sight.

@@ -24,6 +24,7 @@ mod step_up;
 use std::sync::Arc;
 
 use axum::Router;
+use change_control::Changes;
 use platform::SharedClock;
 use platform::audit::AuditLog;
 use platform::audit_refusals::RefusalCounter;
@@ -43,6 +44,8 @@ pub use self::serve::{ConnectionLimits, Serving, serve};
 pub struct Parts {
     /// The road.
     pub pipeline: Arc<Pipeline>,
+    /// Changes.
+    pub changes: Arc<Changes>,
     /// Bearer tokens.
     pub tokens: Arc<dyn TokenVerifier>,
     /// What issuers announce about sessions that ended.

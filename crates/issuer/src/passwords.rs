@@ -18,9 +18,9 @@ const PASSES: u32 = 2;
 const LANES: u32 = 1;
 /// Each hash takes 19 MiB; this many at once is all that a flood of sign-ins can take.
 const AT_ONCE: usize = 2;
-/// Memory asked for, of which only the blocks in use are touched. From 32 MiB on, glibc maps an allocation by itself and
-/// gives it back when it is freed (mallopt(3), M_MMAP_THRESHOLD); the 19 MiB alone would stay with every thread that ever
-/// hashed a password.
+/// Memory asked for, of which only the blocks in use are touched. From 32 MiB on, an allocation has a place of its own and is given
+/// back when it is freed: by glibc at once (mallopt(3), M_MMAP_THRESHOLD), by mimalloc, which the program uses, with the next thing
+/// that it does. The 19 MiB alone would stay with every thread of glibc's that ever hashed a password.
 const ROOM: usize = 33 << 20;
 /// A sign-in that waits longer than this for its turn is refused: the queue must not outlive the people in it.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);

@@ -30,11 +30,13 @@ pub(super) fn tools(
 async fn usable(visibility: &Visibility, cx: &ToolCx) -> Result<BTreeSet<String>, Error> {
     let visible = visibility.visible(&cx.call.principal).await?;
     let catalogue = visibility.catalogue();
-    let servers = catalogue.servers().filter(|server| {
-        let name = &server.facts.name;
-        server.tools().any(|tool| visible.contains(&(name.clone(), tool.name().to_owned())))
-    });
-    Ok(servers.map(|server| server.facts.name.clone()).collect())
+    let mut usable = BTreeSet::new();
+    for (server, tool) in visible.iter() {
+        if !usable.contains(server) && catalogue.server(server).is_some_and(|known| known.tool(tool).is_some()) {
+            usable.insert(server.clone());
+        }
+    }
+    Ok(usable)
 }
 
 fn find_targets(directory: Arc<TargetDirectory>, visibility: Arc<Visibility>, clock: SharedClock) -> Arc<dyn Tool> {

@@ -209,7 +209,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         limits: Limits::configured(&config.limits),
     };
     let pipeline = Pipeline::with_directory(parts, directory);
-    let runs = Runs::open(changes, &pipeline, &config.workflows, &config.platform.state, &clock)?;
+    let runs = Runs::open(changes.clone(), &pipeline, &config.workflows, &config.platform.state, &clock)?;
 
     let sessions = BrowserSessions::new(Arc::clone(&store), Arc::clone(&clock));
     let revocations: Arc<dyn Revocations> =
@@ -283,6 +283,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     )?;
     let parts = gateway::Parts {
         pipeline: Arc::clone(&pipeline),
+        changes,
         tokens,
         logout: Arc::new(logout),
         sign_in: Arc::new(sign_in),

@@ -118,6 +118,13 @@ impl ChangeGate for NoChanges {
     }
 }
 
+/// The call that follows the change, where an answer is of the form of [`started_schema`]: server, tool, arguments.
+pub fn started(answer: &Json) -> Option<(&str, &str, &Json)> {
+    answer.get("change_id")?.as_str()?;
+    let next = answer.get("next")?;
+    Some((next.get("server")?.as_str()?, next.get("tool")?.as_str()?, next.get("arguments")?))
+}
+
 /// JSON Schema 2020-12 of what a call answers with that started or joined the run of its change, beside the tool's own result
 /// (T11: some clients check what they get against the published schema).
 pub fn started_schema() -> Json {

@@ -14,13 +14,14 @@ use crate::catalogue::{Catalogue, OWN_SERVER, RegisteredTool};
 
 /// The platform's own tools by which changes are planned, followed, stopped, undone and shown. No other server has tools of
 /// these names.
-pub const CHANGE_TOOLS: [&str; 9] = [
+pub const CHANGE_TOOLS: [&str; 10] = [
     "cancel_change",
     "get_change",
     "get_change_plan",
     "get_evidence",
     "list_changes",
     "plan_change",
+    "resume_change",
     "settle_change",
     "submit_change",
     "undo_change",

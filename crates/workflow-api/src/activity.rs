@@ -76,6 +76,15 @@ impl ActivityError {
     /// [`WorkflowError::Cancelled`](crate::WorkflowError::Cancelled).
     pub const CANCELLED: &'static str = "cancelled";
 
+    /// The code of an idempotent activity whose attempts all ran out of time.
+    pub const TIMEOUT: &'static str = "activity_timeout";
+
+    /// The code of an idempotent activity that failed by a defect each time.
+    pub const PANICKED: &'static str = "activity_panicked";
+
+    /// The code of an idempotent activity during whose last attempt the process died.
+    pub const SPENT: &'static str = "activity_attempts_spent";
+
     /// A failure that another attempt would meet again.
     pub fn fatal(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self { code: code.into(), message: message.into(), retryable: false }

@@ -1,5 +1,6 @@
 //! What a body sees. A body is an async function that is run again from its beginning after every restart, over the journal
-//! of what happened: it must do the same in the same order, so that it gets time, identifiers and everything else from here.
+//! of what happened: it must do the same in the same order, so that it gets time, identifiers and everything else from here. It
+//! walks over no map without an order, holds no lock, spawns nothing and awaits nothing that is not from here.
 //!
 //! What every engine keeps:
 //!
@@ -9,8 +10,13 @@
 //!   through [`WorkflowContext::shielded`] is not reached: activities, signals and sleeps alike.
 //! - Signals are kept in order per name from before the first wait. They carry no authority: the row in the store is the
 //!   truth, and a signal only says that it is worth looking.
+//! - Nothing begins before its future is polled for the first time. A wait that is dropped is over, and takes nothing; an
+//!   activity that is dropped goes on, unheard.
+//! - Sleeps and limits of waits follow the platform's clock, over restarts too; limits of attempts and the waits between them
+//!   follow the machine's own steady time.
 //! - One event is applied per poll, so that [`WorkflowContext::join`] and [`WorkflowContext::first`] see the same order again.
-//! - A body that does not do what its journal says is parked until a binary comes back that does.
+//! - A body that does not do what its journal says is parked until a binary comes back that does. So is a run whose kind or
+//!   activity this binary does not know, one whose body panics, and one whose journal cannot be read. Other runs go on.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -38,7 +44,7 @@ pub trait WorkflowContext: Clone + 'static {
         options: ActivityOptions,
     ) -> impl Future<Output = Result<Json, WorkflowError>>;
 
-    /// The next signal of this name; `None` when `timeout` ends first.
+    /// The next signal of this name; `None` when `timeout` ends first. A timeout of zero asks whether one is there.
     fn signal(
         &self,
         name: &'static str,
@@ -52,7 +58,7 @@ pub trait WorkflowContext: Clone + 'static {
     fn join<'a, T: 'a>(&self, futures: Vec<LocalBoxFuture<'a, T>>) -> impl Future<Output = Vec<T>> + 'a;
 
     /// The first that ends, and its place; of several at once the first in the list. The others are dropped, and what they
-    /// had begun goes on unheard.
+    /// had begun goes on unheard. Of no futures none ends.
     fn first<'a, T: 'a>(&self, futures: Vec<LocalBoxFuture<'a, T>>) -> impl Future<Output = (usize, T)> + 'a;
 
     /// The same context out of a cancellation's reach: for undo, release and report.
@@ -95,7 +101,8 @@ pub enum WorkflowError {
         /// Safe sentence.
         message: String,
     },
-    /// An activity that is not idempotent was started, and nobody heard its end: the process died, or its time ran out.
+    /// An activity that is not idempotent was started, and nobody heard its end: the process died, its time ran out, or a
+    /// defect ended it. It may have done all, some or nothing.
     #[error("{activity} was interrupted")]
     Interrupted {
         /// The activity.

@@ -87,6 +87,7 @@ pub async fn suite<B: Bench>(mut fresh: impl AsyncFnMut() -> B) {
 }
 
 /// Names the rule that is tried: a wait that does not end tells by itself which one it was.
+#[expect(clippy::print_stdout, reason = "the test harness shows it where a rule is broken")]
 async fn rule(name: &str, rule: impl Future<Output = ()>) {
     println!("{name}");
     rule.await;

@@ -144,12 +144,35 @@ impl Page {
         self.url.join(attribute(tag, "href")?).ok()
     }
 
+    /// The code of a refusal, by the link to its page.
+    pub(crate) fn code(&self) -> Option<String> {
+        let mut links = tags(&self.text, "a").filter_map(|(tag, _)| attribute(tag, "href"));
+        links.find_map(|href| href.strip_prefix("/errors/")).map(str::to_owned)
+    }
+
     /// What the page says went wrong.
     pub(crate) fn alert(&self) -> Option<String> {
         let (_, rest) = tags(&self.text, "p")
             .find(|(tag, _)| attribute(tag, "role") == Some("alert") || attribute(tag, "class") == Some("bad"))?;
         rest.split("</p>").next().map(|text| text.trim().to_owned())
     }
+}
+
+/// What stands in the elements of that name and class, tags and all; none holds another of its name.
+pub(crate) fn elements<'a>(text: &'a str, name: &'a str, class: &'a str) -> impl Iterator<Item = &'a str> {
+    let has = move |tag: &str| attribute(tag, "class").is_some_and(|all| all.split(' ').any(|c| c == class));
+    let end = format!("</{name}>");
+    tags(text, name).filter(move |(tag, _)| has(tag)).map(move |(_, rest)| rest.split(&end).next().unwrap_or_default())
+}
+
+/// The text of a piece of a page as eyes see it: without tags, and with what was escaped.
+pub(crate) fn seen(html: &str) -> String {
+    let mut parts = html.split('<');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        text.push_str(part.split_once('>').map_or("", |(_, after)| after));
+    }
+    text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&")
 }
 
 /// Opening tags of one name, each with the text after it.

@@ -148,7 +148,7 @@ pub async fn pass_second_factor(
 }
 
 /// Fills the issuer's forms in, from an authorization URL to the redirect that leaves the issuer.
-async fn through_the_pages(
+pub(crate) async fn through_the_pages(
     browser: &mut Browser,
     authorize: &Url,
     person: &Person,

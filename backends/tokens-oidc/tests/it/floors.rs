@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use interlock_tokens_oidc::{RevocationFloors, Verifier, revoke_everything};
-use platform::clock::Clock;
-use platform::revocation::{Revocations, Revoked, RevokedCheck};
+use platform::clock::{AdjustableClock, Clock};
+use platform::revocation::{Revocations, Revoked, RevokedCheck, RunFloors};
 use platform::store::{Collection, Query, Store};
 use platform::tokens::{TokenRefusal, TokenVerifier};
 use platform::{Principal, SharedClock};
@@ -151,5 +151,31 @@ async fn t3_a_floor_goes_when_no_token_from_before_it_can_live_and_a_keys_stays(
     for floors in [&floors, &again] {
         assert!(!floors.is_revoked(&old), "31 days and more: no such token lives");
         assert!(floors.is_revoked(&signed));
+    }
+}
+
+#[tokio::test]
+async fn t3_the_run_floor_is_no_tokens_outlives_all_of_them_and_knows_groups() {
+    let clock = Arc::new(AdjustableClock::default());
+    let shared: SharedClock = clock.clone();
+    let store = Arc::new(MemoryStore::new(shared.clone()));
+    let floors = RevocationFloors::open(store.clone(), shared.clone()).await.unwrap();
+    let (issuer, now) = ("https://i.example", clock.epoch_seconds());
+    let groups = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    floors.revoke(issuer, Revoked::Runs("alice".into()), now).await.unwrap();
+    let lost = Revoked::RunsByGroup { subject: "bob".into(), group: "netops".into() };
+    floors.revoke(issuer, lost, now).await.unwrap();
+    floors.revoke(issuer, Revoked::Subject("carol".into()), now).await.unwrap();
+    // Longer than any token lives, and through a restart.
+    clock.advance(400 * 86_400);
+    floors.revoke(issuer, Revoked::Token("t".into()), clock.epoch_seconds()).await.unwrap();
+    let again = RevocationFloors::open(store, shared).await.unwrap();
+    for floors in [&floors, &again] {
+        assert!(floors.is_ended(issuer, "alice", &[], now));
+        assert!(!floors.is_ended(issuer, "alice", &[], now + 1), "what began later is none of it");
+        assert!(!floors.is_ended("https://another.example", "alice", &[], now));
+        assert!(floors.is_ended(issuer, "bob", &groups(&["desk", "netops"]), now));
+        assert!(!floors.is_ended(issuer, "bob", &groups(&["desk"]), now), "it rests on another group");
+        assert!(!floors.is_ended(issuer, "carol", &[], now), "her tokens ended, and nothing else");
     }
 }

@@ -175,7 +175,8 @@ async fn t20_nothing_that_is_not_idempotent_is_begun_twice_however_often_the_dri
         let mut driving = child(folder.path(), None);
         let said = BufReader::new(driving.stdout.take().unwrap()).lines().map(Result::unwrap);
         let turns = 1 + (random % 12) as usize;
-        drop(said.filter(|line| line.starts_with("done ")).take(turns).count());
+        let seen = said.filter(|line| line.starts_with("done ")).take(turns).count();
+        assert!(seen > 0, "seed {seed}: the driver said nothing");
         driving.kill().unwrap();
         driving.wait().unwrap();
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use interlock_workflow_sqlite::WorkflowEngine;
 use platform::clock::AdjustableClock;
 use serde_json::json;
-use workflow_api::{RunState, WorkflowClient};
+use workflow_api::RunState;
 use workflow_suites::{Bench, Op};
 
 use crate::bench::SqliteBench;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use workflow_api::{Effect, RunState, WorkflowClient};
+use workflow_api::{Effect, RunState};
 use workflow_suites::world::Begun;
 use workflow_suites::{Bench, Op, Program, Script};
 

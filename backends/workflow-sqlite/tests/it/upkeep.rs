@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use workflow_api::{RunState, WorkflowClient, WorkflowError};
+use workflow_api::{RunState, WorkflowError};
 use workflow_suites::{Bench, Op, Program};
 
 use crate::bench::{KEEP, SqliteBench};
@@ -140,6 +140,23 @@ async fn a_signal_that_cannot_be_read_wakes_as_one_without_data() {
 }
 
 #[tokio::test]
+async fn a_wait_that_is_over_leaves_no_timer() {
+    let mut bench = SqliteBench::new();
+    let limited = |name: &str| Op::Signal(name.to_owned(), Some(3_600_000));
+    let script =
+        json!([limited("a"), Op::First(vec![vec![Op::Sleep(7_200_000)], vec![limited("a")]]), Op::signal("b")]);
+    bench.client().start("run", "scripted", script).await.unwrap();
+    for n in 0..2 {
+        bench.client().signal("run", "a", json!(n)).await.unwrap();
+    }
+    bench.until("run", &|run| run.status == Some(json!([0, 1, {"first": 1}]))).await;
+    bench.end().await;
+    let file = rusqlite::Connection::open(bench.path()).unwrap();
+    let timers: i64 = file.query_row("SELECT count(*) FROM timer", [], |row| row.get(0)).unwrap();
+    assert_eq!(timers, 0);
+}
+
+#[tokio::test]
 async fn more_bodies_than_are_kept_in_memory_all_go_on() {
     let bench = SqliteBench::new();
     let count = 300;
@@ -157,4 +174,25 @@ async fn more_bodies_than_are_kept_in_memory_all_go_on() {
         let Some(Ok(result)) = run.result else { panic!("{run:?}") };
         assert_eq!(result.as_array().unwrap()[1..], [json!(0), json!("x"), json!(1)]);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_cannot_be_written_parks_nothing_and_is_told_until_it_can() {
+    let bench = SqliteBench::new();
+    let script = json!([Op::once(json!({"do": "wait", "value": "w"})), Op::act(json!({"do": "say", "value": "x"}))]);
+    bench.client().start("run", "scripted", script).await.unwrap();
+    bench.world.begins("w").await;
+    let mut trouble = bench.engine().trouble();
+    // Somebody else writes for longer than a statement waits.
+    let file = rusqlite::Connection::open(bench.path()).unwrap();
+    file.execute_batch("BEGIN IMMEDIATE").unwrap();
+    bench.world.open("w");
+    let said = trouble.wait_for(Option::is_some).await.unwrap().clone().unwrap();
+    assert!(said.contains("the end of an activity"), "{said}");
+    assert_eq!(bench.client().describe("run").await.unwrap().unwrap().state, RunState::Running);
+    file.execute_batch("ROLLBACK").unwrap();
+    let run = bench.until("run", &ended).await;
+    assert_eq!(run.result, Some(Ok(json!(["w", "x"]))));
+    assert_eq!(bench.world.values(), ["w", "x"], "what was done is not done again for a result that was hard to write");
+    trouble.wait_for(Option::is_none).await.unwrap();
 }

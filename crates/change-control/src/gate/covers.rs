@@ -8,7 +8,7 @@ use tool_runtime::change_gate::{Basis, Covered, GateCall, HeldLock, lock_name};
 use tool_runtime::ports::config_changer::APPLY;
 
 use super::verified::{Verified, standing};
-use super::{invalid, not_in_plan, not_now, step};
+use super::{invalid, not_in_plan, not_now};
 use crate::changes::Changes;
 use crate::model::attempt::{Attempt, AttemptOutcome, Direction};
 use crate::model::change::ChangeId;
@@ -85,9 +85,12 @@ async fn write(changes: &Changes, call: &GateCall<'_>, run: &RunStep, verified: 
         _ => return Err(not_in_plan("another tool")),
     };
     let locks = locks(&verified, device)?;
-    let risk = step::risk(call.risk, Some(device), call.tool == APPLY && !run.undo);
+    // The plan may say that its step is worse than its tool.
+    let risk = if call.tool == APPLY && !run.undo { call.risk.max(device.risk) } else { call.risk };
     let basis = if run.undo { Basis::ApprovedPlan } else { Basis::Grant };
-    Ok(Covered { basis, facts: facts(&verified), risk, undo: run.undo, until: Some(until), locks })
+    // Policy looks at the end of what this very call rests on.
+    let facts = ChangeFacts { expires_at: until, ..facts(&verified) };
+    Ok(Covered { basis, facts, risk, undo: run.undo, until: Some(until), locks })
 }
 
 /// A forward step: in the window, within its budget, while the change applies, and nobody's account was ended.

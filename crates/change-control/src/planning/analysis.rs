@@ -67,7 +67,7 @@ pub(super) fn analyse(reading: Reading<'_>) -> Result<Analysis, Error> {
         why: unmodelled.why.sentence().to_owned(),
     });
     let unmodelled: Vec<Unmodelled> = shown.collect();
-    let (mut dangers, cut_off) = marked(&reading_of(&reading, &difference), &masker);
+    let (mut dangers, cut_off) = marked(&marks_of(&reading, &difference), &masker);
     dangers.extend(commands(&template, &masker));
     let changes = !difference.is_empty() || !unmodelled.is_empty() || template.beyond_undo().is_some();
     let undo = if !changes {
@@ -120,7 +120,7 @@ fn placed(masker: &Masker, within: &[String], line: &str) -> String {
 
 /// The marks of the lines as they are entered, and of what they do to the configuration: a line without its section, or one that
 /// takes others with it, is recognised by its effect.
-fn reading_of(reading: &Reading<'_>, difference: &Diff) -> Vec<(DangerKind, PlacedLine)> {
+fn marks_of(reading: &Reading<'_>, difference: &Diff) -> Vec<(DangerKind, PlacedLine)> {
     let mut change = placed_lines(reading.rendered);
     effects(&difference.changes, &mut Vec::new(), &mut change);
     let running = placed_lines(reading.running);

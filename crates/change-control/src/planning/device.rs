@@ -8,17 +8,20 @@ use platform::artifacts::ArtifactKind;
 use platform::canonical::sha256;
 use platform::policy::Risk;
 use platform::{Error, ErrorKind, Json};
-use serde_json::Map;
+use serde_json::{Map, json};
 use tool_runtime::ArtifactReference;
 use tool_runtime::ports::PortClient;
 use tool_runtime::ports::config_changer::{ProvenTarget, SealedLines, Staged, StepSpec};
 
 use super::analysis::{Analysis, Reading, analyse};
 use super::change_type::{ChangeType, DeviceDraft};
-use super::commitments::{Commitments, Part, Place};
+use super::commitments::{Commitments, Part, Place, counted_lines};
 use super::{checks, masking};
 use crate::model::change::Change;
 use crate::model::plan::{Baseline, Committed, DevicePlan, PlannedUndo, SealedDevice};
+
+/// Most lines that are entered into one device.
+const MOST_LINES: usize = 2000;
 
 /// What the devices of one plan have in common.
 pub(super) struct Work<'w> {
@@ -45,6 +48,7 @@ impl Work<'_> {
         let step = self.sealed_step(&draft).await?;
         let lines = ports.render(&step).await?;
         let rendered = text(ports, &lines.artifact).await?;
+        require_readable(&rendered)?;
         let mut secret = secrets_of(platform, &draft, &rendered);
         let values = draft.params.iter().filter(|(name, _)| secret.contains(*name));
         let known: Vec<String> = values.flat_map(|(_, value)| masking::texts_of(value)).collect();
@@ -232,6 +236,20 @@ fn secrets_of(platform: Platform, draft: &DeviceDraft, rendered: &str) -> BTreeS
     let hidden = masking::hidden_values(platform, rendered);
     let found = draft.params.iter().filter(|(_, value)| masking::is_hidden(&hidden, value));
     found.map(|(name, _)| name.clone()).chain(draft.secret.iter().cloned()).collect()
+}
+
+/// Refuses what no approver reads.
+fn require_readable(rendered: &str) -> Result<(), Error> {
+    let lines = counted_lines(rendered).count();
+    if lines <= MOST_LINES {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::InvalidInput,
+        "plan_too_large",
+        format!("The template renders to {lines} lines for one device. A change has at most {MOST_LINES}, so that people can read it."),
+    )
+    .with_details(json!({ "lines": lines, "most": MOST_LINES })))
 }
 
 /// A name for what a device's change looks like: devices with the same one are shown together.

@@ -24,7 +24,6 @@ pub use opening::OpenedPlan;
 pub use request::{PlanOptions, PlanRequest};
 
 use platform::artifacts::ArtifactKind;
-use platform::policy::Risk;
 use platform::{CallContext, Error, ErrorKind, Json};
 use tool_runtime::ports::PortClient;
 use tool_runtime::ports::config_reader::READ_LIVE;
@@ -53,7 +52,6 @@ const STEP_S: u64 = 90;
 struct Made {
     public: PublicPlan,
     reference: PlanReference,
-    risk: Risk,
 }
 
 impl Changes {
@@ -172,7 +170,7 @@ impl Changes {
     }
 
     async fn keep_plan(&self, id: &ChangeId, made: Made) -> Result<(), Error> {
-        let Made { public, reference, risk } = made;
+        let Made { public, reference } = made;
         let edit = |change: &mut Change| {
             if change.state != State::Planning {
                 return Ok(((), Vec::new()));
@@ -180,7 +178,7 @@ impl Changes {
             let nothing = if public.changes_nothing() { "planned; it changes nothing" } else { "planned" };
             change.become_state(State::Planned, reference.made_at_ms, nothing)?;
             change.plan = Some(reference.clone());
-            change.risk = Some(risk);
+            change.risk = Some(public.risk());
             change.trouble = None;
             Ok(((), vec![ChangeBook::put_plan(id, &public)?]))
         };
@@ -233,7 +231,7 @@ impl Changes {
             sealed: ports.seal(ArtifactKind::Plan, "application/json", &sealed).await?,
             made_at_ms: self.parts.clock.now().as_millisecond(),
         };
-        Ok(Made { risk: public.risk(), public, reference })
+        Ok(Made { public, reference })
     }
 
     async fn inputs_of(&self, change: &Change, ports: &PortClient) -> Result<SealedInputs, Error> {

@@ -96,8 +96,8 @@ impl Changes {
         Ok(plan)
     }
 
-    /// A value that stands masked in the public plan, opened and held to its commitment there: for an auditor, by whoever has
-    /// established that the caller is one. `place` is written as [`Place`] writes it. Errors: `place_unknown`, `plan_altered`,
+    /// A value that stands masked in the public plan, opened and held to its commitment there: for an auditor. Whoever
+    /// calls this has established that the reader is one, and has put it on record before (T26). `place` is written as [`Place`] writes it. Errors: `place_unknown`, `plan_altered`,
     /// and those of [`Changes::open_plan`].
     pub async fn open_commitment(
         &self,

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, json};
 
 use crate::model::approval::Verdict;
-use crate::model::change::Change;
+use crate::model::change::{Change, RunResult};
 use crate::model::state::State;
 
 /// How long a caller is told to wait for something to happen, seconds.
@@ -86,14 +86,25 @@ pub(super) fn message(change: &Change, nothing_to_do: bool) -> String {
         State::Applying => "A device is being written to.".to_owned(),
         State::Verifying => "A device is being compared with what was predicted.".to_owned(),
         State::Soaking => "All is applied; the checks go on for the soak time.".to_owned(),
-        State::Held => "It stands still with its devices locked, and waits for a person.".to_owned(),
+        State::Held => {
+            "It stands still with its devices locked. A person decides: `resume_change` goes on, `undo_change` \
+             takes back what was done."
+                .to_owned()
+        }
         State::Parked => {
             "Whether a step happened cannot be told from the target's records. Look at the device; then a \
              person settles it with `settle_change`. It keeps its devices locked."
                 .to_owned()
         }
         State::Undoing => "What was written is being undone.".to_owned(),
+        State::Done if change.run.result == Some(RunResult::Partial) => {
+            "It is done in part: devices were left out or failed, as far as the plan allows; `devices` says which."
+                .to_owned()
+        }
         State::Done => "It is done, and the devices are what was predicted as far as `checks` says.".to_owned(),
+        State::Undone if change.run.result == Some(RunResult::RestoredWithDifferences) => {
+            "It was undone, and some devices are not quite what they were before; `checks` says in what.".to_owned()
+        }
         State::Undone => "It was undone.".to_owned(),
         State::UndoFailed => "It could not be undone. What to do by hand stands with each device.".to_owned(),
         State::Stale => {
@@ -129,7 +140,7 @@ pub(super) fn possible(state: State, nothing_to_do: bool) -> &'static [&'static 
         }
         State::Applying | State::Verifying => &["get_change", "cancel_change"],
         State::Soaking => &["get_change", "cancel_change", "undo_change"],
-        State::Held => &["get_change", "undo_change", "cancel_change"],
+        State::Held => &["get_change", "resume_change", "undo_change"],
         State::Parked => &["get_change", "settle_change"],
         State::Undoing => &["get_change"],
         State::Done => &["get_evidence", "undo_change"],
@@ -144,7 +155,8 @@ pub(super) fn next(change: &Change, revision: u64, nothing_to_do: bool) -> Optio
     let (tool, arguments) = match change.state {
         State::Planned if nothing_to_do => return None,
         State::Planned => ("submit_change", json!({ "change_id": id })),
-        State::Held => ("undo_change", json!({ "change_id": id })),
+        // Which way it goes is not for a model to choose.
+        State::Held => return None,
         State::Parked => ("settle_change", json!({ "change_id": id })),
         State::PlanFailed | State::Stale | State::Expired | State::Voided => (
             "plan_change",

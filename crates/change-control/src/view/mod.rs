@@ -13,7 +13,7 @@ mod sight;
 
 use std::time::Instant;
 
-use platform::{CallContext, Error, ErrorKind};
+use platform::{CallContext, Error, ErrorKind, Principal};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tool_runtime::combinators::{Poll, poll_until};
@@ -23,7 +23,7 @@ use self::shown::{ChangeRow, ChangeView};
 use self::sight::Sight;
 use crate::book::{Kept, Newest};
 use crate::changes::Changes;
-use crate::model::change::{ChangeId, unknown};
+use crate::model::change::{Change, ChangeId, unknown};
 use crate::model::plan::PublicPlan;
 use crate::model::state::State;
 
@@ -159,16 +159,16 @@ impl Changes {
         Ok(self.seen_plan(cx, id).await?.1)
     }
 
-    /// Whether this caller may see the change: whoever asked for it, may approve it, may use the tools of its server that
+    /// Whether this person may see the change: whoever asked for it, may approve it, may use the tools of its server that
     /// change something, or reads the audit log.
-    pub async fn may_see(&self, cx: &CallContext, change: &crate::Change) -> Result<bool, Error> {
-        Ok(Sight::of(self.road()?.visibility(), &cx.principal).await?.reaches(change))
+    pub async fn may_see(&self, person: &Principal, change: &Change) -> Result<bool, Error> {
+        Ok(Sight::of(self.road()?.visibility(), person).await?.reaches(change))
     }
 
     /// A change that this caller may see. Error: `change_unknown`.
     pub async fn seen(&self, cx: &CallContext, id: &ChangeId) -> Result<Kept, Error> {
         let kept = self.book().get(id).await?;
-        if self.may_see(cx, &kept.change).await? { Ok(kept) } else { Err(unknown()) }
+        if self.may_see(&cx.principal, &kept.change).await? { Ok(kept) } else { Err(unknown()) }
     }
 
     async fn seen_plan(&self, cx: &CallContext, id: &ChangeId) -> Result<(Kept, PublicPlan), Error> {

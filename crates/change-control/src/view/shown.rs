@@ -2,8 +2,8 @@
 //! of devices and parameters stand in plan and reports masked, and inputs stand in neither.
 
 use jiff::Timestamp;
-use platform::policy::Risk;
 use platform::Error;
+use platform::policy::Risk;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
@@ -12,7 +12,7 @@ use tool_runtime::{ArtifactReference, FollowUp};
 use super::meaning::{NextStep, Standing, WAIT_S, message, next, possible};
 use crate::book::Kept;
 use crate::model::approval::Verdict;
-use crate::model::change::{ApproversNeeded, CancelMode, Change, CheckResult, DeviceState, Trouble};
+use crate::model::change::{ApproversNeeded, CancelMode, Change, CheckResult, DeviceState, RunResult, Trouble};
 use crate::model::plan::{DevicePlan, PlannedUndo, PublicPlan};
 use crate::model::state::State;
 
@@ -108,6 +108,8 @@ pub struct ChangeView {
     pub url: String,
     /// Somebody asked it to stop.
     pub cancel: Option<CancelView>,
+    /// What came of its run.
+    pub result: Option<RunResult>,
     /// Why it ended badly, or waits.
     pub trouble: Option<Trouble>,
     /// The evidence, once it ended.
@@ -251,6 +253,7 @@ impl ChangeView {
                 reason: c.reason.clone(),
                 at: time(c.at_ms),
             }),
+            result: change.run.result,
             trouble: change.trouble.clone(),
             evidence: change.evidence.clone(),
             history: change

@@ -2,5 +2,6 @@
 //! what the road asks.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that does not hold ends")]
 
+mod approving;
 mod gate;
 mod planning;

@@ -71,7 +71,7 @@ enum What {
         /// Sign-in name.
         name: String,
     },
-    /// End the runs of changes that the person asked for or approved, before their next batch; sessions and tokens go on.
+    /// End the runs of changes that rest on the person; sessions and tokens go on.
     EndRuns {
         /// Sign-in name.
         name: String,

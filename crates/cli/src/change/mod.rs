@@ -49,8 +49,10 @@ enum ChangeCommand {
     Reject(decide::Decide),
     /// Stop a change: before it runs for good, while it runs after the current device.
     Cancel(steps::Cancel),
+    /// Let a held change go on with what is left of its plan.
+    Resume(steps::Reasoned),
     /// Undo a change: at once while it is held or checked; later, by a new change that is approved like any other.
-    Undo(steps::Undo),
+    Undo(steps::Reasoned),
     /// Say whether the step happened whose outcome cannot be told. For a person who has looked at the device.
     Settle(steps::Settle),
     /// Get the evidence of a change.
@@ -68,7 +70,8 @@ impl Change {
             ChangeCommand::Approve(decide) => decide.run(terminal, decide::Verdict::Approve).await,
             ChangeCommand::Reject(decide) => decide.run(terminal, decide::Verdict::Reject).await,
             ChangeCommand::Cancel(cancel) => cancel.run(terminal).await,
-            ChangeCommand::Undo(undo) => undo.run(terminal).await,
+            ChangeCommand::Resume(resume) => resume.run(terminal, "resume_change").await,
+            ChangeCommand::Undo(undo) => undo.run(terminal, "undo_change").await,
             ChangeCommand::Settle(settle) => settle.run(terminal).await,
             ChangeCommand::Evidence(evidence) => evidence.run(terminal).await,
         }

@@ -1,4 +1,4 @@
-//! `interlock change submit`, `cancel`, `undo` and `settle`: what moves a change on.
+//! `interlock change submit`, `cancel`, `resume`, `undo` and `settle`: what moves a change on.
 
 use clap::{Args, ValueEnum};
 use platform::Json;
@@ -49,7 +49,7 @@ enum Mode {
 }
 
 #[derive(Args)]
-pub(super) struct Undo {
+pub(super) struct Reasoned {
     /// Id of the change.
     change: String,
     /// Why.
@@ -109,10 +109,10 @@ impl Cancel {
     }
 }
 
-impl Undo {
-    pub(super) async fn run(self, terminal: &Terminal) -> Outcome {
+impl Reasoned {
+    pub(super) async fn run(self, terminal: &Terminal, tool: &str) -> Outcome {
         let arguments = json!({"change_id": self.change, "reason": self.reason});
-        self.after.call(terminal, "undo_change", arguments).await
+        self.after.call(terminal, tool, arguments).await
     }
 }
 

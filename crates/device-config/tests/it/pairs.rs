@@ -104,3 +104,20 @@ fn t21_each_pair_is_led_to_and_undone_on_the_model_or_says_why_not() {
     }
     assert!(count * 5 <= ways, "more than 20 % of the pairs have no undo");
 }
+
+#[test]
+fn a_line_whose_last_word_names_it_needs_no_value_to_be_known() {
+    for (platform, lines, back) in [
+        (Platform::IosXe, "ntp server 10.1.1.1\n", "no ntp server 10.1.1.1\n"),
+        (Platform::IosXe, "logging host 10.2.2.2\n", "no logging host 10.2.2.2\n"),
+        (Platform::IosXe, "logging host 10.2.2.2 vrf RED\n", "no logging host 10.2.2.2 vrf RED\n"),
+        (Platform::NxOs, "ntp server 10.1.1.1\n", "no ntp server 10.1.1.1\n"),
+        (Platform::NxOs, "logging server 10.2.2.2\n", "no logging server 10.2.2.2\n"),
+        (Platform::Asa, "ntp server 10.1.1.1\n", "no ntp server 10.1.1.1\n"),
+    ] {
+        let before = parse(platform, "hostname a\n");
+        let merged = before.merge(&Lines::new(lines));
+        assert!(merged.unmodelled.is_empty(), "{platform} {lines} {:?}", merged.unmodelled);
+        assert_eq!(undo(&before, &merged), Undo::Generated(Lines::new(back)), "{platform}");
+    }
+}

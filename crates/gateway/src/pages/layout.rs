@@ -34,7 +34,10 @@ pub(super) fn page(status: StatusCode, title: &str, content: &Markup) -> Respons
                 link rel="stylesheet" href="/pages.css";
             }
             body {
-                header { a href="/" { "Interlock" } a href=(super::account::PATH) { "Your page" } }
+                header {
+                    a href="/" { "Interlock" }
+                    nav { a href="/changes" { "Changes" } a href=(super::account::PATH) { "Your page" } }
+                }
                 main { h1 { (title) } (content) }
             }
         }

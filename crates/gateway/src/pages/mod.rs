@@ -2,12 +2,14 @@
 //! a cookie that binds it to the browser that began it.
 //!
 //! - [`elevate`]: the step-up page of a refusal (T4): `/elevate/{id}`, `/elevate/{id}/start`
+//! - [`changes`]: a change, and the decision about it (T16): `/changes`, `/changes/{id}`
 //! - [`account`]: a person's own page, and signing out: `/pages`, `/signout`
 //! - [`sign_in`]: to the issuer and back: `/signin`, `/signin/callback`
 //! - [`sessions`] and [`visitor`]: who is there, and whether a form is ours
 //! - [`layout`]: what pages look like
 
 mod account;
+mod changes;
 mod elevate;
 pub(crate) mod layout;
 pub(crate) mod sessions;
@@ -38,6 +40,7 @@ pub(crate) fn router(gateway: &Arc<Gateway>) -> Router {
         .route("/signout", post(account::sign_out))
         .route("/signout/everywhere", post(account::sign_out_everywhere))
         .route("/signedout", get(account::signed_out_page))
+        .merge(changes::routes())
         .route("/pages.css", get(layout::stylesheet))
         .with_state(Arc::clone(gateway))
 }

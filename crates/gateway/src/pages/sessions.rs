@@ -5,6 +5,7 @@
 //! the key that signed its ID token (T3). A session opens pages only; no door takes it for a token.
 //! Next: `super::visitor` for the cookie and who comes with one, `crate::revoking` for how revocations reach sessions.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -25,6 +26,10 @@ const SEEN_S: i64 = 60;
 const MOST: usize = 20;
 /// Records looked at in one step.
 const PAGE: usize = 500;
+/// Most submissions of which a session remembers that they were shown; the one that was shown longest ago makes room.
+const MOST_SHOWN: usize = 50;
+/// How often a note in a session is tried again when somebody else was faster.
+const TRIES: usize = 8;
 
 const SESSIONS: Collection = Collection {
     name: "browser_sessions",
@@ -48,6 +53,15 @@ struct Kept {
     auth_time: Option<i64>,
     /// The elevation request that the second factor was given for, until it is used.
     factor_for: Option<String>,
+    /// The decision about a change that the second factor was given for, until it is used.
+    #[serde(default)]
+    decides: Option<ShownSubmission>,
+    /// Submissions of changes that were shown here, by digest, and when; milliseconds since the epoch.
+    #[serde(default)]
+    shown: BTreeMap<String, i64>,
+    /// Who signed in, as the ID token said; nothing in a session that began before this was kept.
+    #[serde(default)]
+    person: Option<Principal>,
     /// What every form of this session carries.
     form_token: String,
     /// What the browser calls itself.
@@ -68,6 +82,18 @@ impl Kept {
     }
 }
 
+/// A submission as a person has seen it (T16).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ShownSubmission {
+    /// The change.
+    pub(crate) change: String,
+    /// Digest of what was submitted.
+    pub(crate) submission: String,
+    /// When it was shown, milliseconds since the epoch.
+    pub(crate) shown_at_ms: i64,
+}
+
 /// A live session. No `Debug`: it holds the token of its forms.
 #[derive(Clone)]
 pub(crate) struct Session {
@@ -83,6 +109,8 @@ pub(crate) struct Began<'a> {
     pub(crate) person: &'a Principal,
     /// The elevation request that the second factor was given for.
     pub(crate) factor_for: Option<String>,
+    /// The decision about a change that it was given for.
+    pub(crate) decides: Option<ShownSubmission>,
     /// `User-Agent`.
     pub(crate) browser: &'a str,
     /// Address.
@@ -141,12 +169,27 @@ impl Session {
 
     /// The same sign-in, without what its second factor is worth.
     pub(crate) fn without_factor(&self) -> Self {
-        Self { kept: Kept { mfa: false, factor_for: None, ..self.kept.clone() }, ..self.clone() }
+        Self { kept: Kept { mfa: false, factor_for: None, decides: None, ..self.kept.clone() }, ..self.clone() }
     }
 
     /// Whether the second factor of this session was given for that elevation request, and was not used yet.
     pub(crate) fn factor_is_for(&self, request: &str) -> bool {
         self.kept.factor_for.as_deref() == Some(request)
+    }
+
+    /// The decision that the second factor of this session was given for, while it is not used.
+    pub(crate) fn decides(&self) -> Option<&ShownSubmission> {
+        self.kept.decides.as_ref()
+    }
+
+    /// When a submission was shown in this session, milliseconds since the epoch.
+    pub(crate) fn shown_at(&self, submission: &str) -> Option<i64> {
+        self.kept.shown.get(submission).copied()
+    }
+
+    /// Who signed in, with what their issuer said about it. Error: `session_missing`, for a session of an earlier program.
+    pub(crate) fn principal(&self) -> Result<&Principal> {
+        self.kept.person.as_ref().ok_or_else(super::visitor::not_signed_in)
     }
 }
 
@@ -190,6 +233,9 @@ impl BrowserSessions {
             mfa: person.mfa,
             auth_time: person.auth_time,
             factor_for: began.factor_for,
+            decides: began.decides,
+            shown: BTreeMap::new(),
+            person: Some(person.clone()),
             form_token: random()?,
             browser: began.browser.chars().filter(|c| !c.is_control()).take(200).collect(),
             source: began.source,
@@ -207,8 +253,34 @@ impl BrowserSessions {
     /// The same session under a new id and with a new form token: after what raised its worth. The second factor that it
     /// held is used.
     pub(crate) async fn rotate(&self, session: &Session) -> Result<(Secret, Session)> {
-        let kept = Kept { factor_for: None, form_token: random()?, ..session.kept.clone() };
+        let kept = Kept { factor_for: None, decides: None, form_token: random()?, ..session.kept.clone() };
         self.replace(kept, vec![session.id.clone()]).await
+    }
+
+    /// Notes that a submission is shown now, before it is: what is not noted was not seen. The first time counts, so that a
+    /// second look does not make the factor of the first one too old.
+    pub(crate) async fn note_shown(&self, session: &Session, submission: &str, at_ms: i64) -> Result<()> {
+        let mut session = session.clone();
+        for _ in 0..TRIES {
+            if session.shown_at(submission).is_some() {
+                return Ok(());
+            }
+            session.kept.shown.insert(submission.to_owned(), at_ms);
+            while session.kept.shown.len() > MOST_SHOWN {
+                let oldest = session.kept.shown.iter().min_by_key(|(_, at)| **at).map(|(digest, _)| digest.clone());
+                oldest.and_then(|digest| session.kept.shown.remove(&digest));
+            }
+            let put = session.kept.put(session.id.clone(), Expect::Revision(session.revision))?;
+            match self.store.transact(vec![put]).await {
+                Ok(_) => return Ok(()),
+                Err(TransactError::Conflict { conflict: Conflict::Revision { .. }, .. }) => {
+                    let newest = self.store.get(SESSIONS, &session.id).await?.and_then(Session::of);
+                    session = newest.ok_or_else(super::visitor::not_signed_in)?;
+                }
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        Err(Error::internal("a session is written to all the time"))
     }
 
     async fn replace(&self, kept: Kept, ending: Vec<String>) -> Result<(Secret, Session)> {

@@ -10,15 +10,16 @@ use std::time::Duration;
 use axum::Extension;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
+use change_control::ChangeId;
 use http::{HeaderMap, HeaderValue, header};
 use platform::audit::{AuditActor, Outcome};
 use platform::tokens::SignInRequest;
 use platform::{Error, ErrorKind, Result, Secret};
 use serde::Deserialize;
 
-use super::sessions::{Began, Session, random};
+use super::sessions::{Began, Session, ShownSubmission, random};
 use super::visitor::{self, SIGN_IN_S};
-use super::{account, elevate, event, layout};
+use super::{account, changes, elevate, event, layout};
 use crate::Gateway;
 use crate::edge::Identified;
 
@@ -45,6 +46,17 @@ pub(super) enum Purpose {
     Account,
     /// An elevation request.
     Elevation(String),
+    /// Their changes, or one of them.
+    Changes(Option<ChangeId>),
+    /// The decision about a submission, by the person who was shown it.
+    Decision(ChangeId, ShownSubmission, (String, String)),
+}
+
+impl Purpose {
+    /// Whether the issuer is asked for a factor that is given now.
+    const fn needs_factor(&self) -> bool {
+        matches!(self, Self::Elevation(_) | Self::Decision(..))
+    }
 }
 
 impl Default for PendingSignIns {
@@ -74,7 +86,7 @@ async fn begin(gateway: &Gateway, purpose: Purpose, login_hint: Option<String>) 
         state: random()?,
         nonce: random()?,
         code_verifier: Secret::new(random()?),
-        require_mfa: matches!(purpose, Purpose::Elevation(_)),
+        require_mfa: purpose.needs_factor(),
         login_hint,
     };
     let url = parts.sign_in.authorization_url(&request).await?;
@@ -126,6 +138,11 @@ pub(super) async fn finish(
     let response = match purpose {
         Purpose::Account => Redirect::to(account::PATH).into_response(),
         Purpose::Elevation(id) => elevate::signed_in(&gateway, &identified, &id, &session).await,
+        Purpose::Changes(id) => Redirect::to(&changes::path(id.as_ref())).into_response(),
+        Purpose::Decision(id, ..) if session.decides().is_none() => {
+            Redirect::to(&changes::path(Some(&id))).into_response()
+        }
+        Purpose::Decision(id, ..) => Redirect::to(&changes::decision_path(&id)).into_response(),
     };
     with_cookies(response, cookies)
 }
@@ -163,10 +180,17 @@ async fn redeem(
     let person = parts.sign_in.redeem(&pending.request, code, callback.iss.as_deref()).await?.principal;
     let factor_for = match &pending.purpose {
         Purpose::Elevation(id) => Some(id.clone()),
-        Purpose::Account => None,
+        Purpose::Account | Purpose::Changes(_) | Purpose::Decision(..) => None,
+    };
+    // Somebody else came back than the person who was shown the plan: they have seen nothing yet.
+    let decides = match &pending.purpose {
+        Purpose::Decision(_, shown, (issuer, subject)) if person.issuer == *issuer && person.subject == *subject => {
+            Some(shown.clone())
+        }
+        _ => None,
     };
     let browser = headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or("");
-    let began = Began { person: &person, factor_for, browser, source: identified.source.to_string() };
+    let began = Began { person: &person, factor_for, decides, browser, source: identified.source.to_string() };
     let before = visitor::session(gateway, headers).await?;
     let mut entry = event(gateway, identified, "session.started", Outcome::Success, AuditActor::from(&person));
     entry.facts.insert("mfa".into(), person.mfa.into());

@@ -20,8 +20,8 @@ const SESSION: &str = "interlock_session";
 const SIGN_IN: &str = "interlock_signin_";
 /// How long a sign-in may take, seconds.
 pub(super) const SIGN_IN_S: i64 = 600;
-/// Longest form, bytes; ours hold a token.
-const MAX_FORM: usize = 8 << 10;
+/// Longest form, bytes; ours hold a token, and at most a thousand characters that a person wrote.
+const MAX_FORM: usize = 16 << 10;
 
 /// The hidden field of every form.
 pub(crate) const FORM_TOKEN: &str = "form_token";
@@ -95,19 +95,33 @@ pub(super) async fn session(gateway: &Gateway, headers: &HeaderMap) -> Result<Op
     }
 }
 
+/// What a person filled in.
+pub(super) struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    /// The one field of that name. Error: `form_refused`, for one that is not there or comes twice.
+    pub(super) fn one(&self, name: &str) -> Result<&str> {
+        let mut found = self.0.iter().filter(|(n, _)| n == name).map(|(_, value)| value.as_str());
+        match (found.next(), found.next()) {
+            (Some(value), None) => Ok(value),
+            _ => Err(refused()),
+        }
+    }
+}
+
 /// The session behind a form that one of our own pages sent. Errors: `session_missing`, `form_refused`.
 pub(super) async fn form(gateway: &Gateway, request: Request) -> Result<Session> {
+    filled_in(gateway, request).await.map(|(session, _)| session)
+}
+
+/// The same for a form with fields.
+pub(super) async fn filled_in(gateway: &Gateway, request: Request) -> Result<(Session, Fields)> {
     let (head, body) = request.into_parts();
     let Some(session) = session(gateway, &head.headers).await? else { return Err(not_signed_in()) };
     let body = axum::body::to_bytes(body, MAX_FORM).await.map_err(|_| refused())?;
-    let mut tokens = url::form_urlencoded::parse(&body).filter(|(name, _)| name == FORM_TOKEN).map(|(_, value)| value);
-    let (token, repeated) = (tokens.next().unwrap_or_default(), tokens.next().is_some());
-    let ours = bool::from(token.as_bytes().ct_eq(session.form_token().as_bytes()));
-    if ours && !repeated && is_form(&head) && from_our_page(gateway, &head.headers) {
-        Ok(session)
-    } else {
-        Err(refused())
-    }
+    let fields = Fields(url::form_urlencoded::parse(&body).into_owned().collect());
+    let ours = bool::from(fields.one(FORM_TOKEN)?.as_bytes().ct_eq(session.form_token().as_bytes()));
+    if ours && is_form(&head) && from_our_page(gateway, &head.headers) { Ok((session, fields)) } else { Err(refused()) }
 }
 
 fn is_form(head: &Head) -> bool {

@@ -3,10 +3,12 @@
 
 use api::{CallStatus, ToolResult};
 use axum::Json;
+use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use platform::Json as Value;
 use tool_runtime::Answer;
+use tool_runtime::change_gate::started;
 
 use crate::problem::IDEMPOTENCY_REPLAYED;
 
@@ -28,7 +30,13 @@ pub(super) struct Called<'a> {
 pub(super) fn success(called: &Called<'_>, answer: Answer) -> Response {
     let mut headers = HeaderMap::new();
     // A look at work that has not ended is followed by another look: 202 again, until it has.
-    let location = answer.follow_up.as_ref().and_then(|next| url_of(called.server, &next.tool, &next.arguments));
+    let elsewhere = started(&answer.structured).filter(|(server, ..)| *server != called.server);
+    let location = match (&answer.follow_up, elsewhere) {
+        (Some(next), _) => url_of(called.server, &next.tool, &next.arguments),
+        // The run of a change does what was asked (T14): how far it is, another server tells.
+        (None, Some((server, tool, arguments))) => url_of(server, tool, arguments),
+        (None, None) => None,
+    };
     if let Some(location) = location.and_then(|l| HeaderValue::from_str(&l).ok()) {
         headers.insert(header::LOCATION, location);
         headers.insert(header::RETRY_AFTER, LOOK_AGAIN_S.into());
@@ -50,7 +58,30 @@ pub(super) fn success(called: &Called<'_>, answer: Answer) -> Response {
         false => (StatusCode::OK, CallStatus::Success),
     };
     let (server, tool) = (called.server.to_owned(), called.tool.to_owned());
-    (code, headers, Json(ToolResult { status, result: answer.structured, server, tool })).into_response()
+    let result = ToolResult { status, result: Value::Null, server, tool };
+    let Some(body) = answer.text.and_then(|text| around(&text, &result).ok()) else {
+        return (code, headers, Json(ToolResult { result: answer.structured, ..result })).into_response();
+    };
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let mut response = Response::new(Body::from(body));
+    (*response.status_mut(), *response.headers_mut()) = (code, headers);
+    response
+}
+
+/// [`ToolResult`] as it is serialised, around a result that is JSON text already.
+fn around(text: &[u8], around: &ToolResult) -> serde_json::Result<Vec<u8>> {
+    let ToolResult { status, result: _, server, tool } = around;
+    let mut body = Vec::with_capacity(text.len() + 256);
+    body.extend_from_slice(b"{\"status\":");
+    serde_json::to_writer(&mut body, status)?;
+    body.extend_from_slice(b",\"result\":");
+    body.extend_from_slice(text);
+    body.extend_from_slice(b",\"server\":");
+    serde_json::to_writer(&mut body, server)?;
+    body.extend_from_slice(b",\"tool\":");
+    serde_json::to_writer(&mut body, tool)?;
+    body.push(b'}');
+    Ok(body)
 }
 
 /// Says how long a call waited for its turn, where it did.
@@ -137,14 +168,49 @@ mod tests {
     }
 
     #[test]
+    fn t14_a_call_that_joined_its_change_is_followed_at_the_server_that_has_changes() {
+        let next = |server: &str| json!({"tool": "get_change", "arguments": {"change_id": "c"}, "server": server});
+        let respond = |next: Json| {
+            let structured = json!({"change_id": "c", "state": "applying", "next": next});
+            let called = Called { server: "s", tool: "deploy_template", by_query: None };
+            success(&called, Answer { structured, follow_up: None, replayed: false, queued_ms: 0 })
+        };
+        let joined = respond(next("interlock"));
+        assert_eq!(joined.status(), 202);
+        let location = joined.headers().get("location").map(|l| l.to_str().unwrap_or_default().to_owned());
+        assert_eq!(location.as_deref(), Some("/api/v1/mcp/interlock/tools/get_change?change_id=c"));
+        // What the server of changes says itself is followed by its own word alone.
+        assert_eq!(respond(next("s")).status(), 200);
+        assert_eq!(respond(json!({"tool": "get_change", "arguments": {}})).status(), 200);
+    }
+
+    #[test]
     fn t31_a_call_that_waited_for_its_turn_says_how_long() {
-        let answer = |queued_ms| Answer { structured: json!({}), follow_up: None, replayed: false, queued_ms };
+        let answer =
+            |queued_ms| Answer { structured: json!({}), text: None, follow_up: None, replayed: false, queued_ms };
         let header = |queued_ms| {
             let called = Called { server: "s", tool: "t", by_query: None };
             let response = success(&called, answer(queued_ms));
             response.headers().get("interlock-queued-ms").and_then(|value| value.to_str().ok()).map(str::to_owned)
         };
         assert_eq!((header(0), header(250)), (None, Some("250".to_owned())));
+    }
+
+    #[tokio::test]
+    async fn a_result_that_is_text_already_makes_the_same_reply() {
+        let structured = json!({"items": [{"a\"": "\u{1}ü"}], "total": 7});
+        let text = serde_json::to_vec(&structured).unwrap();
+        let mut replies = Vec::new();
+        for text in [None, Some(text.into())] {
+            let answer = Answer { structured: structured.clone(), text, follow_up: None, replayed: true, queued_ms: 3 };
+            let called = Called { server: "s", tool: "t\"", by_query: None };
+            let (head, body) = success(&called, answer).into_parts();
+            let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+            let mut headers: Vec<_> = head.headers.into_iter().map(|(name, value)| (name.unwrap(), value)).collect();
+            headers.sort_by(|a, b| a.0.as_str().cmp(b.0.as_str()));
+            replies.push((head.status, headers, body));
+        }
+        assert_eq!(replies[0], replies[1]);
     }
 
     #[test]

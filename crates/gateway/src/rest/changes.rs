@@ -4,7 +4,7 @@
 //!
 //! - `GET /changes`, `POST /changes`: list, plan
 //! - `GET /changes/{id}`, `/plan`, `/evidence`: look
-//! - `POST /changes/{id}/submit`, `/cancel`, `/undo`, `/settle`
+//! - `POST /changes/{id}/submit`, `/cancel`, `/resume`, `/undo`, `/settle`
 
 use std::sync::Arc;
 
@@ -47,7 +47,7 @@ const fn twin(of_one: bool, part: Option<&'static str>, reads: bool, tool: &'sta
 }
 
 /// All of them.
-pub(super) const TWINS: [Twin; 9] = [
+pub(super) const TWINS: [Twin; 10] = [
     twin(false, None, true, "list_changes"),
     twin(false, None, false, "plan_change"),
     twin(true, None, true, "get_change"),
@@ -55,6 +55,7 @@ pub(super) const TWINS: [Twin; 9] = [
     twin(true, Some("evidence"), true, "get_evidence"),
     twin(true, Some("submit"), false, "submit_change"),
     twin(true, Some("cancel"), false, "cancel_change"),
+    twin(true, Some("resume"), false, "resume_change"),
     twin(true, Some("undo"), false, "undo_change"),
     twin(true, Some("settle"), false, "settle_change"),
 ];

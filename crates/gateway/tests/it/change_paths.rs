@@ -18,7 +18,7 @@ use crate::fixture::{ALICE, Reply, Server};
 use crate::mcp_door::{call_at, names_at, rpc_at};
 
 /// The tools for changes, with their risk.
-pub(crate) const TOOLS: [(&str, Risk); 11] = [
+pub(crate) const TOOLS: [(&str, Risk); 12] = [
     ("cancel_change", Risk::Record),
     ("get_change", Risk::Read),
     ("get_change_plan", Risk::Read),
@@ -27,6 +27,7 @@ pub(crate) const TOOLS: [(&str, Risk); 11] = [
     ("plan_change", Risk::Probe),
     ("read_change_diff", Risk::Read),
     ("read_change_plan", Risk::Read),
+    ("resume_change", Risk::Record),
     ("settle_change", Risk::Control),
     ("submit_change", Risk::Record),
     ("undo_change", Risk::Record),
@@ -143,6 +144,7 @@ async fn t13_each_path_of_a_change_is_its_tool_with_the_id_of_the_path_and_on_re
         ("/api/v1/changes", "plan_change", 202),
         ("/api/v1/changes/chg-1/submit", "submit_change", 202),
         ("/api/v1/changes/chg-1/cancel", "cancel_change", 200),
+        ("/api/v1/changes/chg-1/resume", "resume_change", 200),
         ("/api/v1/changes/chg-1/undo", "undo_change", 200),
     ] {
         let reply = post(&server, path, &json!({"title": "T"})).await;
@@ -193,6 +195,7 @@ async fn the_document_describes_the_paths_of_changes_once_each_with_the_id_in_th
         "/{change_id}/cancel",
         "/{change_id}/evidence",
         "/{change_id}/plan",
+        "/{change_id}/resume",
         "/{change_id}/settle",
         "/{change_id}/submit",
         "/{change_id}/undo",

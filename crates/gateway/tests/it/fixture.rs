@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use change_control::{ChangeBook, ChangeParts, Changes};
 use gateway::{BrowserSessions, ConnectionLimits, Options, Parts, Revoking, Serving, mcp_door::Endpoints};
 use platform::audit::AuditLog;
 use platform::audit_refusals::RefusalCounter;
 use platform::clock::AdjustableClock;
 use platform::keyed_hash::KeyedHash;
-use platform::policy::{Effect, Obligation, Risk, RiskTable, TargetFacts};
+use platform::policy::{Decision, Effect, Obligation, Risk, RiskTable, TargetFacts};
 use platform::resource::{BaseUrl, Resource};
-use platform::revocation::{Logout, LogoutTokens, Revocations, Revoked};
+use platform::revocation::{Logout, LogoutTokens, Revocations, Revoked, RunFloors};
 use platform::seal::Sealer;
 use platform::secret::SecretKey;
 use platform::telemetry::Metrics;
@@ -30,6 +31,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tool_runtime::connector::{CredentialKind, target_unknown};
 use tool_runtime::pipeline::Limits;
+use tool_runtime::ports::config_changer::APPLY;
 use tool_runtime::{
     Catalogue, CompletionSpec, Connector, FollowUp, Instance, Pipeline, PromptArgument, PromptSpec, ResourceSpec,
     SideEffect, Tool, ToolCx, ToolOutput, ToolSpec, Toolset, Visibility,
@@ -227,7 +229,7 @@ impl Connector for Target {
 }
 
 /// An issuer whose codes are the names of people; `weak-<name>` signs in without a second factor, `stale-<name>` with one
-/// that was given a minute ago.
+/// that was given a minute ago, `desk-<name>` is of another group.
 struct FakeSignIn(Arc<AdjustableClock>);
 
 #[async_trait]
@@ -243,7 +245,7 @@ impl SignIn for FakeSignIn {
         }
         let (how, name) = code.split_once('-').unwrap_or(("", code));
         let age = if how == "stale" { 60 } else { 0 };
-        let mut principal = person(name, &["netops"]);
+        let mut principal = person(name, &[if how == "desk" { "desk" } else { "netops" }]);
         principal.mfa = how != "weak";
         principal.auth_time = Some(self.0.epoch_seconds() - age);
         principal.token.session = Some(format!("sid-of-{name}"));
@@ -274,6 +276,15 @@ impl Floors {
     }
 }
 
+/// Nobody's account was ended.
+struct NoFloors;
+
+impl RunFloors for NoFloors {
+    fn is_ended(&self, _: &str, _: &str, _: &[String], _: i64) -> bool {
+        false
+    }
+}
+
 /// Takes one logout token.
 struct FakeLogout;
 
@@ -299,12 +310,24 @@ pub(crate) struct Server {
     pub(crate) stop: CancellationToken,
     pub(crate) serving: tokio::task::JoinHandle<()>,
     pub(crate) endpoints: Endpoints,
+    pub(crate) changes: Arc<Changes>,
+}
+
+/// What policy says of a step of a change.
+fn approvers() -> Decision {
+    let mut decision = StaticPolicy::decision(Effect::Challenge, &["grant:test", "unmet:change"]);
+    let who = [("groups".to_owned(), json!(["netops"])), ("count".to_owned(), json!(1))];
+    decision.obligations.insert("approvers".into(), Obligation { met: false, parameters: who.into() });
+    decision
 }
 
 fn policy() -> StaticPolicy {
     StaticPolicy::new(|input| {
         if input.principal.subject == "mallory" {
             return Ok(StaticPolicy::decision(Effect::Deny, &["deny:test"]));
+        }
+        if input.tool.name == APPLY {
+            return Ok(approvers());
         }
         let by_token = input.tool.risk == Risk::Change && input.principal.mfa;
         let met = input.elevation.is_some() || by_token;
@@ -402,14 +425,15 @@ impl Server {
         };
         visibility.publish(Catalogue::build((1..=count).map(instance).chain(more).collect(), &risks()).unwrap());
         let store: Arc<dyn platform::store::Store> = Arc::new(MemoryStore::new(Arc::clone(&shared_clock)));
+        let secrets = Arc::new(MemorySecrets::new(Arc::clone(&shared_clock)));
         let artifacts = sealed_artifacts(Arc::new(MemoryArtifacts::default()), Arc::clone(&shared_clock));
         let pipeline = Pipeline::new(tool_runtime::pipeline::Parts {
             visibility,
-            policy,
+            policy: Arc::clone(&policy) as _,
             store: Arc::clone(&store),
             shared: Arc::new(MemoryShared::default()),
             audit: Arc::clone(&log),
-            secrets: Arc::new(MemorySecrets::new(Arc::clone(&shared_clock))),
+            secrets: Arc::clone(&secrets) as _,
             metrics: Arc::clone(&metrics),
             clock: Arc::clone(&shared_clock),
             changes: Arc::new(tool_runtime::change_gate::NoChanges),
@@ -418,6 +442,15 @@ impl Server {
             secret_arguments: KeyedHash::derive(&SecretKey::new([8; 32]), "secret arguments").unwrap(),
             base: base.clone(),
             limits,
+        });
+        let changes = Changes::new(ChangeParts {
+            book: ChangeBook::new(Arc::clone(&store)),
+            clock: Arc::clone(&shared_clock),
+            base: base.clone(),
+            policy: Arc::clone(&policy) as _,
+            audit: Arc::clone(&log),
+            grants: change_control::GrantKeys::open(Arc::clone(&secrets) as _).await.unwrap(),
+            floors: Arc::new(NoFloors),
         });
         let mut options = Options {
             base,
@@ -446,6 +479,7 @@ impl Server {
             sessions,
             revocations: Arc::clone(&revoking) as _,
             pipeline,
+            changes: Arc::clone(&changes),
             tokens: Arc::new(tokens()),
             logout: Arc::new(FakeLogout),
             sign_in: Arc::new(FakeSignIn(Arc::clone(&clock))),
@@ -468,7 +502,7 @@ impl Server {
         };
         how(&mut serving);
         let serving = tokio::spawn(gateway::serve(listener, router, serving));
-        Self { revoking, floors, address, metrics, audit, refusals, signals, clock, stop, serving, endpoints }
+        Self { revoking, floors, address, metrics, audit, refusals, signals, clock, stop, serving, endpoints, changes }
     }
 
     /// Sends a request head and a body, each header as it is given, and reads the reply.

@@ -6,6 +6,7 @@ extern crate interlock_gateway as gateway;
 
 mod authentication;
 mod change_paths;
+mod changes;
 mod edge;
 mod fixture;
 mod http2;

@@ -70,6 +70,7 @@ async fn t3_a_disabled_person_has_nothing_left_before_the_answer_and_can_come_ba
     let answer = admin.admin(&good, "POST", "/users/alice/disable", None).await;
     assert_eq!((answer.status, &answer.json()["disabled"]), (200, &true.into()));
     assert!(lab.floors.has(&Revoked::Subject(sub.clone())));
+    assert!(lab.floors.has(&Revoked::Runs(sub)));
     assert_eq!(person.refresh(&pair["refresh_token"], &[]).await.status, 400);
     assert_eq!(person.authorize(&[("prompt", "none")]).await.parameter("error").unwrap(), "login_required");
     let page = person.authorize(&[]).await;
@@ -97,13 +98,33 @@ async fn t3_losing_a_group_ends_tokens_that_carry_it_and_gaining_one_ends_nothin
     assert!(!lab.floors.has(&Revoked::Subject(sub.clone())));
     let fewer = json!({"groups": ["operators"]});
     assert_eq!(admin.admin(&good, "PUT", "/users/alice/groups", Some(fewer)).await.status, 200);
-    assert!(lab.floors.has(&Revoked::Subject(sub)));
+    assert!(lab.floors.has(&Revoked::Subject(sub.clone())));
+    let lost = |group: &str| Revoked::RunsByGroup { subject: sub.clone(), group: group.to_owned() };
+    assert!(lab.floors.has(&lost("network-admins")) && !lab.floors.has(&lost("operators")));
+    assert!(!lab.floors.has(&Revoked::Runs(sub.clone())), "runs that rest on another group go on");
     let pair = person.refresh(&pair["refresh_token"], &[]).await.json();
     assert_eq!(token(&pair["access_token"]).1["groups"], json!(["operators"]), "the sign-in itself goes on");
     let groups = admin.admin(&good, "GET", "/groups", None).await.json();
     let named: Vec<&str> = groups["groups"].as_array().unwrap().iter().map(|g| g["name"].as_str().unwrap()).collect();
     assert_eq!(named, ["admin", "automation", "network-admins", "operators"]);
     assert_eq!(groups["groups"][3]["members"], json!(["alice"]));
+}
+
+#[tokio::test]
+async fn t3_runs_end_with_the_account_and_by_an_administrators_word_and_not_by_signing_out() {
+    let lab = Lab::start().await;
+    let (mut admin, good) = administrator(&lab).await;
+    let mut person = lab.browser();
+    let pair = person.signed_in("alice", &[]).await;
+    let sub = token(&pair["access_token"]).1["sub"].as_str().unwrap().to_owned();
+    assert_eq!(admin.admin(&good, "POST", "/users/alice/sign-out", None).await.status, 200);
+    assert!(lab.floors.has(&Revoked::Subject(sub.clone())) && !lab.floors.has(&Revoked::Runs(sub.clone())));
+    let pair = person.signed_in("alice", &[]).await;
+    assert_eq!(admin.admin(&good, "POST", "/users/alice/end-runs", None).await.status, 200);
+    assert!(lab.floors.has(&Revoked::Runs(sub)));
+    assert_eq!(person.refresh(&pair["refresh_token"], &[]).await.status, 200, "sessions and tokens go on");
+    let acts = lab.audit.of("issuer.user_runs_ended");
+    assert_eq!(acts.iter().map(|a| a.outcome).collect::<Vec<_>>(), [Outcome::Pending, Outcome::Success]);
 }
 
 #[tokio::test]

@@ -331,6 +331,26 @@ async fn t22_a_wish_is_refused_at_once_where_it_cannot_be_planned_and_its_secret
 }
 
 #[tokio::test]
+async fn t14_steps_answer_with_the_change_as_it_is_then_and_only_to_those_who_may_take_them() {
+    let (road, changes) = road();
+    let kept = planned(changes.book(), &carol()).await;
+    let asked = json!({"change_id": kept.id, "mode": "undo", "reason": "Not today."});
+    let other = call(&road, person("dave", &["desk"]), "cancel_change", asked.clone()).await.1.unwrap_err();
+    assert_eq!(other.code(), "change_unknown");
+    for (tool, more) in
+        [("resume_change", json!({})), ("undo_change", json!({})), ("settle_change", json!({"outcome": "done"}))]
+    {
+        let mut asked = json!({"change_id": kept.id, "reason": "Too early."});
+        asked.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+        assert_eq!(call(&road, carol(), tool, asked).await.1.unwrap_err().code(), "change_state", "{tool}");
+    }
+    let seen = call(&road, carol(), "cancel_change", asked.clone()).await.1.unwrap();
+    assert_eq!((&seen["state"], &seen["status"]), (&json!("cancelled"), &json!("ended")));
+    assert_eq!((&seen["cancel"]["by"], &seen["cancel"]["reason"]), (&json!("carol"), &json!("Not today.")));
+    assert_eq!(call(&road, carol(), "cancel_change", asked).await.1.unwrap_err().code(), "change_state");
+}
+
+#[tokio::test]
 async fn evidence_is_named_once_it_is_there_to_those_who_see_the_change() {
     let (road, changes) = road().await;
     let mut kept = change(&carol(), State::Done);
@@ -358,11 +378,15 @@ async fn the_tools_for_changes_are_reached_where_a_change_may_be_needed_and_by_w
         listed(&nel, server("east")).await,
         [
             "set_thing",
+            "cancel_change",
             "get_change",
             "get_change_plan",
             "get_evidence",
             "list_changes",
-            "plan_change"
+            "plan_change",
+            "resume_change",
+            "settle_change",
+            "undo_change",
         ]
     );
     assert!(listed(&carol(), server("east")).await.is_empty(), "who may change nothing there needs no change there");

@@ -119,6 +119,10 @@ async fn road_and_changes(
         // Here only the tool itself is tried: a class that needs no second factor.
         .chain([("interlock", "open_audit_payload", Risk::Record), ("changer", "set_thing", Risk::Change)])
         .chain([("interlock", "plan_change", Risk::Probe)])
+        .chain(
+            ["cancel_change", "resume_change", "undo_change", "settle_change"]
+                .map(|tool| ("interlock", tool, Risk::Record)),
+        )
         .chain(["look", "port_list_targets"].map(|tool| ("system", tool, Risk::Read))),
     );
     let instance = Instance { name: "interlock".into(), environment: "test".into(), connector: Arc::new(tools) };

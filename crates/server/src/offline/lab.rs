@@ -9,6 +9,7 @@ use platform::{Error, ErrorKind, Json, Result, Secret, SharedClock};
 use story::{Ledger, Person, Ready};
 
 pub use story::OneTimeCode;
+pub use story::decide::Decided;
 pub use story::kept_token::TokenRequest;
 pub use story::tale::{Listener, Told};
 
@@ -53,6 +54,34 @@ pub async fn pass_second_factor(
 ) -> Result<()> {
     let ready = ready(state)?;
     story::pass_second_factor(link, &Person::from(ready.user(user)?), &*clock(state)?, progress).await
+}
+
+/// What a lab's person decides about a change.
+pub struct Deciding {
+    /// State folder of the lab.
+    pub state: PathBuf,
+    /// Name of the person.
+    pub user: String,
+    /// Id of the change.
+    pub change: String,
+    /// Approve, or reject.
+    pub approve: bool,
+    /// Why.
+    pub reason: String,
+}
+
+/// Decides about a change on its page, as a lab's person. `progress` hears why it takes longer. Errors: those of [`ready`],
+/// `lab_user_unknown`, and the page's own.
+pub async fn decide(deciding: &Deciding, progress: &(dyn Fn(&str) + Send + Sync)) -> Result<Decided> {
+    let ready = ready(&deciding.state)?;
+    let wish = story::decide::Wish {
+        platform: ready.url.parse().map_err(Error::internal)?,
+        change: deciding.change.clone(),
+        approve: deciding.approve,
+        reason: deciding.reason.clone(),
+    };
+    let person = Person::from(ready.user(&deciding.user)?);
+    story::decide::decide(&wish, &person, &*clock(&deciding.state)?, progress).await
 }
 
 /// Plays the tale against a running lab.

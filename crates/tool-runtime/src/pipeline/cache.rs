@@ -29,7 +29,7 @@ pub(super) async fn find(road: &Pipeline, call: &Validated, authorised: &Authori
     let cached = road.parts.shared.cached(&key).await?;
     let opened = cached.and_then(|sealed| road.parts.results.open(&place(&key), &sealed));
     let structured = opened.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    Ok(structured.map(|structured| Answer { structured, follow_up: None, replayed: false, queued_ms: 0 }))
+    Ok(structured.map(|structured| Answer { structured, text: None, follow_up: None, replayed: false, queued_ms: 0 }))
 }
 
 pub(super) async fn keep(

@@ -58,7 +58,7 @@ pub(super) async fn join(
         return Ok(None);
     }
     let started = road.parts.changes.join(&question(cx, call, authorised.targets())).await?;
-    Ok(started.map(|structured| Answer { structured, follow_up: None, replayed: false, queued_ms: 0 }))
+    Ok(started.map(|structured| Answer { structured, text: None, follow_up: None, replayed: false, queued_ms: 0 }))
 }
 
 /// Completes the refusal of a call that needs a change: with the call that plans it, where there is such a tool here.

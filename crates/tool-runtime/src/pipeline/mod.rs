@@ -34,6 +34,7 @@ mod validate;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use platform::artifacts::Artifacts;
 use platform::audit::AuditLog;
 use platform::config::LimitsConfig;
@@ -103,6 +104,8 @@ pub struct CallRequest {
 pub struct Answer {
     /// Structured result.
     pub structured: Json,
+    /// The same as JSON text, where it is at hand: a door that writes it need not make it again.
+    pub text: Option<Bytes>,
     /// Work that goes on.
     pub follow_up: Option<FollowUp>,
     /// The result of an earlier call with the same idempotency key.

@@ -63,7 +63,7 @@ pub(super) async fn refer(artifacts: &CallArtifacts, answer: Answer) -> Result<A
     let artifact = artifacts.put(ArtifactKind::Result, "application/json", &bytes).await?;
     let summary = summary(&answer.structured, &artifact.id, bytes.len());
     let structured = serde_json::to_value(LargeResult { artifact, summary }).map_err(Error::internal)?;
-    Ok(Answer { structured, ..answer })
+    Ok(Answer { structured, text: None, ..answer })
 }
 
 /// Most members of a result that are told of.

@@ -1,6 +1,7 @@
 //! Redact: the credential that was leased for the call, and the secrets among its arguments, appear neither in its result
 //! nor in its failure, whatever the target echoes.
 
+use bytes::Bytes;
 use platform::{Error, Json};
 
 use super::Answer;
@@ -17,15 +18,16 @@ const SHORTEST: usize = 6;
 /// `made` are the references to artifacts that the call made. They stay as they are: a credential may be a word in them.
 pub(super) fn redact(checked: Checked, secrets: &[&str], made: &[Json]) -> Answer {
     let Checked { output: ToolOutput { mut structured, mut follow_up }, text, .. } = checked;
+    let mut text = Some(text);
     if !secrets.is_empty() {
-        if secrets.iter().any(|secret| may_hold(&text, secret)) {
+        if text.take_if(|text| secrets.iter().any(|secret| may_hold(text, secret))).is_some() {
             mask(&mut structured, secrets, made);
         }
         if let Some(next) = &mut follow_up {
             mask(&mut next.arguments, secrets, made);
         }
     }
-    Answer { structured, follow_up, replayed: false, queued_ms: 0 }
+    Answer { structured, text: text.map(Bytes::from), follow_up, replayed: false, queued_ms: 0 }
 }
 
 /// The same for what the tool failed with: targets quote requests in their errors. The operator's detail is masked too.
@@ -103,7 +105,16 @@ mod tests {
             let checked = Checked { output: ToolOutput { structured, follow_up: None }, text, large: false };
             let answer = redact(checked, &["absent-secret", secret], &[]);
             let masked = json!({"plain": "x***y", "k***": [1, {"deep": "***"}], "other": "hunter", "n": 1});
-            assert_eq!(answer.structured, masked, "{secret:?}");
+            assert_eq!((answer.structured, answer.text), (masked, None), "{secret:?}");
         }
+    }
+
+    #[test]
+    fn a_result_without_a_secret_is_handed_on_with_its_text() {
+        let structured = json!({"a": ["b", "backslash"]});
+        let text = serde_json::to_vec(&structured).unwrap();
+        let output = ToolOutput { structured: structured.clone(), follow_up: None };
+        let answer = redact(Checked { output, text: text.clone(), large: false }, &["absent-secret"], &[]);
+        assert_eq!((answer.structured, answer.text.unwrap().as_ref()), (structured, text.as_slice()));
     }
 }

@@ -54,7 +54,7 @@ pub(super) fn answer(road: &Pipeline, scope: &str, key: &str, known: Conflict) -
             let kept: Option<Kept> = kept.and_then(|plain| serde_json::from_slice(&plain).ok());
             match kept.ok_or_else(|| Error::internal("a stored result does not open"))? {
                 Kept::Result(structured, follow_up) => {
-                    Ok(Answer { structured, follow_up, replayed: true, queued_ms: 0 })
+                    Ok(Answer { structured, text: None, follow_up, replayed: true, queued_ms: 0 })
                 }
                 Kept::Failure(kind, refusal) => Err(Error::replayed(kind, refusal)),
             }

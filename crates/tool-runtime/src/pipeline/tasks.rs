@@ -328,7 +328,9 @@ fn seen(id: String, stored: Stored, ended: Option<Result<Answer, Error>>) -> Lon
 
 fn opened(ended: Ended) -> Result<Answer, Error> {
     match ended {
-        Ended::Result(structured) => Ok(Answer { structured, follow_up: None, replayed: false, queued_ms: 0 }),
+        Ended::Result(structured) => {
+            Ok(Answer { structured, text: None, follow_up: None, replayed: false, queued_ms: 0 })
+        }
         Ended::Failure(kind, refusal) => Err(Error::replayed(kind, *refusal)),
     }
 }

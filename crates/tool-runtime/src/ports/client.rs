@@ -42,6 +42,12 @@ impl PortClient {
         Self { pipeline, cx, server: server.into() }
     }
 
+    /// The ports of another server, called for the same principal by the same references.
+    #[must_use]
+    pub fn at(&self, server: &str) -> Self {
+        Self { server: server.into(), ..self.clone() }
+    }
+
     /// How long after its announcement a missing record of an attempt means that nothing happened (T20); nothing where the
     /// server changes no configurations.
     pub fn settle_time(&self) -> Option<Duration> {

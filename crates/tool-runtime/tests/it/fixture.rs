@@ -24,6 +24,7 @@ use platform_suites::{
 use tool_runtime::pipeline::{Limits, Parts};
 use tool_runtime::{Answer, CallRequest, Catalogue, Instance, Pipeline, TargetDirectory, Visibility};
 
+use crate::gate::ScriptedGate;
 use crate::recorders::{
     Recorded, RecordingAudit, RecordingSecrets, RecordingShared, RecordingStore, StoreRecorder, SwitchPolicy,
 };
@@ -49,6 +50,7 @@ pub(crate) struct Lab {
     pub(crate) shared: Arc<RecordingShared>,
     pub(crate) policy: Arc<SwitchPolicy>,
     pub(crate) target: Arc<Target>,
+    pub(crate) gate: Arc<ScriptedGate>,
     pub(crate) recorded: Recorded,
 }
 
@@ -109,6 +111,7 @@ impl Lab {
         let artifacts = Arc::new(MemoryArtifacts::default());
         let sealed = sealed_artifacts(Arc::clone(&artifacts) as _, Arc::clone(&shared_clock));
         let metrics = Metrics::new();
+        let gate = Arc::new(ScriptedGate::new(&recorded));
         let parts = Parts {
             visibility,
             policy: Arc::clone(&policy) as _,
@@ -118,7 +121,7 @@ impl Lab {
             secrets: Arc::clone(&secrets) as _,
             metrics: Arc::clone(&metrics),
             clock: shared_clock,
-            changes: Arc::new(tool_runtime::change_gate::NoChanges),
+            changes: Arc::clone(&gate) as _,
             results: Arc::new(Sealer::derive(&SecretKey::new([7; 32]), "results").unwrap()),
             artifacts: Arc::clone(&sealed),
             secret_arguments: KeyedHash::derive(&SecretKey::new([8; 32]), "secret arguments").unwrap(),
@@ -126,7 +129,7 @@ impl Lab {
             limits,
         };
         let road = Pipeline::with_directory(parts, Arc::new(directory));
-        Self { road, metrics, clock, artifacts, sealed, store, audit, secrets, shared, policy, target, recorded }
+        Self { road, metrics, clock, artifacts, sealed, store, audit, secrets, shared, policy, target, gate, recorded }
     }
 
     /// Calls as alice.

@@ -9,6 +9,7 @@ mod caching;
 mod combinators;
 mod directory;
 mod fixture;
+mod gate;
 mod idempotency;
 mod offers;
 mod order;

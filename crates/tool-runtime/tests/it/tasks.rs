@@ -21,7 +21,7 @@ fn follow_up() -> FollowUp {
 /// A task that `add_note` left behind.
 async fn begun(lab: &Lab) -> LongTask {
     let structured = json!({"said": {"state": "canary-first"}, "device": "dev-1", "message": "begun"});
-    let answer = Answer { structured, follow_up: None, replayed: false, queued_ms: 0 };
+    let answer = Answer { structured, text: None, follow_up: None, replayed: false, queued_ms: 0 };
     lab.road.begin_task(&cx(), SERVER, "add_note", &answer, &follow_up()).await.unwrap()
 }
 

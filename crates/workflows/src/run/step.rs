@@ -11,6 +11,7 @@ use change_control::run::contract::{Follow, Followed, Sent, Settling, Try, Verif
 use workflow_api::{WorkflowContext, WorkflowError};
 
 use super::calls::Calls;
+use super::undo::PATIENCE_S;
 use super::{LOOK_EVERY, Run, Stop, wish_to_stop};
 
 /// Most tries of one step that certainly did not happen.
@@ -137,9 +138,14 @@ impl<C: WorkflowContext> Run<C> {
             Sent::Refused { trouble } => return Ok(Outcome::Refused { trouble }),
             Sent::NotSent { trouble } => return Ok(Outcome::NotDone { trouble: Some(trouble) }),
         };
-        let mut waits = false;
+        let (mut waits, began) = (false, self.now_s());
         loop {
-            let follow = Follow { attempt: which.clone(), last_call: self.is_last_call() };
+            let last_call = match which.direction {
+                Direction::Forward => self.is_last_call(),
+                // An undo is exempt from the window, and has its own patience.
+                Direction::Undo => self.now_s() - began >= PATIENCE_S,
+            };
+            let follow = Follow { attempt: which.clone(), last_call };
             if unclear {
                 match calls.settle(&follow).await? {
                     Settling::Accepted | Settling::Ended => unclear = false,

@@ -14,7 +14,7 @@ use super::step::{Outcome, TRIES};
 use super::{LOOK_EVERY, Run, Stop};
 
 /// How long a device is waited for that cannot be read or written to while it is undone.
-const PATIENCE_S: i64 = 600;
+pub(super) const PATIENCE_S: i64 = 600;
 /// Wait between two tries of an undo step that was not sent.
 const AGAIN: Duration = Duration::from_secs(10);
 
@@ -192,7 +192,7 @@ impl<C: WorkflowContext> Run<C> {
         Ok(DeviceState::NotRestored)
     }
 
-    fn now_s(&self) -> i64 {
+    pub(super) fn now_s(&self) -> i64 {
         self.calls.context.now().as_second()
     }
 }

@@ -1,5 +1,7 @@
 //! T18: a step is sent under locks that are held at that moment.
 
+use std::sync::Arc;
+
 use change_control::ChangeId;
 use change_control::model::attempt::Direction;
 use platform::store::{Op, Store as _};
@@ -42,4 +44,22 @@ async fn t18_sending_extends_the_lease_beyond_the_longest_request() {
     let lease_until = i64::MAX;
     let take = Op::TakeLock { name: lock_name("SN-dev-1"), holder: "other".into(), lease_until };
     assert!(rig.store.transact(vec![take]).await.is_err(), "somebody else took a lock that was just used");
+}
+
+#[tokio::test]
+async fn t18_the_lock_is_compared_last_before_the_first_byte() {
+    let rig = Rig::new().await;
+    let change = rig.applying().await;
+    let attempt = rig.announce(&change, "dev-1", Direction::Forward, 1).await;
+    let (clock, store) = (Arc::clone(&rig.clock), Arc::clone(&rig.store));
+    // The process stands still after its intent, for longer than its lease, and somebody else takes the device.
+    rig.audit.after_intent(|| async move {
+        clock.advance(LOCK_LEASE_S + 1);
+        let take = Op::TakeLock { name: lock_name("SN-dev-1"), holder: "other".into(), lease_until: i64::MAX };
+        store.transact(vec![take]).await.unwrap();
+    });
+    assert_eq!(rig.send(&change, &attempt).await.unwrap_err().code(), "lock_lost");
+    assert_eq!(rig.applied(), 0);
+    // The intent says that nothing was begun, so that nobody has to settle it.
+    assert!(rig.store.open_intents().await.unwrap().is_empty());
 }

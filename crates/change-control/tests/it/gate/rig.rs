@@ -16,7 +16,7 @@ use change_control::model::plan::{
 use change_control::model::submission::{Submission, Window};
 use change_control::{Change, ChangeBook, ChangeId, ChangeParts, Changes, GrantKeys, RunStarter, State};
 use platform::artifacts::ArtifactKind;
-use platform::audit::AuditEntry;
+use platform::audit::{AuditEntry, AuditFilter, AuditLog, AuditPosition, Phase};
 use platform::clock::AdjustableClock;
 use platform::context::{CallReferences, LOCAL_SOURCE, Protocol, RequestId, RunStep, TraceContext};
 use platform::keyed_hash::KeyedHash;
@@ -220,6 +220,46 @@ impl RunStarter for Starter {
     }
 }
 
+type Hook = Box<dyn FnOnce() -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+
+/// The log; something may happen between an intent and what it announces.
+#[derive(Default)]
+pub(super) struct Watched {
+    inner: MemoryAudit,
+    after_intent: Mutex<Option<Hook>>,
+}
+
+impl Watched {
+    pub(super) fn entries(&self) -> Vec<AuditEntry> {
+        self.inner.entries()
+    }
+
+    /// What happens after the next intent is durable.
+    pub(super) fn after_intent<F: Future<Output = ()> + Send + 'static>(&self, hook: impl FnOnce() -> F + Send + 'static) {
+        *self.after_intent.lock().unwrap() = Some(Box::new(move || Box::pin(hook())));
+    }
+}
+
+#[async_trait]
+impl AuditLog for Watched {
+    async fn append(&self, entry: AuditEntry) -> Result<AuditPosition, Error> {
+        let hook = if entry.phase == Phase::Intent { self.after_intent.lock().unwrap().take() } else { None };
+        let position = self.inner.append(entry).await?;
+        if let Some(hook) = hook {
+            hook().await;
+        }
+        Ok(position)
+    }
+
+    fn append_detached(&self, entry: AuditEntry) {
+        self.inner.append_detached(entry);
+    }
+
+    async fn recent(&self, filter: AuditFilter, limit: usize) -> Result<Vec<Json>, Error> {
+        self.inner.recent(filter, limit).await
+    }
+}
+
 type Decide = dyn Fn(&DecisionInput) -> Result<Decision, Error> + Send + Sync;
 
 /// Everything a test looks at.
@@ -229,7 +269,7 @@ pub(super) struct Rig {
     pub(super) controller: Arc<Controller>,
     pub(super) clock: Arc<AdjustableClock>,
     pub(super) store: Arc<MemoryStore>,
-    pub(super) audit: Arc<MemoryAudit>,
+    pub(super) audit: Arc<Watched>,
     pub(super) floors: Arc<Floors>,
     pub(super) starter: Arc<Starter>,
     pub(super) keys: GrantKeys,
@@ -263,7 +303,7 @@ impl Rig {
         let clock = Arc::new(AdjustableClock::default());
         let shared: SharedClock = Arc::clone(&clock) as SharedClock;
         let store = Arc::new(MemoryStore::new(Arc::clone(&shared)));
-        let audit = Arc::new(MemoryAudit::default());
+        let audit = Arc::new(Watched::default());
         let secrets = Arc::new(MemorySecrets::new(Arc::clone(&shared)));
         let fields = BTreeMap::from([("password".to_owned(), Secret::new("secret"))]);
         secrets.put(&format!("api/{SERVER}"), fields, None).await.unwrap();

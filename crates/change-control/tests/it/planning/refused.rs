@@ -31,12 +31,14 @@ async fn a_wish_that_cannot_be_planned_leaves_no_change_behind() {
 #[tokio::test]
 async fn what_is_hopeless_is_a_plan_that_failed_and_never_an_error_of_the_activity() {
     let lab = Lab::start().await;
+    lab.template("long", &["ntp server 10.0.0.1\n".repeat(2001).as_str()], &[]);
     lab.template("odd", &["#MODE_UNKNOWN {{ vlan }}\n"], &["vlan"]);
     for (inputs, devices, code) in [
         (json!({"template_id": "t", "params": {"vlna": 20}}), &["d1"][..], "template_parameter_unknown"),
         (json!({"template_id": "nothing"}), &["d1"], "target_not_found"),
         (json!({"template_id": "t", "version_id": "t-v9"}), &["d1"], "template_version_unknown"),
         (json!({"template_id": "odd", "params": {"vlan": "s3cret-word"}}), &["d1"], "template_directive_refused"),
+        (json!({"template_id": "long"}), &["d1"], "plan_too_large"),
         (json!({"template_id": "t"}), &["d1", "nobody"], "target_unknown"),
     ] {
         let change = lab.made(deployment(devices, inputs)).await;
