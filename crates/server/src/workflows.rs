@@ -47,6 +47,7 @@ impl Runs {
         let definitions = Definitions::default().with::<ChangePlan>().with::<ChangeRun>();
         let driver = self.engine.drive(definitions, activities(&self.changes), self.keep)?;
         self.changes.restart_planning().await?;
+        self.changes.start_approved().await?;
         Ok(Driving { driver, locks })
     }
 }

@@ -4,32 +4,22 @@ use platform::{Error, Principal};
 
 use super::rules;
 use crate::changes::Changes;
-use crate::model::approval::PersonRef;
 use crate::model::change::{Change, ChangeId, unknown};
 use crate::model::state::State;
+use crate::view::sight::Sight;
 
-/// Groups that see every change: those who run the platform, and those who look over everybody's shoulder.
-const OVERSEERS: [&str; 2] = ["admin", "auditors"];
 /// Rows that are read in one step.
 const PAGE: usize = 500;
 /// Most changes on one list.
 const MOST: usize = 200;
-
-/// Whether this person may see the change: who asked for it, who may approve it or did, and who sees all of them.
-pub fn may_look(change: &Change, person: &Principal) -> bool {
-    let who = PersonRef::from(person);
-    let groups = change.approvers.iter().flat_map(|needed| &needed.groups).map(String::as_str);
-    change.requester.who.is_same_person(&who)
-        || change.approvals.iter().any(|a| a.approver.is_same_person(&who))
-        || groups.chain(OVERSEERS).any(|group| person.groups.iter().any(|g| g == group))
-}
 
 impl Changes {
     /// A change as its page shows it. Error: `change_unknown`, for one that is not there and for one that this person may not
     /// see alike.
     pub async fn look(&self, id: &ChangeId, person: &Principal) -> Result<Change, Error> {
         let change = self.book().get(id).await?.change;
-        if may_look(&change, person) { Ok(change) } else { Err(unknown()) }
+        let sight = Sight::of(self.road()?.visibility(), person).await?;
+        if sight.reaches(&change) { Ok(change) } else { Err(unknown()) }
     }
 
     /// The submissions that this person may decide about now, the oldest first; at most 200.

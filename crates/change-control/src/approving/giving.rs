@@ -1,6 +1,6 @@
 //! The grant that the last approval gives (T19): what the run may do, in whose name, until when, and who said so.
 
-use tool_runtime::ports::config_changer::APPLY;
+use tool_runtime::ports::config_changer::{APPLY, SAVE};
 
 use crate::model::approval::{Approval, Verdict};
 use crate::model::change::Change;
@@ -11,8 +11,6 @@ use crate::model::submission::Submission;
 /// How long after a run's last forward step its undo may be made, seconds. The run's own end, that of the soak, ends it
 /// sooner; a run that is held or parked waits for a person that long (T19: at most a day).
 const UNDO_S: u64 = 24 * 3_600;
-/// The tool that saves the startup configuration.
-const SAVE: &str = "port_save_startup";
 
 /// The grant of a change whose approvals are complete. Its window is the submission's, its targets are the plan's, one
 /// forward step for each.

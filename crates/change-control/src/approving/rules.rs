@@ -7,7 +7,7 @@ use platform::{Error, ErrorKind, Principal};
 use super::decide::{Decision, Factor};
 use crate::model::approval::{Approval, PersonRef, Verdict};
 use crate::model::change::{ApproversNeeded, Change, Requester};
-use crate::model::plan::Estimates;
+use crate::model::plan::{Estimates, altered};
 use crate::model::state::State;
 use crate::model::submission::{Submission, Window};
 
@@ -116,12 +116,7 @@ pub fn weigh(
 /// What was submitted is what stands. Errors: `plan_altered`, `ticket_changed`, each with both digests.
 pub fn unaltered(submission: &Submission, present: &Present) -> Result<(), Error> {
     if submission.plan != present.plan {
-        return Err(Error::new(
-            ErrorKind::Conflict,
-            "plan_altered",
-            "The plan that is kept is not the plan that was submitted. Nothing of it will be done; plan the change again.",
-        )
-        .with_details(serde_json::json!({"submitted": submission.plan, "found": present.plan})));
+        return Err(altered().with_details(serde_json::json!({"expected": submission.plan, "found": present.plan})));
     }
     if submission.gated != present.gated {
         return Err(Error::new(
@@ -129,7 +124,7 @@ pub fn unaltered(submission: &Submission, present: &Present) -> Result<(), Error
             "ticket_changed",
             "The ticket is not what it was when the change was submitted. Submit the change again with a new plan.",
         )
-        .with_details(serde_json::json!({"submitted": submission.gated, "found": present.gated})));
+        .with_details(serde_json::json!({"expected": submission.gated, "found": present.gated})));
     }
     Ok(())
 }

@@ -4,11 +4,10 @@ use jiff::Timestamp;
 use platform::audit::{AuditActor, AuditEntry, Outcome};
 use platform::{CallContext, Error, ErrorKind};
 
-use super::desk::may_look;
 use super::{rules, ticket};
 use crate::changes::Changes;
 use crate::model::approval::PersonRef;
-use crate::model::change::{Change, ChangeId, unknown};
+use crate::model::change::{Change, ChangeId};
 use crate::model::plan::{Estimates, plan_hash};
 use crate::model::state::State;
 use crate::model::submission::{Submission, Window};
@@ -30,13 +29,14 @@ pub struct SubmitRequest {
 impl Changes {
     /// Hands a plan in, in the name of whoever asked for it. The answer waits at [`Changes::page_url`] for people.
     ///
-    /// Errors: `change_unknown`, `change_state`, `submitter_not_requester`, `plan_altered`, `submission_window_invalid`,
+    /// Errors: `change_unknown`, `change_state`, `submitter_not_requester`, `plan_altered`, `plan_changes_nothing`, `submission_window_invalid`,
     /// `approvers_none`, `change_busy`, and those of the ticket's system.
     pub async fn submit(&self, cx: &CallContext, id: &ChangeId, request: SubmitRequest) -> Result<Change, Error> {
-        let change = self.book().get(id).await?.change;
+        let change = self.look(id, &cx.principal).await?;
         may_submit(&change, cx)?;
         let reference = change.plan.as_ref().ok_or_else(|| out_of_turn(&change))?;
         let plan = self.book().plan(id).await?.ok_or_else(|| Error::internal("a planned change without a plan"))?;
+        plan.require_effect()?;
         let found = plan_hash(&plan)?;
         let now_ms = self.now_ms();
         let window = window(&request, &plan.estimates, now_ms)?;
@@ -119,9 +119,6 @@ impl Changes {
 /// Who planned it hands it in: their plan, their name on the run.
 fn may_submit(change: &Change, cx: &CallContext) -> Result<(), Error> {
     if !change.requester.who.is_same_person(&PersonRef::from(cx.principal.as_ref())) {
-        if !may_look(change, &cx.principal) {
-            return Err(unknown());
-        }
         return Err(Error::new(
             ErrorKind::Forbidden,
             "submitter_not_requester",

@@ -34,7 +34,7 @@ use self::device::{PlannedDevice, Work};
 use self::request::SealedInputs;
 use crate::book::ChangeBook;
 use crate::changes::Changes;
-use crate::model::change::{Change, ChangeId, Requester, RunProgress, Transition, Trouble};
+use crate::model::change::{Change, ChangeId, DeviceState, Requester, RunProgress, Transition, Trouble};
 use crate::model::plan::{
     Estimates, InstanceReference, PLAN_VERSION, PlanReference, PlannedUndo, PublicPlan, SealedPlan, plan_hash,
 };
@@ -240,15 +240,27 @@ impl Changes {
         serde_json::from_slice(&bytes).map_err(|_| Error::internal("sealed inputs of another form"))
     }
 
-    /// A request to undo a change names its devices, server and type by itself.
+    /// A request to undo a change names its devices, server and type by itself: the devices that were written to, without those
+    /// on which that changed nothing. Error: `change_not_undoable` where there is none.
     async fn completed(&self, mut request: PlanRequest) -> Result<PlanRequest, Error> {
         let Some(undone) = &request.undoes else { return Ok(request) };
         let undone = self.book().get(undone).await?.change;
         if request.device_ids.is_empty() {
-            request.device_ids = undone.device_ids;
+            let plan = self.book().plan(&undone.id).await?;
+            let touched = |id: &String| {
+                let state = undone.run.devices.get(id).map(|device| device.state);
+                let written = !matches!(state, Some(DeviceState::Waiting | DeviceState::Skipped | DeviceState::Restored));
+                let effect = plan.as_ref().and_then(|plan| plan.device(id)).is_some_and(|d| !d.changes_nothing());
+                written && effect
+            };
+            request.device_ids = undone.device_ids.iter().filter(|id| touched(id)).cloned().collect();
+            if request.device_ids.is_empty() {
+                return Err(undo_change::nothing_to_undo());
+            }
         }
         request.server = undone.instance.name;
         request.change_type.get_or_insert_with(|| undo_change::NAME.to_owned());
+        request.shorten_title();
         Ok(request)
     }
 

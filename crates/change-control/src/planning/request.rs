@@ -87,6 +87,15 @@ impl PlanRequest {
         self.change_type.as_deref().unwrap_or(template_deployment::NAME)
     }
 
+    /// A title that was put together of another one may have grown too long.
+    pub(super) fn shorten_title(&mut self) {
+        if let Some((end, _)) = self.title.char_indices().nth(TITLE) {
+            self.title.truncate(end);
+            self.title.pop();
+            self.title.push('…');
+        }
+    }
+
     /// Errors: `too_many_devices`, `plan_request_invalid`.
     pub(super) fn check(&self) -> Result<(), Error> {
         if self.device_ids.len() > MOST_DEVICES {

@@ -81,10 +81,15 @@ impl ChangeType for UndoChange {
 }
 
 fn not_undoable(device_id: &str) -> Error {
-    Error::new(
-        ErrorKind::Conflict,
-        "change_not_undoable",
-        "The plan of that change has no undo for this device. Plan a change that mends it.",
-    )
-    .with_details(json!({ "device_id": device_id }))
+    refused("The plan of that change has no undo for this device. Plan a change that mends it.")
+        .with_details(json!({ "device_id": device_id }))
+}
+
+/// The refusal to undo a change that has left nothing on any device.
+pub(super) fn nothing_to_undo() -> Error {
+    refused("That change has left nothing on its devices that could be taken back.")
+}
+
+fn refused(why: &'static str) -> Error {
+    Error::new(ErrorKind::Conflict, "change_not_undoable", why)
 }

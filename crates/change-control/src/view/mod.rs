@@ -9,7 +9,7 @@
 pub mod difference;
 pub mod meaning;
 pub mod shown;
-mod sight;
+pub(crate) mod sight;
 
 use std::time::Instant;
 
@@ -194,7 +194,7 @@ impl Changes {
             Some(_) => self.book().plan(&kept.change.id).await?,
             None => None,
         };
-        let url = format!("{}/changes/{}", self.parts.base, kept.change.id);
+        let url = self.page_url(&kept.change.id);
         ChangeView::of(&kept, plan.as_ref(), url)
     }
 }

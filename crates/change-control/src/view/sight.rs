@@ -14,7 +14,7 @@ use crate::model::change::Change;
 const OF_AUDITORS: &str = "search_audit";
 
 /// What one caller sees.
-pub(super) struct Sight {
+pub(crate) struct Sight {
     who: PersonRef,
     groups: BTreeSet<String>,
     /// Servers on which the caller may use a tool that changes something.
@@ -23,7 +23,7 @@ pub(super) struct Sight {
 }
 
 impl Sight {
-    pub(super) async fn of(visibility: &Visibility, caller: &Principal) -> Result<Self, Error> {
+    pub(crate) async fn of(visibility: &Visibility, caller: &Principal) -> Result<Self, Error> {
         let visible = visibility.visible(caller).await?;
         let catalogue = visibility.catalogue();
         let changes = |server: &&Server| {
@@ -40,7 +40,7 @@ impl Sight {
         })
     }
 
-    pub(super) fn reaches(&self, change: &Change) -> bool {
+    pub(crate) fn reaches(&self, change: &Change) -> bool {
         let approves = || change.approvers.iter().flat_map(|a| &a.groups).any(|group| self.groups.contains(group));
         self.everything
             || self.servers.contains(&change.instance.name)

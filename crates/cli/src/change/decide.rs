@@ -1,5 +1,5 @@
 //! `interlock change approve` and `reject`: to the change's page, with what is decided about printed first. The decision is made
-//! there, with a new second factor (T16); the address names the submission, so that the page shows that one or none.
+//! there, with a new second factor for exactly the submission that the page has shown (T16).
 
 use clap::Args;
 use serde_json::json;
@@ -43,8 +43,7 @@ impl Decide {
                 format!("This change is {}: it does not wait for approvals.", words::plain(&text(&change["state"])));
             return Err(Failure::new(Exit::Failed, "change_state", message));
         };
-        let mut page = Url::parse(&text(&change["url"])).map_err(|e| Failure::internal(&e))?;
-        page.query_pairs_mut().append_pair("submission", digest);
+        let page = Url::parse(&text(&change["url"])).map_err(|e| Failure::internal(&e))?;
         let plan = call(&rest, "get_change_plan", &json!({ "change_id": self.change })).await?;
         let does = if verdict == Verdict::Approve { "Approve" } else { "Reject" };
         let opened = !self.no_browser && browser::open(&page);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use change_control::{ChangeBook, ChangeParts, Changes};
+use change_control::{ChangeBook, ChangeId, ChangeParts, Changes, RunStarter};
 use gateway::{BrowserSessions, ConnectionLimits, Options, Parts, Revoking, Serving, mcp_door::Endpoints};
 use platform::audit::AuditLog;
 use platform::audit_refusals::RefusalCounter;
@@ -276,6 +276,24 @@ impl Floors {
     }
 }
 
+/// Whose runs nobody drives.
+struct NoEngine;
+
+#[async_trait]
+impl RunStarter for NoEngine {
+    async fn plan(&self, _: &ChangeId) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn start(&self, _: &ChangeId) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn nudge(&self, _: &ChangeId) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
 /// Nobody's account was ended.
 struct NoFloors;
 
@@ -342,6 +360,9 @@ fn policy() -> StaticPolicy {
         Ok(challenge)
     })
     .with_visible(|input| {
+        if input.groups == ["desk"] {
+            return Ok(std::collections::BTreeSet::new());
+        }
         let shown = input.tools.iter().filter(|t| t.tool.name != "hidden_write");
         Ok(shown.map(|t| (t.server.name.clone(), t.tool.name.clone())).collect())
     })
@@ -452,6 +473,7 @@ impl Server {
             grants: change_control::GrantKeys::open(Arc::clone(&secrets) as _).await.unwrap(),
             floors: Arc::new(NoFloors),
         });
+        changes.attach(&pipeline, Arc::new(NoEngine)).unwrap();
         let mut options = Options {
             base,
             hosts: vec![address.to_string(), "interlock.test".into()],

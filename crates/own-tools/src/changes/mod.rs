@@ -2,12 +2,13 @@
 //! a person's act on the change's page (T16). Who sees a change is decided in `change_control::view`; who may use which of
 //! these tools is policy's answer (T6).
 //!
-//! Where to go next: `plan` for the wish that a change begins with, `steps` for what moves one on, `look` for those that only
-//! show.
+//! Where to go next: `plan` for the wish that a change begins with, `submit` for handing it in, `steps` for what moves one on,
+//! `look` for those that only show.
 
 mod look;
 mod plan;
 mod steps;
+mod submit;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ pub(super) use self::look::{CHANGE, DIFF, EVIDENCE, PLAN};
 pub(super) fn tools(changes: &Arc<Changes>) -> Vec<Arc<dyn Tool>> {
     vec![
         plan::plan_change(changes),
+        submit::submit_change(changes),
         steps::cancel_change(changes),
         steps::resume_change(changes),
         steps::undo_change(changes),

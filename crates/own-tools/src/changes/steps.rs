@@ -81,7 +81,7 @@ pub(super) fn resume_change(changes: &Arc<Changes>) -> Arc<dyn Tool> {
 }
 
 pub(super) fn undo_change(changes: &Arc<Changes>) -> Arc<dyn Tool> {
-    let spec = ToolSpec::new::<UndoArgs, ChangeView>(
+    let spec = ToolSpec::new::<ReasonArgs, ChangeView>(
         "undo_change",
         "Undo a change",
         "Undoes a change. One that is held or still being checked is undone at once, by its approved plan. For one that is \

@@ -12,6 +12,7 @@ use change_control::{ChangeBook, ChangeId, Changes, RunStarter};
 use platform::context::CallReferences;
 use platform::policy::{Risk, TargetFacts};
 use platform::resource::Resource;
+use platform::revocation::RunFloors;
 use platform::{Error, Json, Principal};
 use platform_suites::tokens::person;
 use schemars::JsonSchema;
@@ -348,6 +349,8 @@ async fn t14_steps_answer_with_the_change_as_it_is_then_and_only_to_those_who_ma
     assert_eq!((&seen["state"], &seen["status"]), (&json!("cancelled"), &json!("ended")));
     assert_eq!((&seen["cancel"]["by"], &seen["cancel"]["reason"]), (&json!("carol"), &json!("Not today.")));
     assert_eq!(call(&road, carol(), "cancel_change", asked).await.1.unwrap_err().code(), "change_state");
+    let late = json!({ "change_id": kept.id });
+    assert_eq!(call(&road, carol(), "submit_change", late).await.1.unwrap_err().code(), "change_state");
 }
 
 #[tokio::test]
@@ -386,6 +389,7 @@ async fn the_tools_for_changes_are_reached_where_a_change_may_be_needed_and_by_w
             "plan_change",
             "resume_change",
             "settle_change",
+            "submit_change",
             "undo_change",
         ]
     );

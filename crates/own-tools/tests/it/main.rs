@@ -120,7 +120,7 @@ async fn road_and_changes(
         .chain([("interlock", "open_audit_payload", Risk::Record), ("changer", "set_thing", Risk::Change)])
         .chain([("interlock", "plan_change", Risk::Probe)])
         .chain(
-            ["cancel_change", "resume_change", "undo_change", "settle_change"]
+            ["submit_change", "cancel_change", "resume_change", "undo_change", "settle_change"]
                 .map(|tool| ("interlock", tool, Risk::Record)),
         )
         .chain(["look", "port_list_targets"].map(|tool| ("system", tool, Risk::Read))),

@@ -160,14 +160,11 @@ async fn t19_a_change_is_undone_later_by_a_change_of_its_own_on_what_the_device_
     let (done, _) = lab.planned(vlan(&["d1"])).await;
     // It was applied, and somebody has renamed the VLAN since.
     lab.network.set_running("d1", &super::RUNNING.replace("interface Vlan1", "vlan 20\n name OTHERS\ninterface Vlan1"));
-    let request = super::PlanRequest {
-        change_type: None,
-        undoes: Some(done.id.clone()),
-        device_ids: Vec::new(),
-        ..deployment(&[], json!({}))
-    };
+    let title = format!("Undo: {}", "x".repeat(118));
+    let request = super::PlanRequest { title, undoes: Some(done.id.clone()), ..deployment(&[], json!({})) };
     let (undo, plan) = lab.planned(request).await;
     assert_eq!(undo.undoes, Some(done.id.clone()));
+    assert_eq!((undo.title.chars().count(), undo.title.ends_with("xx…")), (120, true));
     assert_eq!((plan.change_type.name.as_str(), plan.template.newest), ("undo_change", false));
     let diff: Vec<String> = plan.devices[0].diff.iter().map(|line| format!("{}{}", line.sign, line.line)).collect();
     assert_eq!(diff, ["-vlan 20", "- name OTHERS"]);
@@ -176,4 +173,24 @@ async fn t19_a_change_is_undone_later_by_a_change_of_its_own_on_what_the_device_
     // What carries its lines is staged for it, and not the text of the change that it undoes.
     let own = lab.network.staged(undo.id.as_str());
     assert!(own.iter().any(|t| t.versions[0].0 == plan.devices[0].carrier.version_id), "{}", own.len());
+}
+
+#[tokio::test]
+async fn t19_an_undo_is_planned_on_the_devices_that_were_written_to_and_changed() {
+    let lab = Lab::start().await;
+    // `d2` has the VLAN already, and `d3` was left out of the run.
+    lab.network.set_running("d2", &super::RUNNING.replace("interface Vlan1", "vlan 20\n name GUESTS\ninterface Vlan1"));
+    let (done, _) = lab.planned(vlan(&["d1", "d2", "d3"])).await;
+    let left_out = |change: &mut change_control::Change| {
+        let progress = json!({"state": "skipped", "attempts": {}, "last_write_ms": null, "report": [], "device_errors": [],
+            "by_hand": []});
+        change.run.devices.insert("d3".into(), serde_json::from_value(progress).unwrap());
+        Ok(((), Vec::new()))
+    };
+    lab.changes.book().update(&done.id, left_out).await.unwrap();
+    let request = || super::PlanRequest { undoes: Some(done.id.clone()), ..deployment(&[], json!({})) };
+    assert_eq!(lab.ask(request()).await.unwrap().device_ids, ["d1"]);
+    let (nothing, _) = lab.planned(vlan(&["d2"])).await;
+    let request = super::PlanRequest { undoes: Some(nothing.id), ..request() };
+    assert_eq!(lab.ask(request).await.unwrap_err().code(), "change_not_undoable");
 }

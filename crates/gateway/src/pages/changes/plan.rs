@@ -245,7 +245,7 @@ fn rules(plan: &PublicPlan) -> Markup {
             li { "Checks go on for " (text::span(plan.soak_s)) " after the last device. "
                 @match plan.save_startup { SaveStartup::Never => "The startup configuration is not saved.", SaveStartup::AfterSoak => "Then the startup configuration is saved." } }
             li { "It takes about " (text::span(plan.estimates.apply_s)) "; its undo about " (text::span(plan.estimates.undo_s)) "." }
-            li { "Template " (text::plain(&plan.template.name)) ", version " code { (plan.template.version_id) } ", on "
+            li { "Template " (text::plain(&plan.template.name)) ", version " code { (plan.template.version_id) } @if !plan.template.newest { ", which is not its newest one" } ", on "
                 (plan.instance.name) " (" (plan.instance.environment) ")." }
         }
     }
