@@ -39,7 +39,7 @@ pub(crate) struct Lab {
     #[arg(long, value_name = "N", default_value_t = 300)]
     devices: u32,
     /// Policy profile: `lab-open` (changes need a second factor) or `production` (changes need an approved change too).
-    #[arg(long, value_name = "NAME", default_value_t = Profile::LabOpen)]
+    #[arg(long, value_name = "NAME", default_value_t = Profile::Production)]
     profile: Profile,
     /// Loopback address of a web server whose client ID metadata documents are believed too; may be given several times.
     #[arg(long = "client-documents", value_name = "ADDR")]
