@@ -39,7 +39,7 @@ pub(crate) struct Lab {
     #[arg(long, value_name = "N", default_value_t = 300)]
     devices: u32,
     /// Policy profile: `lab-open` (changes need a second factor) or `production` (changes need an approved change too).
-    #[arg(long, value_name = "NAME", default_value_t = Profile::LabOpen)]
+    #[arg(long, value_name = "NAME", default_value_t = Profile::Production)]
     profile: Profile,
     /// Loopback address of a web server whose client ID metadata documents are believed too; may be given several times.
     #[arg(long = "client-documents", value_name = "ADDR")]
@@ -50,6 +50,9 @@ pub(crate) struct Lab {
     /// Offer at `/mcp/conformance` what the official MCP conformance suite asks for.
     #[arg(long)]
     conformance: bool,
+    /// End by SIGKILL at a named moment between two durable steps, NAME or NAME:N; for tests of what a crash leaves.
+    #[arg(long = "kill-at", value_name = "MOMENT", hide = true)]
+    kill_at: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -112,7 +115,10 @@ impl Lab {
     pub(crate) async fn run(self, terminal: &Terminal) -> Outcome {
         match self.command {
             None => {
-                let Self { state, listen, devices, profile, documents_from, store, conformance, .. } = self;
+                let Self { state, listen, devices, profile, documents_from, store, conformance, kill_at, .. } = self;
+                if let Some(moment) = &kill_at {
+                    platform::failpoint::arm(moment)?;
+                }
                 platform::process::forbid_core_dumps()?;
                 log_by_the_labs_clock(&state)?;
                 let json = terminal.json;
