@@ -27,8 +27,8 @@ use tokio::net::TcpListener;
 use url::Url;
 
 use crate::compose::{Composed, Given, compose, open_stores};
-use platform::lab_state::LabState;
 use crate::running;
+use platform::lab_state::LabState;
 
 /// How a lab is started.
 #[derive(Debug, Clone)]

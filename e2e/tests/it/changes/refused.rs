@@ -82,6 +82,7 @@ async fn t15_one_character_that_changes_after_the_approval_stops_the_run() {
         "the approved hash stands beside the other one: {}",
         told(&view)
     );
+    on_record(&desk, &id, &[&hash]);
 }
 
 #[tokio::test]
@@ -97,7 +98,7 @@ async fn t18_a_template_version_that_is_committed_after_the_approval_stops_the_r
     let detail = view["trouble"]["detail"].to_string();
     assert!(detail.contains("template_version"), "{detail}");
     untouched(&desk, &wish, &devices).await;
-    has_both(&view);
+    has_both(&desk, &id, &view);
 }
 
 /// A colleague commits the template of the desk once more, at the controller itself.
@@ -115,11 +116,20 @@ async fn commit_another_version(desk: &Desk) {
     assert_eq!(committed.status, 202, "{committed:?}");
 }
 
-/// The change says both digests of what differs.
-fn has_both(view: &Json) {
+/// The change says both digests of what differs, and so does the audit record of its end.
+fn has_both(desk: &Desk, id: &str, view: &Json) {
     let detail = &view["trouble"]["detail"];
     let both: Vec<&str> = ["planned", "found"].iter().filter_map(|name| detail[*name].as_str()).collect();
     assert!(both.len() == 2 && both[0] != both[1], "both digests: {detail}");
+    on_record(desk, id, &both);
+}
+
+/// One record tells the end of the change, and says these words.
+fn on_record(desk: &Desk, id: &str, words: &[&str]) {
+    let of_its_end = |record: &Json| record.to_string().contains("change.ended");
+    let ends: Vec<String> = desk.audited(id).into_iter().filter(of_its_end).map(|record| record.to_string()).collect();
+    assert_eq!(ends.len(), 1, "{ends:?}");
+    assert!(words.iter().all(|word| ends[0].contains(word)), "{words:?} in {ends:?}");
 }
 
 #[tokio::test]
@@ -133,7 +143,7 @@ async fn t18_a_configuration_that_is_edited_by_hand_after_the_approval_stops_the
     let view = desk.ends(&id).await;
     assert_eq!((&view["state"], trouble(&view)), (&json!("stale"), "plan_stale"), "{}", told(&view));
     untouched(&desk, &wish, &devices).await;
-    has_both(&view);
+    has_both(&desk, &id, &view);
 }
 
 /// What an administrator does at the issuer, with a second factor given just now.
