@@ -52,7 +52,7 @@ impl Lab {
     /// Starts a lab in a folder that does not exist yet.
     pub(crate) fn start(program: &Path, state: PathBuf) -> Result<Self> {
         let mut command = Command::new(program);
-        command.args(["lab", "--json", "--listen", "127.0.0.1:0", "--state"]).arg(&state);
+        command.args(["lab", "--json", "--profile", "lab-open", "--listen", "127.0.0.1:0", "--state"]).arg(&state);
         let started = Instant::now();
         let (platform, line) = Process::start_and_read(command)?;
         let first_start_ms = started.elapsed().as_secs_f64() * 1e3;

@@ -39,7 +39,7 @@ pub(crate) struct Lab {
     #[arg(long, value_name = "N", default_value_t = 300)]
     devices: u32,
     /// Policy profile: `lab-open` (changes need a second factor) or `production` (changes need an approved change too).
-    #[arg(long, value_name = "NAME", default_value_t = Profile::LabOpen)]
+    #[arg(long, value_name = "NAME", default_value_t = Profile::Production)]
     profile: Profile,
     /// Loopback address of a web server whose client ID metadata documents are believed too; may be given several times.
     #[arg(long = "client-documents", value_name = "ADDR")]
@@ -50,6 +50,9 @@ pub(crate) struct Lab {
     /// Offer at `/mcp/conformance` what the official MCP conformance suite asks for.
     #[arg(long)]
     conformance: bool,
+    /// End by SIGKILL at a named moment between two durable steps, NAME or NAME:N; for tests of what a crash leaves.
+    #[arg(long = "kill-at", value_name = "MOMENT", hide = true)]
+    kill_at: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -112,7 +115,10 @@ impl Lab {
     pub(crate) async fn run(self, terminal: &Terminal) -> Outcome {
         match self.command {
             None => {
-                let Self { state, listen, devices, profile, documents_from, store, conformance, .. } = self;
+                let Self { state, listen, devices, profile, documents_from, store, conformance, kill_at, .. } = self;
+                if let Some(moment) = &kill_at {
+                    platform::failpoint::arm(moment)?;
+                }
                 platform::process::forbid_core_dumps()?;
                 log_by_the_labs_clock(&state)?;
                 let json = terminal.json;
@@ -169,7 +175,7 @@ async fn decide(one: OneChange, approve: bool, terminal: &Terminal) -> Outcome {
 
 /// Log lines of a lab tell the lab's time, for people at a terminal; warnings only, so that what to click stays in sight.
 fn log_by_the_labs_clock(state: &Path) -> Outcome {
-    let clock = server::lab_state::LabState::at(state).clock();
+    let clock = platform::lab_state::LabState::at(state).clock();
     let mut options = Options { format: Format::Human, filter: "warn".to_owned(), ..Options::default() };
     // At the very first start there is no clock yet, and it would stand at the machine's time anyway.
     if clock.exists()

@@ -71,7 +71,7 @@ pub trait Bench: Send + Sync + Sized {
 /// Every fault, in the form in which it is tried. A new one does not compile until it stands here.
 pub fn every_fault() -> Vec<(&'static str, Fault)> {
     let all = [
-        Fault::Latency { ms: 20 },
+        Fault::Latency { ms: 20, done: false },
         Fault::RateLimited { retry_after_s: None },
         Fault::RateLimited { retry_after_s: Some(3_600) },
         Fault::ServerError { status: 500 },
@@ -156,7 +156,7 @@ async fn cell<B: Bench>(bench: &B, call: &Call, fault: Fault) -> Cell {
     // One that is of the effect does not use up requests of the wire: a fault that does nothing counts those.
     faults.inject(system, meets.clone(), Some(fault), ALWAYS);
     if !fault.is_of_the_wire() {
-        faults.inject(system, meets.clone(), Some(Fault::Latency { ms: 0 }), ALWAYS);
+        faults.inject(system, meets.clone(), Some(Fault::Latency { ms: 0, done: false }), ALWAYS);
     }
     let answer = tokio::time::timeout(HANGS, rig.call_port(call.tool, call.arguments.clone())).await;
     let answer = answer.unwrap_or_else(|_| panic!("{} hangs under {fault:?}", call.tool));
@@ -164,7 +164,7 @@ async fn cell<B: Bench>(bench: &B, call: &Call, fault: Fault) -> Cell {
     let most = if call.writes && fault != Fault::ExpiredToken { 1 } else { u32::MAX };
     assert!(requests <= most, "{} was sent {requests} times under {fault:?}", call.tool);
     // The system answers again. What was accepted is still carried out under the fault.
-    let on_the_wire = if fault.is_of_the_wire() { fault } else { Fault::Latency { ms: 0 } };
+    let on_the_wire = if fault.is_of_the_wire() { fault } else { Fault::Latency { ms: 0, done: false } };
     faults.inject(system, meets, Some(on_the_wire), 0);
     let reads = match &answer {
         Ok(answer) => match answer.structured.get("status").and_then(Json::as_str) {

@@ -1,6 +1,8 @@
 //! The clients without which nobody could begin: the command line's, and the platform's own pages where people sign in to
 //! them here. They are written at every start; others are an administrator's.
 
+use platform::config::Config;
+use platform::secrets::SecretStore;
 use platform::{Error, Secret};
 
 use crate::clients::{GrantType, NewClient};
@@ -10,6 +12,17 @@ use crate::issuer::Issuer;
 pub const COMMAND_LINE_CLIENT: &str = "interlock-cli";
 
 impl Issuer {
+    /// [`Self::register_own_clients`], with the pages where the configuration says that this issuer is theirs; the secret of their
+    /// client is made where there is none.
+    pub async fn register_configured_clients(&self, config: &Config, secrets: &dyn SecretStore) -> Result<(), Error> {
+        let pages = &config.pages;
+        if pages.issuer.trim_end_matches('/') != self.0.url.as_str().trim_end_matches('/') {
+            return self.register_own_clients(None).await;
+        }
+        let secret = platform::keys::generated(secrets, &pages.secret, "client_secret").await?;
+        self.register_own_clients(Some((&pages.client_id, secret))).await
+    }
+
     /// Registers the platform's own clients; what is unchanged is not written. `pages`: id and secret of the client of the
     /// pages, if this issuer is theirs.
     pub async fn register_own_clients(&self, pages: Option<(&str, Secret)>) -> Result<(), Error> {

@@ -20,6 +20,7 @@ pub mod failpoint;
 pub mod http;
 pub mod keyed_hash;
 pub mod keys;
+pub mod lab_state;
 pub mod policy;
 pub mod principal;
 pub mod private_file;

@@ -18,7 +18,7 @@ use own_tools::rotation::Rotations;
 use platform::artifacts::{ArtifactStore, Artifacts};
 use platform::audit_refusals::RefusalCounter;
 use platform::config::{Config, ServerConfig};
-use platform::http::{AddressRule, ForeignClient, ForeignOptions, OutboundObserver};
+use platform::http::{ForeignClient, OutboundObserver};
 use platform::keyed_hash::KeyedHash;
 use platform::keys::{KeyRegistry, ManagedKey, Purpose, PurposeKeys, Reseal};
 use platform::policy::PolicyEngine;
@@ -227,19 +227,11 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
                 keys: KeyRing::open(Arc::clone(&secrets), "platform/keys/issuer", clock.epoch_seconds()).await?,
                 sealing_key: purposes.key(Purpose::IssuerSealing),
                 revocations: Arc::clone(&revocations),
-                foreign: foreign(&documents_from, &observer)?,
+                foreign: ForeignClient::for_documents(&documents_from, &observer)?,
                 observer: Some(Arc::clone(&observer)),
                 open_registration: builtin.open_registration,
             })?;
-            let named = config.pages.issuer.trim_end_matches('/');
-            let pages = match Some(&config.pages).filter(|_| named == builtin.url.as_str().trim_end_matches('/')) {
-                Some(p) => Some((
-                    p.client_id.as_str(),
-                    platform::keys::generated(secrets.as_ref(), &p.secret, "client_secret").await?,
-                )),
-                None => None,
-            };
-            issuer.register_own_clients(pages).await?;
+            issuer.register_configured_clients(config, secrets.as_ref()).await?;
             managed.add([Arc::new(issuer.clone()) as Arc<dyn ManagedKey>]);
             Some(issuer)
         }
@@ -313,15 +305,6 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
         issuer: builtin,
         clock,
     })
-}
-
-/// The client for URLs that somebody else wrote (T13).
-fn foreign(loopback: &[SocketAddr], observer: &Arc<dyn OutboundObserver>) -> Result<ForeignClient> {
-    let rule = loopback.iter().fold(AddressRule::public_only(), |rule, address| rule.with_loopback(*address));
-    let mut options = ForeignOptions::new(rule);
-    options.max_body = 16 << 10;
-    options.observer = Some(Arc::clone(observer));
-    ForeignClient::new(options)
 }
 
 /// The audit log, its records also in the PostgreSQL of `[store]` where there is one (T25).

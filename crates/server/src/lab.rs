@@ -27,8 +27,8 @@ use tokio::net::TcpListener;
 use url::Url;
 
 use crate::compose::{Composed, Given, compose, open_stores};
-use crate::lab_state::LabState;
 use crate::running;
+use platform::lab_state::LabState;
 
 /// How a lab is started.
 #[derive(Debug, Clone)]
@@ -226,6 +226,7 @@ fn ready(config: &Config, people: &People, simulated: &LabWorld, conformance: bo
         pid: std::process::id(),
         url: base.to_string(),
         issuer: config.pages.issuer.clone(),
+        profile: config.policy.profile.clone(),
         mcp: names.map(|name| (name.to_owned(), format!("{base}/mcp/{name}"))).collect(),
         users: people.users().iter().map(ReadyUser::from).collect(),
         clients: clients.collect(),

@@ -8,7 +8,6 @@ pub mod compose;
 mod connectors;
 #[cfg(feature = "lab")]
 pub mod lab;
-pub mod lab_state;
 pub mod offline;
 mod production;
 mod running;

@@ -9,7 +9,7 @@ use platform::secret::SecretKey;
 use platform::{Error, ErrorKind, Result};
 use postgres_database::Address;
 
-use crate::lab_state;
+use platform::lab_state;
 
 /// Everything that keeps this configuration from being served, in the order in which an operator should mend it.
 pub fn refusals(config: &Config) -> Vec<Error> {
@@ -149,7 +149,7 @@ mod tests {
     use platform::config::{Config, load};
 
     use super::refusals;
-    use crate::lab_state;
+    use platform::lab_state;
 
     fn config(toml: &str, folder: &Path) -> Result<Config, Box<dyn std::error::Error>> {
         let file = folder.join("interlock.toml");

@@ -5,15 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use change_control::run::contract::{NUDGE, Of, PLAN_WORKFLOW, RUN_WORKFLOW};
-use change_control::{ChangeId, Changes, RunStarter};
+use change_control::Changes;
 use platform::config::WorkflowsConfig;
-use platform::{Error, ErrorKind, Json, Result, SharedClock};
+use platform::{Result, SharedClock};
 use tokio::task::JoinHandle;
 use tool_runtime::Pipeline;
-use workflow_api::{Activities, ActivityError, WorkflowClient};
 use workflow_sqlite::{Definitions, Driver, WorkflowEngine};
+use workflows::engine::{Starter, activities};
 use workflows::{ChangePlan, ChangeRun};
 
 use crate::offline::local_file;
@@ -36,7 +34,7 @@ impl Runs {
         clock: &SharedClock,
     ) -> Result<Self> {
         let engine = WorkflowEngine::open(&local_file(&config.url, "sqlite", state)?, Arc::clone(clock))?;
-        changes.attach(road, Arc::new(Starter(Arc::new(engine.clone()))))?;
+        changes.attach(road, Arc::new(Starter::on(Arc::new(engine.clone()))))?;
         Ok(Self { changes, engine, keep: config.keep() })
     }
 
@@ -64,59 +62,4 @@ impl Driving {
         self.driver.stop(grace).await;
         self.locks.abort();
     }
-}
-
-/// Starts and nudges runs on an engine.
-struct Starter(Arc<dyn WorkflowClient>);
-
-#[async_trait]
-impl RunStarter for Starter {
-    async fn plan(&self, change: &ChangeId) -> Result<()> {
-        self.started(&workflows::plan_id(change), PLAN_WORKFLOW, change).await
-    }
-
-    async fn start(&self, change: &ChangeId) -> Result<()> {
-        self.started(&workflows::run_id(change), RUN_WORKFLOW, change).await
-    }
-
-    async fn nudge(&self, change: &ChangeId) -> Result<()> {
-        self.0.signal(&workflows::run_id(change), NUDGE, Json::Null).await.map_err(unavailable)
-    }
-}
-
-impl Starter {
-    async fn started(&self, id: &str, workflow: &str, change: &ChangeId) -> Result<()> {
-        let input = serde_json::to_value(Of { change: change.clone() }).map_err(Error::internal)?;
-        self.0.start(id, workflow, input).await.map_err(unavailable)
-    }
-}
-
-fn unavailable(error: impl std::fmt::Display) -> Error {
-    let message = "Changes cannot be worked on while their engine cannot write. Try again in a moment.";
-    Error::new(ErrorKind::Unavailable, "changes_unavailable", message).with_detail(error)
-}
-
-/// Change control's activities, as an engine runs them. What may be gone at the next try is tried again; a defect of ours too,
-/// because an activity begins by reading what is true now.
-fn activities(changes: &Arc<Changes>) -> Activities {
-    change_control::run::activities(changes).into_iter().fold(Activities::default(), |all, (name, activity)| {
-        all.with(name, move |_, input| {
-            let activity = Arc::clone(&activity);
-            async move { activity(input).await.map_err(|error| failed(name, &error)) }
-        })
-    })
-}
-
-fn failed(activity: &str, error: &Error) -> ActivityError {
-    let why = error.detail().unwrap_or(error.code());
-    tracing::warn!(workflow.activity = activity, error.code = error.code(), error.message = why, "an activity failed");
-    let retryable = matches!(
-        error.kind(),
-        ErrorKind::Unavailable
-            | ErrorKind::Timeout
-            | ErrorKind::RateLimited
-            | ErrorKind::Upstream
-            | ErrorKind::Internal
-    ) || error.code() == "change_busy";
-    ActivityError { code: error.code().to_owned(), message: error.message().to_owned(), retryable }
 }

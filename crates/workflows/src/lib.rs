@@ -3,7 +3,9 @@
 //!
 //! - [`plan`]: a plan is made
 //! - [`run`]: an approved change is checked, applied, verified and, where it has to be, undone
+//! - [`engine`]: what an engine is given beside the bodies
 
+pub mod engine;
 pub mod plan;
 pub mod run;
 

@@ -106,6 +106,20 @@ impl Lab {
         kill_process(self.pid(), if paused { Signal::STOP } else { Signal::CONT }).unwrap();
     }
 
+    /// Stops it in order, and the simulated network with it.
+    pub(crate) fn stop(&mut self) {
+        kill_process(self.pid(), Signal::TERM).unwrap();
+        assert!(self.child.wait().unwrap().success());
+    }
+
+    /// The program dies at this moment of its next start, or goes on where nothing is said.
+    pub(crate) fn dies_at(&mut self, moment: Option<&str>) {
+        if let Some(at) = self.launch.more.iter().position(|argument| argument == "--kill-at") {
+            self.launch.more.drain(at..=at + 1);
+        }
+        self.launch.more.extend(moment.into_iter().flat_map(|moment| ["--kill-at".to_owned(), moment.to_owned()]));
+    }
+
     /// Starts the killed program again over the same state folder.
     pub(crate) fn start_again(&mut self) {
         self.try_start_again().unwrap_or_else(|why| panic!("{why}"));
@@ -238,6 +252,11 @@ impl Lab {
             .await
             .unwrap();
         answer["access_token"].as_str().unwrap_or_else(|| panic!("no token: {answer}")).to_owned()
+    }
+
+    /// Tokens are asked for anew: the clock has ended them.
+    pub(crate) async fn forget_tokens(&self) {
+        self.tokens.lock().await.clear();
     }
 
     /// Follows a refusal's link in a browser.

@@ -12,6 +12,7 @@ mod auditors;
 mod burst;
 mod caller;
 mod canaries;
+mod changes;
 mod clock;
 mod crash;
 mod deny_by_default;

@@ -20,6 +20,9 @@ pub struct Ready {
     pub url: String,
     /// Issuer identifier.
     pub issuer: String,
+    /// Policy profile.
+    #[serde(default)]
+    pub profile: String,
     /// MCP endpoint by server instance.
     pub mcp: BTreeMap<String, String>,
     /// People.
@@ -110,6 +113,8 @@ impl Ready {
              Authorization: Bearer <the token>\n\n\
              When a page asks for the second factor:\n  \
              {program} lab otp --state {folder} --user alice\n\n\
+             Approve a change on its page as somebody else:\n  \
+             {program} lab approve --state {folder} --user bob chg-…\n\n\
              Stop with Ctrl-C. The state folder {folder} can be used again.\n"
         ));
         text

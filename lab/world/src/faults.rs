@@ -20,6 +20,9 @@ pub enum Fault {
         /// Milliseconds of real time.
         #[serde(default = "default_latency")]
         ms: u64,
+        /// The action is done before the wait, and only its answer is held back; else all of it is late.
+        #[serde(default)]
+        done: bool,
     },
     /// HTTP 429, with a `Retry-After` where given.
     #[serde(alias = "429", alias = "too_many_requests")]
@@ -257,6 +260,8 @@ mod tests {
         assert_eq!(Fault::from_json(&json!("429")), Ok(Fault::RateLimited { retry_after_s: None }));
         let late = Fault::from_json(&json!({"kind": "rate_limited", "retry_after_s": 7}));
         assert_eq!(late, Ok(Fault::RateLimited { retry_after_s: Some(7) }));
+        let held = Fault::from_json(&json!({"kind": "latency", "ms": 5, "done": true}));
+        assert_eq!(held, Ok(Fault::Latency { ms: 5, done: true }));
         assert!(Fault::from_json(&json!("explode")).is_err());
     }
 

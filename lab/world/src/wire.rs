@@ -126,7 +126,12 @@ impl Front {
         let Some(fault) = self.faults.take_wire(occasion) else { return Ok(self.route(request).await) };
         tracing::info!(system = self.system, method, path, ?fault, "a fault is used");
         match fault {
-            Fault::Latency { ms } => {
+            Fault::Latency { ms, done: true } => {
+                let answer = self.route(request).await;
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+                Ok(answer)
+            }
+            Fault::Latency { ms, done: false } => {
                 tokio::time::sleep(Duration::from_millis(ms)).await;
                 Ok(self.route(request).await)
             }

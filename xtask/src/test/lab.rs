@@ -30,7 +30,9 @@ impl Lab {
         let state = tempfile::tempdir().context("cannot make a state folder")?;
         let log = std::fs::File::create(state.path().join("lab.log"))?;
         let mut command = Command::new(binary);
-        command.args(["lab", "--json", "--listen", "127.0.0.1:0", "--state"]).arg(state.path().join("state"));
+        // Clients play the first tale, in which a second factor opens a write; what a change needs is proven end to end.
+        command.args(["lab", "--json", "--profile", "lab-open", "--listen", "127.0.0.1:0", "--state"]);
+        command.arg(state.path().join("state"));
         command.args(more).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).process_group(0);
         let mut child = command.spawn().with_context(|| format!("{} does not start", binary.display()))?;
         let out = child.stdout.take();

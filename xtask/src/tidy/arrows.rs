@@ -46,8 +46,8 @@ const ROWS: &[Row] = &[
     },
     Row {
         who: &["crates/workflows"],
-        may: &["crates/workflow-api", "crates/change-control"],
-        why: "bodies of workflows name no clock, no randomness and no I/O, so that they replay",
+        may: &["crates/workflow-api", "crates/change-control", "crates/platform"],
+        why: "bodies of workflows name no clock, no randomness and no I/O, so that they replay; the platform's error is for the engine's side",
     },
     Row {
         who: &["crates/insights"],

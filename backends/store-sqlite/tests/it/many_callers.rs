@@ -148,7 +148,7 @@ async fn newest_of_a_hundred_thousand_records() {
             collection: BIG,
             id: format!("{:08}", block * 500 + n),
             expect: Expect::Absent,
-            body: json!({"state": if n % 500 == 0 { "open" } else { "done" }, "text": text}),
+            body: json!({"state": if n.is_multiple_of(500) { "open" } else { "done" }, "text": text}),
             expires_at: None,
         };
         store.transact((0..500).map(put).collect()).await.unwrap();

@@ -66,7 +66,7 @@ async fn what_an_interface_cannot_be_is_refused_before_anything_is_sent() {
     let road = Road::over(&lab).await;
     let (device, interface) = port(&lab);
     let device_id = device.id.to_string();
-    let puts = puts(Fault::Latency { ms: 0 }, &lab);
+    let puts = puts(Fault::Latency { ms: 0, done: false }, &lab);
     for (more, code) in [
         (json!({}), "nothing_to_change"),
         (json!({"vlan": 4095}), "invalid_arguments"),

@@ -65,7 +65,7 @@ impl Lab {
         let connector = Arc::new(CatalystCenter::new(TargetClient::new(options).unwrap(), shared));
         let lab = Self { world, faults, clock, connector, running };
         // A fault that does nothing counts the logins at the simulator.
-        lab.fault(LOGIN, Fault::Latency { ms: 0 }, 10_000);
+        lab.fault(LOGIN, Fault::Latency { ms: 0, done: false }, 10_000);
         lab
     }
 

@@ -222,7 +222,7 @@ async fn health_counts_every_device() {
 async fn t31_how_long_a_list_is_is_asked_once_by_all_who_ask_at_the_same_time() {
     let lab = Lab::start().await;
     let count = "/network-device/count";
-    lab.fault(count, Fault::Latency { ms: 0 }, 1_000);
+    lab.fault(count, Fault::Latency { ms: 0, done: false }, 1_000);
     let pages = (1..=20).map(|limit| lab.read("list_devices", json!({ "limit": limit })));
     let pages = join_all(pages).await;
     assert!(pages.iter().all(|page| page["total"] == pages[0]["total"] && page["total"].as_u64() > Some(200)));

@@ -47,7 +47,7 @@ async fn t6_what_does_more_than_show_is_refused_before_any_device_is_touched() {
     let lab = Lab::start().await;
     let road = Road::over(&lab).await;
     let id = lab.device(Reachability::Reachable).id.to_string();
-    lab.fault(READ_REQUEST, Fault::Latency { ms: 0 }, 100);
+    lab.fault(READ_REQUEST, Fault::Latency { ms: 0, done: false }, 100);
     for command in ["reload", "show version | redirect flash:x", "configure terminal", "show key chain", "write memory"]
     {
         let arguments = json!({"device_ids": [id], "commands": ["show clock", command]});

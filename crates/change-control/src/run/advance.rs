@@ -14,6 +14,12 @@ impl Changes {
     /// See [`super::contract::ADVANCE`]. A move that was made already is not made again.
     pub(super) async fn advance_run(&self, step: Advance) -> Result<Looked, Error> {
         let (now, now_s) = (self.now_ms(), self.parts.clock.epoch_seconds());
+        if let (Some(to), Some(trouble)) = (step.to, &step.trouble) {
+            let change = self.book().get(&step.change).await?.change;
+            if change.state != to && !change.state.is_terminal() {
+                self.record_stop(&change, to, &step.why, Some(trouble)).await?;
+            }
+        }
         let edit = |with_locks: bool| {
             let step = &step;
             move |change: &mut Change| {
@@ -44,6 +50,10 @@ impl Changes {
     pub(super) async fn finish_run(&self, end: Finish) -> Result<(), Error> {
         let now = self.now_ms();
         let plan = self.plan_to_run(&end.change).await?;
+        let change = self.book().get(&end.change).await?.change;
+        if !change.state.is_terminal() {
+            self.record_stop(&change, end.to, &end.why, end.trouble.as_ref()).await?;
+        }
         let edit = |change: &mut Change| {
             let freed = locks::free(&change.run.fences);
             change.run.fences.clear();

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use server::lab_state::LabState;
+use platform::lab_state::LabState;
 use server::offline::{audit, lab};
 
 use super::{Findings, machine, running};

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use platform::lab_state::LabState;
 use platform::secrets::{SecretMetadata, SecretRules, SecretStore, check_writable};
 use platform::{Json, Secret};
 use serde_json::json;
-use server::lab_state::LabState;
 use server::offline::secrets;
 use url::Url;
 

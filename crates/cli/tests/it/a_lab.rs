@@ -64,7 +64,9 @@ impl Drop for ALab {
 
 fn start(folder: &Path) -> (Child, Value) {
     let mut command = Command::new(BINARY);
-    command.args(["lab", "--json", "--listen", "127.0.0.1:0", "--devices", "40", "--state"]).arg(folder);
+    command
+        .args(["lab", "--json", "--profile", "lab-open", "--listen", "127.0.0.1:0", "--devices", "40", "--state"])
+        .arg(folder);
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
     let line = BufReader::new(child.stdout.take().unwrap()).lines().next().expect("a ready line").unwrap();
     (child, serde_json::from_str(&line).unwrap())

@@ -156,15 +156,15 @@ async fn by_body(query: Option<&str>, request: Request) -> Result<Value, Problem
 /// The arguments with the id of the path, which stands nowhere else.
 fn identified(arguments: Value, id: Option<&str>) -> Result<Value, Problem> {
     let mut arguments: Map<String, Value> = arguments.as_object().cloned().unwrap_or_default();
-    if let Some(id) = id {
-        if arguments.insert(ID.to_owned(), id.into()).is_some() {
-            return Err(Error::new(
-                ErrorKind::InvalidInput,
-                "invalid_arguments",
-                "The change is named by the path; leave `change_id` out of the arguments.",
-            )
-            .into());
-        }
+    if let Some(id) = id
+        && arguments.insert(ID.to_owned(), id.into()).is_some()
+    {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            "invalid_arguments",
+            "The change is named by the path; leave `change_id` out of the arguments.",
+        )
+        .into());
     }
     Ok(arguments.into())
 }

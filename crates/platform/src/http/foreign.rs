@@ -76,6 +76,16 @@ pub struct ForeignClient {
 }
 
 impl ForeignClient {
+    /// The client for short documents that somebody else wrote the URL of (T13): public addresses only, and `loopback`, which
+    /// is a lab's own.
+    pub fn for_documents(loopback: &[SocketAddr], observer: &Arc<dyn OutboundObserver>) -> Result<Self, Error> {
+        let rule = loopback.iter().fold(AddressRule::public_only(), |rule, address| rule.with_loopback(*address));
+        let mut options = ForeignOptions::new(rule);
+        options.max_body = 16 << 10;
+        options.observer = Some(Arc::clone(observer));
+        Self::new(options)
+    }
+
     /// Builds the client. Error (setting): `tls_ca_invalid`.
     pub fn new(options: ForeignOptions) -> Result<Self, Error> {
         let tls = OnceLock::new();

@@ -17,7 +17,7 @@ pub use audit_log::{AuditFault, Removed};
 
 use super::local_file;
 use crate::compose::{Stores, open_audit, open_stores};
-use crate::lab_state::LabState;
+use platform::lab_state::LabState;
 
 /// The folder of the log that a configuration names.
 pub fn folder_of(config: &Config) -> Result<PathBuf> {

@@ -22,7 +22,7 @@ pub use backup::{LogEnd, Manifest, Member};
 
 use super::{audit, local_file};
 use crate::compose::{Stores, open_stores};
-use crate::lab_state::LabState;
+use platform::lab_state::LabState;
 
 const STORE: &str = "store.db";
 const SECRETS: &str = "secrets.db";

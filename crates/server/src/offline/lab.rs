@@ -14,7 +14,7 @@ pub use story::kept_token::TokenRequest;
 pub use story::tale::{Listener, Told};
 
 use super::audit;
-use crate::lab_state::LabState;
+use platform::lab_state::LabState;
 
 /// What the lab said about itself when it was ready. Errors: `lab_not_started`, `lab_state_unusable`.
 pub fn ready(state: &Path) -> Result<Ready> {

@@ -10,7 +10,7 @@ use platform::{Error, Result, SharedClock};
 use secrets_local::LocalSecrets;
 
 use super::local_file;
-use crate::lab_state::LabState;
+use platform::lab_state::LabState;
 
 /// The store that a configuration names. Errors: those of the master key; `store_in_use` while a platform runs on it.
 pub fn open(config: &Config) -> Result<Arc<dyn SecretStore>> {

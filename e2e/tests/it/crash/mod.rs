@@ -3,8 +3,10 @@
 //!
 //! `shim` and `undo` are the storage shim (`e2e/crash`) and the disk it imitates; `load` is what the clients do meanwhile;
 //! `verdict` judges; `runs` puts them together, a few times in every run of the suite and as often as `cargo xtask crash` says;
-//! `full_disk` is the disk that has no room for a while, `postgres` the database that is killed.
+//! `changes` is about changes under way; `full_disk` is the disk that has no room for a while, `postgres` the database that is
+//! killed.
 
+mod changes;
 mod full_disk;
 mod load;
 mod postgres;

@@ -282,12 +282,12 @@ async fn die(mode: Mode, deaths: u64, seed: u64) {
 
 /// A number of the environment, from `cargo xtask crash`.
 #[expect(clippy::disallowed_methods, reason = "how a task hands its numbers to a test")]
-fn asked(name: &str) -> Option<String> {
+pub(super) fn asked(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
 /// Another one at every run; it is printed.
-fn any_seed() -> u64 {
+pub(super) fn any_seed() -> u64 {
     let mut bytes = [0; 8];
     aws_lc_rs::rand::fill(&mut bytes).unwrap();
     u64::from_le_bytes(bytes) >> 16

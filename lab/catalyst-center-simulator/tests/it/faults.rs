@@ -40,7 +40,7 @@ async fn faults_of_the_wire_show_once() {
     assert!(count(&lab).await.unwrap().bytes().await.is_err(), "the body ends in its middle");
     inject(&lab, part, Fault::Hang { ms: 1 });
     assert!(count(&lab).await.is_err(), "a hang ends without an answer");
-    inject(&lab, part, Fault::Latency { ms: 1 });
+    inject(&lab, part, Fault::Latency { ms: 1, done: false });
     assert!(count(&lab).await.unwrap().status().is_success());
     inject(&lab, part, Fault::ExpiredToken);
     assert_eq!(count(&lab).await.unwrap().status(), StatusCode::UNAUTHORIZED);
@@ -58,6 +58,27 @@ async fn a_lost_reply_has_had_its_effect() {
     let id = tasks["response"][0]["id"].as_str().unwrap().to_owned();
     assert_eq!(lab.ended(&id).await["isError"], false);
     assert!(lab.world.running(lab.switch()).text().contains("vlan 3101\n"));
+}
+
+#[tokio::test]
+async fn a_reply_that_is_held_back_has_had_its_effect_before_it_comes() {
+    let lab = Lab::start(|_| {}).await;
+    inject(&lab, DEPLOY, Fault::Latency { ms: 600_000, done: true });
+    let acted = async {
+        loop {
+            let tasks = lab.get("/tasks").await;
+            if let Some(id) = tasks["response"][0]["id"].as_str() {
+                break id.to_owned();
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let id = tokio::select! {
+        answer = lab.deploy(lab.switch(), 3102) => panic!("it is held back for ten minutes: {answer:?}"),
+        id = acted => id,
+    };
+    assert_eq!(lab.ended(&id).await["isError"], false);
+    assert!(lab.world.running(lab.switch()).text().contains("vlan 3102\n"));
 }
 
 #[tokio::test]

@@ -1,9 +1,9 @@
-//! The steps of the tale, in order.
+//! The steps of the tale of a second factor, in order, and what every tale is told with.
 
 use std::time::Duration;
 
 use platform::error::Refusal;
-use platform::{Error, ErrorKind, Json, Secret};
+use platform::{Error, ErrorKind, Json, Secret, SharedClock};
 use serde_json::json;
 use url::Url;
 
@@ -11,18 +11,19 @@ use super::{Listener, Tale, Told};
 use crate::browser::Browser;
 use crate::people::LAB_CLIENT;
 use crate::platform_client::PlatformClient;
+use crate::ready::Ready;
 use crate::sign_in::{Person, SignInOptions, access_token, pass_second_factor};
 
 /// The server of the tale.
-const SERVER: &str = "catalyst-center";
+pub(super) const SERVER: &str = "catalyst-center";
 /// The template of the tale.
-const TEMPLATE: &str = "access-vlan";
-const DEPLOY: &str = "deploy_template";
+pub(super) const TEMPLATE: &str = "access-vlan";
+pub(super) const DEPLOY: &str = "deploy_template";
 
 pub(super) struct Chapters<'a> {
     tale: &'a Tale<'a>,
-    listener: &'a mut dyn Listener,
-    told: Vec<Told>,
+    pub(super) listener: &'a mut dyn Listener,
+    pub(super) told: Vec<Told>,
 }
 
 /// The deployment that the tale is about.
@@ -54,21 +55,29 @@ impl<'a> Chapters<'a> {
         Ok(self.told)
     }
 
-    fn begin(&mut self, title: &str) {
+    pub(super) fn begin(&mut self, title: &str) {
         self.listener.begins(title);
     }
 
-    fn tell(&mut self, title: &str, lines: Vec<String>, shows: &str) {
+    pub(super) fn tell(&mut self, title: &str, lines: Vec<String>, shows: &str) {
         let told = Told { step: self.told.len() + 1, title: title.to_owned(), lines, shows: shows.to_owned() };
         self.listener.told(&told);
         self.told.push(told);
     }
 
-    fn person(&self, name: &str) -> Result<Person, Error> {
+    pub(super) fn ready(&self) -> &'a Ready {
+        self.tale.ready
+    }
+
+    pub(super) fn clock(&self) -> SharedClock {
+        self.tale.clock.clone()
+    }
+
+    pub(super) fn person(&self, name: &str) -> Result<Person, Error> {
         Ok(self.tale.ready.user(name)?.into())
     }
 
-    async fn token(&self, name: &str) -> Result<Secret, Error> {
+    pub(super) async fn token(&self, name: &str) -> Result<Secret, Error> {
         let ready = self.tale.ready;
         let options = SignInOptions {
             issuer: ready.issuer.clone(),
@@ -80,7 +89,7 @@ impl<'a> Chapters<'a> {
         Ok(access_token(&options, &person, &*self.tale.clock, &|_| {}).await?.token)
     }
 
-    async fn sign_in<'c>(
+    pub(super) async fn sign_in<'c>(
         &mut self,
         name: &str,
         group: &str,
@@ -268,19 +277,30 @@ impl<'a> Chapters<'a> {
         self.begin(title);
         let mut lines = Vec::new();
         for id in [refused, deployed] {
-            let records = self.tale.ledger.about(id)?;
-            if records.is_empty() {
-                return Err(interrupted(format!("the audit has no record of request {id}")));
-            }
-            lines.extend(records.iter().map(audit_line));
+            lines.extend(self.recorded(id)?);
         }
-        let (whole, records) = self.tale.ledger.verify()?;
-        if !whole {
-            return Err(interrupted("the audit log does not verify".to_owned()));
-        }
-        lines.push(format!("audit verify: {records} records, chain and signed checkpoints hold"));
+        lines.push(self.whole()?);
         self.tell(title, lines, "Refusal, intent and outcome are on record under the request ids of the replies, and nobody can edit them unseen.");
         Ok(())
+    }
+}
+
+impl Chapters<'_> {
+    /// What the audit has of a request, a line each.
+    pub(super) fn recorded(&self, request_id: &str) -> Result<Vec<String>, Error> {
+        let records = self.tale.ledger.about(request_id)?;
+        match records.is_empty() {
+            true => Err(interrupted(format!("the audit has no record of request {request_id}"))),
+            false => Ok(records.iter().map(audit_line).collect()),
+        }
+    }
+
+    /// That the audit log verifies, in a line.
+    pub(super) fn whole(&self) -> Result<String, Error> {
+        match self.tale.ledger.verify()? {
+            (true, records) => Ok(format!("audit verify: {records} records, chain and signed checkpoints hold")),
+            (false, _) => Err(interrupted("the audit log does not verify".to_owned())),
+        }
     }
 }
 
@@ -302,7 +322,7 @@ fn audit_line(record: &Json) -> String {
 }
 
 /// A result in one line.
-fn short(value: &Json) -> String {
+pub(super) fn short(value: &Json) -> String {
     let text = value.to_string();
     match text.char_indices().nth(240) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -310,7 +330,7 @@ fn short(value: &Json) -> String {
     }
 }
 
-fn interrupted(why: String) -> Error {
+pub(super) fn interrupted(why: String) -> Error {
     Error::new(ErrorKind::Upstream, "story_interrupted", format!("The tale went another way: {why}."))
 }
 

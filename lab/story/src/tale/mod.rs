@@ -1,8 +1,10 @@
 //! The guided tale: what a newcomer would do in the first three minutes, told step by step, with no model in it. Each step
 //! says what it shows; a step that goes otherwise ends the tale with an error.
 //!
-//! Next: `chapters` for the steps themselves.
+//! Next: `chapters` for the tale of a second factor, `changes` for the one of changes: which of them depends on the lab's
+//! policy profile.
 
+mod changes;
 mod chapters;
 
 use platform::{Error, Json, SharedClock};
@@ -54,5 +56,10 @@ pub struct Tale<'a> {
 /// Plays the whole tale against a running lab. Errors: `story_interrupted` when the platform did otherwise than told, and
 /// those of the sign-in.
 pub async fn play(tale: &Tale<'_>, listener: &mut dyn Listener) -> Result<Vec<Told>, Error> {
-    chapters::Chapters::new(tale, listener).all().await
+    let chapters = chapters::Chapters::new(tale, listener);
+    // What a write needs there is what there is to tell.
+    match tale.ready.profile.as_str() {
+        "lab-open" => Box::pin(chapters.all()).await,
+        _ => Box::pin(chapters.changes()).await,
+    }
 }

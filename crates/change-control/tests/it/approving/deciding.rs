@@ -231,7 +231,7 @@ async fn t16_what_waits_for_a_person_is_what_they_may_decide_about() {
         let found = rig.changes.waiting_for(&who).await.unwrap();
         found.into_iter().map(|c| c.id).collect::<Vec<ChangeId>>()
     };
-    assert_eq!(waiting(rig.fresh("bob", NETOPS)).await, [change.id.clone()]);
+    assert_eq!(waiting(rig.fresh("bob", NETOPS)).await, std::slice::from_ref(&change.id));
     assert!(waiting(rig.fresh("alice", NETOPS)).await.is_empty());
     assert!(waiting(rig.fresh("sam", &["desk"])).await.is_empty());
     rig.approve(rig.fresh("bob", NETOPS), &change).await.unwrap();

@@ -166,7 +166,15 @@ impl Rig {
         });
         let definitions = Definitions::default().with::<ChangePlan>().with::<ChangeRun>();
         let clock: SharedClock = Arc::clone(&self.clock) as SharedClock;
-        let engine = WorkflowEngine::open(&self.folder.path().join("workflows.sqlite"), clock).unwrap();
+        let file = self.folder.path().join("workflows.sqlite");
+        // Activities of a driver that died hold the file until they notice.
+        let engine = loop {
+            match WorkflowEngine::open(&file, Arc::clone(&clock)) {
+                Ok(engine) => break engine,
+                Err(error) if error.code() == "store_in_use" => std::thread::yield_now(),
+                Err(error) => panic!("{error:?}"),
+            }
+        };
         self.driver = Some(engine.drive(definitions, activities, Duration::MAX).unwrap());
         *self.starter.0.lock().unwrap() = Some(engine);
     }

@@ -3,7 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use platform::{Error, ErrorKind, Result, private_file};
+use crate::error::{Error, ErrorKind, Result};
+use crate::private_file;
 
 /// The file that marks a folder.
 const MARK: &str = "THIS_IS_A_LAB";
