@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_lc_rs::hmac;
 use platform::Json;
-use platform::audit::{AuditEntry, AuditFilter, AuditLog, AuditPosition};
+use platform::audit::{AuditEntry, AuditFilter, AuditLog, AuditPosition, AuditProofs};
 use platform::clock::SharedClock;
 use platform::error::Error;
 use platform::telemetry::audit_log::{AuditSource, AuditStanding};
@@ -22,6 +22,8 @@ use crate::checkpoint::CheckpointSink;
 use crate::error::AuditFault;
 use crate::file;
 use crate::keys::{AuditKeys, PublicKey};
+use crate::offline::proof::Proof;
+use crate::offline::proving;
 use crate::opening::{self, Begun, Setting};
 use crate::payload::{self, Month, Payloads};
 use crate::query;
@@ -327,5 +329,19 @@ impl AuditLog for AuditLogFile {
             Some(payloads) => payloads.open(&origin, &stored).await,
             None => Err(platform::audit::payload_absent()),
         }
+    }
+
+    async fn prove(&self, positions: &[AuditPosition]) -> Result<Option<AuditProofs>, Error> {
+        let origin = self.public_key().origin.unwrap_or_default();
+        let (reader, positions) = (self.reader.clone(), positions.to_vec());
+        let made = tokio::task::spawn_blocking(move || {
+            let path = reader.lock().unwrap_or_else(PoisonError::into_inner).path().map(PathBuf::from);
+            // A connection of its own: the leaves of a long log are read for a while.
+            let connection = file::open_for_reading(&path.unwrap_or_default())?;
+            proving::prove(&connection, &origin, &positions)
+        });
+        let document = made.await.map_err(Error::internal)??;
+        let covered = document.proofs.iter().filter_map(Proof::position).map(AuditPosition).collect();
+        Ok(Some(AuditProofs { document: serde_json::to_value(&document).map_err(Error::internal)?, covered }))
     }
 }

@@ -23,7 +23,7 @@ pub fn leaf_hash(line: &[u8]) -> Hash {
     sha256(&[&[0], line])
 }
 
-fn node_hash(left: &Hash, right: &Hash) -> Hash {
+pub(crate) fn node_hash(left: &Hash, right: &Hash) -> Hash {
     sha256(&[&[1], left, right])
 }
 

@@ -9,11 +9,13 @@
 //! - [`view`]: what doors show of a change, and to whom
 //! - [`approving`]: handing a plan in, and deciding about it on the platform's page (T16)
 //! - [`gate`]: what the road asks, keys of grants, who must approve, whether a run may go on
+//! - [`evidence`]: what shows how a change went, to whoever was not there
 //! - [`book`]: where changes are kept; the row there is the truth, and a journal only drives it
 
 pub mod approving;
 pub mod book;
 pub mod changes;
+pub mod evidence;
 pub mod gate;
 pub mod model;
 pub mod planning;

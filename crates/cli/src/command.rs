@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Tools(tools::Tools),
     /// Plan changes, follow them, decide about them, and get their evidence.
     Change(change::Change),
+    /// Get and check the evidence of a change.
+    Evidence(change::evidence::Evidence),
     /// Test a policy bundle, or ask it.
     Policy(policy::Policy),
     /// Understand device configurations, offline.
@@ -82,6 +84,7 @@ impl Command {
             Self::Mcp(mcp) => mcp.run(terminal).await,
             Self::Tools(tools) => tools.run(terminal).await,
             Self::Change(change) => change.run(terminal).await,
+            Self::Evidence(evidence) => evidence.run(terminal).await,
             Self::Policy(policy) => policy.run(terminal),
             Self::DeviceConfig(device_config) => device_config.run(terminal),
             Self::Secret(secret) => secret.run(terminal).await,
@@ -145,6 +148,7 @@ mod tests {
             "mcp",
             "tools",
             "change",
+            "evidence",
             "policy",
             "device-config",
             "secret",
@@ -185,6 +189,8 @@ mod tests {
             "interlock device-config diff --platform ios-xr --base running.cfg wanted.cfg --lines",
             "interlock device-config undo --platform asa --base running.cfg -",
             "interlock audit verify --state d --json",
+            "interlock evidence verify chg.tar --key K --anchor notes --json",
+            "interlock change evidence verify chg.tar --state d",
             "interlock audit export --state d",
             "interlock user create dave --group operators --state d",
             "interlock user list --url http://127.0.0.1:1 --json",
@@ -195,7 +201,13 @@ mod tests {
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
         }
-        for line in ["interlock", "interlock audit verify", "interlock secret put a", "interlock lab token --state d"] {
+        for line in [
+            "interlock",
+            "interlock audit verify",
+            "interlock evidence verify a.tar",
+            "interlock secret put a",
+            "interlock lab token --state d",
+        ] {
             let code = Cli::try_parse_from(line.split(' ')).map(drop).unwrap_err().exit_code();
             assert_eq!(code, 2, "{line}");
         }

@@ -224,6 +224,22 @@ pub trait AuditLog: Send + Sync + 'static {
         let _ = position;
         Err(payload_absent())
     }
+
+    /// Proofs that records of this log are in a tree that it has signed, for whoever does not have the log. Nothing where the
+    /// log signs none.
+    async fn prove(&self, positions: &[AuditPosition]) -> Result<Option<AuditProofs>, Error> {
+        let _ = positions;
+        Ok(None)
+    }
+}
+
+/// Proofs of records, made without the log's key.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AuditProofs {
+    /// A document of the log's own form; its verifier reads it.
+    pub document: Json,
+    /// The records that it proves: those that a signed tree covers so far.
+    pub covered: Vec<AuditPosition>,
 }
 
 /// The refusal of a position without a record.

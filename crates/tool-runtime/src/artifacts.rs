@@ -110,6 +110,9 @@ pub(crate) struct MadeBy {
     pub(crate) targets: Vec<TargetFacts>,
     /// When the targets were looked at, seconds since the epoch.
     pub(crate) at: i64,
+    /// The change that it is about: whoever may not see that change may not read it either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) change: Option<String>,
 }
 
 /// Opens what was sealed unmasked for a server's ports; for every other server it does not exist.
@@ -184,7 +187,7 @@ impl CallArtifacts {
 
     fn without_road(artifacts: Option<Arc<Artifacts>>, server: &str, tool: &str) -> Self {
         let origin = ArtifactOrigin { server: server.to_owned(), tool: tool.to_owned(), call_id: String::new() };
-        let made_by = MadeBy { arguments: Json::Null, digest: String::new(), targets: Vec::new(), at: 0 };
+        let made_by = MadeBy { arguments: Json::Null, digest: String::new(), targets: Vec::new(), at: 0, change: None };
         Self(Arc::new(Inner {
             artifacts,
             origin,

@@ -97,6 +97,12 @@ pub trait ChangeGate: Send + Sync + 'static {
 
     /// The call that plans this one as a change; nothing where no type of change does what it does.
     fn proposal(&self, call: &GateCall<'_>) -> Option<NextCall>;
+
+    /// Whether this person may see a change, and so read what was kept about it (T27). Nobody may see one that does not exist.
+    async fn shows(&self, change: &str, person: &Principal) -> Result<bool, Error> {
+        let _ = (change, person);
+        Ok(false)
+    }
 }
 
 /// A platform without changes: nothing is covered, and no change is known.

@@ -12,6 +12,7 @@ pub(crate) mod leaves;
 mod lineage;
 mod payloads;
 pub mod proof;
+pub(crate) mod proving;
 mod replica;
 mod report;
 pub mod search;

@@ -76,6 +76,16 @@ pub enum Proof {
     },
 }
 
+impl Proof {
+    /// Position of the record that it proves; nothing where it is about trees.
+    pub(crate) fn position(&self) -> Option<u64> {
+        match self {
+            Self::Inclusion { position, .. } => Some(*position),
+            Self::Consistency { .. } => None,
+        }
+    }
+}
+
 /// Which records to prove.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Which {
@@ -98,7 +108,7 @@ fn impossible(reason: impl Into<String>) -> AuditFault {
     AuditFault::Proof(reason.into())
 }
 
-fn encoded(hashes: Vec<Hash>) -> Vec<String> {
+pub(super) fn encoded(hashes: Vec<Hash>) -> Vec<String> {
     hashes.iter().map(|hash| STANDARD.encode(hash)).collect()
 }
 

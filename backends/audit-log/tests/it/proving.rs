@@ -4,7 +4,7 @@ use audit_log::offline::VerifyOptions;
 use audit_log::offline::proof::{self, Proof, ProofDocument, Shown, Which};
 use audit_log::offline::search::Before;
 use audit_log::{AuditKeys, CheckpointFile, Cosigner};
-use platform::audit::AuditLog;
+use platform::audit::{AuditLog, AuditPosition};
 
 use crate::fixture::{Fixture, aside, intent, outcome, tool_call};
 
@@ -179,4 +179,25 @@ async fn t25_records_of_a_log_that_was_set_aside_are_proven_by_its_name() {
     let none = Which::Position(Before { log: None, position: 30 });
     let refused = proof::prove_inclusion(proving.fixture.path(), &none, None).unwrap_err();
     assert_eq!(platform::Error::from(refused).code(), "audit_not_found");
+}
+
+#[tokio::test]
+async fn t25_a_running_log_proves_many_records_at_once_as_one_by_one() {
+    let (proving, _elsewhere) = log().await;
+    let (log, _) = proving.fixture.open();
+    let asked: Vec<AuditPosition> = [1, 2, 7, 20, 21, 36, 41].map(AuditPosition).to_vec();
+    let proofs = log.prove(&asked).await.unwrap().unwrap();
+    assert_eq!(proofs.covered, asked);
+    let document: ProofDocument = serde_json::from_value(proofs.document).unwrap();
+    assert!(proving.check(&document).iter().all(|shown| shown.ok), "{:?}", proving.check(&document));
+    for (proof, AuditPosition(position)) in document.proofs.iter().zip(&asked) {
+        assert_eq!(
+            *proof,
+            proving.inclusion(*position, Some(41)).proofs[0],
+            "the first checkpoint that covers all of them"
+        );
+    }
+    let beyond = log.prove(&[AuditPosition(5), AuditPosition(9_999)]).await.unwrap().unwrap();
+    assert_eq!(beyond.covered, [AuditPosition(5)], "what no signed tree covers is left out");
+    log.close().await.unwrap();
 }

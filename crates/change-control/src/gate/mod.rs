@@ -17,10 +17,11 @@ mod verified;
 
 use async_trait::async_trait;
 use platform::error::NextCall;
-use platform::{Error, ErrorKind, Json};
+use platform::{Error, ErrorKind, Json, Principal};
 use tool_runtime::change_gate::{ChangeGate, Covered, GateCall};
 
 use crate::changes::Changes;
+use crate::model::change::ChangeId;
 
 #[async_trait]
 impl ChangeGate for Changes {
@@ -34,6 +35,15 @@ impl ChangeGate for Changes {
 
     fn proposal(&self, call: &GateCall<'_>) -> Option<NextCall> {
         join::proposal(call)
+    }
+
+    async fn shows(&self, change: &str, person: &Principal) -> Result<bool, Error> {
+        let Ok(id) = ChangeId::parse(change) else { return Ok(false) };
+        match self.book().get(&id).await {
+            Ok(kept) => self.may_see(person, &kept.change).await,
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -172,6 +172,10 @@ pub struct Change {
     pub trouble: Option<Trouble>,
     /// The evidence, once it ended.
     pub evidence: Option<ArtifactReference>,
+    /// Some record that the evidence names was not under a signed tree of the audit log when it was put together: it is put
+    /// together again when somebody asks for it.
+    #[serde(default)]
+    pub evidence_awaits_proofs: bool,
     /// What happened to it, oldest first.
     pub history: Vec<Transition>,
     /// When it was asked for, milliseconds since the epoch.

@@ -93,6 +93,7 @@ impl Changes {
             run: RunProgress::default(),
             trouble: None,
             evidence: None,
+            evidence_awaits_proofs: false,
             history: vec![Transition { at_ms: now, to: State::Planning, why: "asked for".to_owned() }],
             created_at_ms: now,
             updated_at_ms: now,

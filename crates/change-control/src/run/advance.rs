@@ -73,7 +73,12 @@ impl Changes {
             }
             Ok(((), freed))
         };
-        self.book().update(&end.change, edit).await.map(drop)
+        self.book().update(&end.change, edit).await?;
+        // What is kept about the change does not decide how it ended; whoever asks for it later has it put together then.
+        if let Err(error) = self.assemble_evidence(&end.change).await {
+            tracing::warn!(change = %end.change, code = error.code(), "evidence was not put together at the end of a run");
+        }
+        Ok(())
     }
 }
 

@@ -68,7 +68,7 @@ pub struct DiffGroup {
 }
 
 impl PlanView {
-    pub(super) fn of(change: &Change, plan: &PublicPlan) -> Self {
+    pub(crate) fn of(change: &Change, plan: &PublicPlan) -> Self {
         let groups = groups(plan);
         let name = |id: &String| {
             let device = plan.devices.iter().find(|d| d.device_id == *id);

@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that does not hold ends")]
 
 mod approving;
+mod evidence;
 mod gate;
 mod planning;

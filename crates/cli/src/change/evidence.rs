@@ -1,12 +1,14 @@
-//! `interlock change evidence get`: the signed archive of what was planned, decided and done, written to a file.
+//! `interlock change evidence get`: the signed archive of what was planned, decided and done, written to a file; and
+//! `verify`, also as `interlock evidence verify`: the archive checked without a server, never by a key inside it.
 
-use std::io::Write as _;
-use std::path::PathBuf;
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
 use serde_json::json;
+use server::offline::evidence::{Checked, MAX_BYTES, Outcome as Checks, Reliance, Verification, verify};
 
 use super::{call, text};
 use crate::exit::Exit;
@@ -18,7 +20,7 @@ use crate::terminal::Terminal;
 const PART: u64 = 262_144;
 
 #[derive(Args)]
-pub(super) struct Evidence {
+pub(crate) struct Evidence {
     #[command(subcommand)]
     command: EvidenceCommand,
 }
@@ -35,11 +37,96 @@ enum EvidenceCommand {
         #[command(flatten)]
         connection: Connection,
     },
+    /// Check an archive without a server, by keys or checkpoints that were kept elsewhere.
+    Verify(Verify),
+}
+
+#[derive(Args)]
+struct Verify {
+    /// The archive.
+    file: PathBuf,
+    #[command(flatten)]
+    trust: Trust,
+}
+
+/// What is relied on.
+#[derive(Args)]
+#[group(required = true, multiple = true)]
+struct Trust {
+    /// A public key of the platform that was kept elsewhere, or a file of them; may be given several times.
+    #[arg(long = "key", value_name = "KEY")]
+    keys: Vec<String>,
+    /// Checkpoints of the audit log that were kept elsewhere: a file of notes, a folder of objects, a syslog file; may be given several times.
+    #[arg(long = "anchor", value_name = "PATH")]
+    anchors: Vec<PathBuf>,
+    /// A public key of the audit log that was kept elsewhere, or of its countersigner; may be given several times.
+    #[arg(long = "audit-key", value_name = "KEY")]
+    audit_keys: Vec<String>,
+    /// State folder of a lab, whose own keys are believed: the result says that it is self-attested.
+    #[arg(long, value_name = "DIR", conflicts_with = "keys")]
+    state: Option<PathBuf>,
+}
+
+impl Verify {
+    fn run(self, terminal: &Terminal) -> Outcome {
+        let mut reliance = Reliance::default();
+        for key in &self.trust.keys {
+            reliance.key(key)?;
+        }
+        if let Some(state) = &self.trust.state {
+            reliance.keys_beside(state)?;
+        }
+        for key in &self.trust.audit_keys {
+            reliance.audit.key(key).map_err(platform::Error::from)?;
+        }
+        reliance.audit.anchors = self.trust.anchors;
+        let verification = verify(&archive(&self.file)?, &reliance);
+        let value = serde_json::to_value(&verification).map_err(|e| Failure::internal(&e))?;
+        terminal.result(&in_words(&verification), &value)?;
+        if verification.ok { Ok(()) } else { Err(Failure::Shown(Exit::Failed)) }
+    }
+}
+
+/// The file's bytes; of one that is larger than an archive can be, only so many that this shows.
+fn archive(file: &Path) -> Outcome<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let most = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+    let read = std::fs::File::open(file).and_then(|file| file.take(most).read_to_end(&mut bytes));
+    match read {
+        Ok(_) => Ok(bytes),
+        Err(error) => {
+            let message = format!("{} cannot be read.", file.display());
+            Err(Failure::new(Exit::Usage, "evidence_unreadable", message).with_detail(&error))
+        }
+    }
+}
+
+fn in_words(verification: &Verification) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for Checked { check, result, message } in &verification.checks {
+        let mark = match result {
+            Checks::Passed => "ok",
+            Checks::Failed => "FAILED",
+            Checks::NotChecked => "not checked",
+        };
+        lines.push(format!("{check:<11} {mark:<12} {message}"));
+    }
+    let change = verification.change.as_ref().map_or_else(|| "the archive".to_owned(), ToString::to_string);
+    let state = verification.state.map(|state| format!(", {state}")).unwrap_or_default();
+    lines.push(match (verification.ok, verification.self_attested) {
+        (true, false) => format!("{change}{state}: verified"),
+        (true, true) => format!("{change}{state}: verified, self-attested: the key lies in the lab's own folder"),
+        (false, _) => format!("{change}{state}: NOT verified"),
+    });
+    lines.join("\n")
 }
 
 impl Evidence {
-    pub(super) async fn run(self, terminal: &Terminal) -> Outcome {
-        let EvidenceCommand::Get { change, output, connection } = self.command;
+    pub(crate) async fn run(self, terminal: &Terminal) -> Outcome {
+        let (change, output, connection) = match self.command {
+            EvidenceCommand::Get { change, output, connection } => (change, output, connection),
+            EvidenceCommand::Verify(verify) => return verify.run(terminal),
+        };
         let rest = connection.open(terminal).await?;
         let evidence = call(&rest, "get_evidence", &json!({ "change_id": change })).await?;
         let file = output.unwrap_or_else(|| format!("{}.tar", text(&evidence["change_id"])).into());
@@ -67,7 +154,7 @@ async fn read(rest: &Rest, id: &str) -> Outcome<Vec<u8>> {
     }
 }
 
-fn write(file: &std::path::Path, bytes: &[u8]) -> Outcome {
+fn write(file: &Path, bytes: &[u8]) -> Outcome {
     let written = std::fs::File::create_new(file).and_then(|mut file| file.write_all(bytes));
     written.map_err(|e| {
         let message = format!("{} cannot be written; a file that is there is not overwritten.", file.display());

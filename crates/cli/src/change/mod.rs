@@ -5,7 +5,7 @@
 //! Next: `look` for list, show and diff, `words` for how a change reads on a terminal, `decide` for the way to the page.
 
 mod decide;
-mod evidence;
+pub(crate) mod evidence;
 mod look;
 mod plan;
 mod steps;

@@ -8,7 +8,6 @@ use change_control::view::difference::PlanView;
 use change_control::view::shown::ChangeView;
 use change_control::view::{ChangePage, ListFilter, MAX_ROWS, Requesters};
 use change_control::{ChangeId, Changes, State};
-use platform::{Error, ErrorKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -212,13 +211,7 @@ pub(super) fn get_evidence(changes: &Arc<Changes>) -> Arc<dyn Tool> {
     .example(json!({"change_id": "…"}));
     single(changes, spec, |changes, cx, args: OneArgs| async move {
         let id = ChangeId::parse(&args.change_id)?;
-        let kept = changes.seen(&cx.call, &id).await?;
-        let artifact = kept.change.evidence.ok_or_else(|| {
-            let message =
-                format!("This change is {} and has no evidence: it is put together at its end.", kept.change.state);
-            Error::new(ErrorKind::Conflict, "evidence_missing", message)
-                .with_next("get_change", json!({ "change_id": id }))
-        })?;
+        let artifact = changes.evidence(&cx.call, &id).await?;
         Ok(Evidence { change_id: args.change_id, artifact })
     })
 }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use change_control::model::change::{ApproversNeeded, Change, Requester, RunProgress};
 use change_control::model::plan::{PlanReference, PublicPlan, plan_hash};
 use change_control::model::state::State;
@@ -122,6 +124,7 @@ fn change(by: &Principal, state: State) -> Change {
         run: RunProgress::default(),
         trouble: None,
         evidence: None,
+        evidence_awaits_proofs: false,
         history: Vec::new(),
         created_at_ms: 1_000,
         updated_at_ms: 2_000,
@@ -364,6 +367,21 @@ async fn evidence_is_named_once_it_is_there_to_those_who_see_the_change() {
     assert_eq!((&evidence["artifact"]["id"], &evidence["artifact"]["kind"]), (&json!("a-1"), &json!("evidence")));
     let other = call(&road, person("dave", &["desk"]), "get_evidence", asked).await.1.unwrap_err();
     assert_eq!(other.code(), "change_unknown");
+}
+
+#[tokio::test]
+async fn t27_evidence_is_put_together_when_it_is_asked_for_and_read_by_those_who_see_the_change() {
+    let (road, changes) = road().await;
+    let kept = change(&carol(), State::Cancelled);
+    changes.book().add(&kept).await.unwrap();
+    let evidence = call(&road, carol(), "get_evidence", json!({ "change_id": kept.id })).await.1.unwrap();
+    assert_eq!(evidence["artifact"]["media_type"], "application/x-tar");
+    let asked = json!({"artifact_id": evidence["artifact"]["id"]});
+    let read = call(&road, carol(), "get_artifact", asked.clone()).await.1.unwrap();
+    let archive = STANDARD.decode(read["content"].as_str().unwrap()).unwrap();
+    assert!(String::from_utf8_lossy(&archive).contains(&format!("\"change\":\"{}\"", kept.id)));
+    let other = call(&road, person("dave", &["desk"]), "get_artifact", asked).await.1.unwrap_err();
+    assert_eq!(other.code(), "artifact_not_found", "who may not see the change reads nothing about it");
 }
 
 #[tokio::test]

@@ -44,6 +44,12 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
+    /// A key that was kept elsewhere, 32 bytes in standard base64. Which version it was is not known then, and is 0.
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes = STANDARD.decode(text).ok().filter(|bytes| bytes.len() == 32)?;
+        Some(Self { version: 0, key: STANDARD.encode(bytes) })
+    }
+
     /// Whether `signature` (base64url) is this key's over `bytes`, made for `context`.
     pub fn verifies(&self, context: &str, bytes: &[u8], signature: &str) -> bool {
         let Ok(signature) = URL_SAFE_NO_PAD.decode(signature) else { return false };

@@ -1,9 +1,10 @@
-//! What the command line does without a running server: the audit log beside the process that writes it, policy bundles,
+//! What the command line does without a running server: the audit log beside the process that writes it, evidence of changes, policy bundles,
 //! the secret store of a stopped platform, device configurations, and the lab's one-time codes, tokens and tale. Thin on purpose: each module
 //! opens the backend that the configuration names and hands it on, so that `cli` names no backend itself.
 
 pub mod audit;
 pub mod backup;
+pub mod evidence;
 pub mod keys;
 #[cfg(feature = "lab")]
 pub mod lab;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use platform::artifacts::{
     ArtifactFacts, ArtifactId, ArtifactKind, ArtifactOrigin, Artifacts, Held, NewArtifact, Readers, not_found,
 };
-use platform::context::CallReferences;
+use platform::context::{CallReferences, RequestId};
 use platform::policy::TargetFacts;
 use platform::{CallContext, Error, ErrorKind, Json, canonical};
 
@@ -15,6 +15,7 @@ use super::authorise::Authorised;
 use super::validate::Validated;
 use super::{CallRequest, Pipeline, Reach, authorise, resolve, step_up};
 use crate::artifacts::{ArtifactReference, CallArtifacts, MadeBy, open_of_ports};
+use crate::catalogue::OWN_SERVER;
 
 /// Most references of one artifact that are tried.
 const MOST_TRIED: usize = 100;
@@ -36,6 +37,7 @@ pub(super) fn of_call(
         digest: call.digest.clone(),
         targets: authorised.targets().to_vec(),
         at: road.parts.clock.epoch_seconds(),
+        change: None,
     };
     let port = !call.tool.tool.spec().listed;
     // A text may grow fourfold as JSON in JSON.
@@ -45,6 +47,9 @@ pub(super) fn of_call(
 
 /// What seals texts of a change, in the place of a tool's name: it is no tool.
 const SEALER: &str = "change_control";
+
+/// The tool whose callers read evidence.
+const GET_EVIDENCE: &str = "get_evidence";
 
 impl Pipeline {
     /// Seals bytes unmasked for the ports of a server, outside a call: the platform's own work on a change.
@@ -60,13 +65,40 @@ impl Pipeline {
         let origin =
             ArtifactOrigin { server: server.to_owned(), tool: SEALER.to_owned(), call_id: cx.request_id.to_string() };
         let at = self.parts.clock.epoch_seconds();
-        let made_by = MadeBy { arguments: Json::Null, digest: digest.clone(), targets: Vec::new(), at };
+        let made_by = MadeBy { arguments: Json::Null, digest: digest.clone(), targets: Vec::new(), at, change: None };
         let new = NewArtifact {
             kind,
             media_type,
             bytes,
             origin,
             readers: Readers::Platform,
+            call: &digest,
+            context: &made_by,
+            keep_until: None,
+        };
+        let (id, facts) = self.parts.artifacts.put(new).await?;
+        Ok(ArtifactReference::of(&id, &facts))
+    }
+
+    /// Keeps what shows how a change went, outside a call: it is read by whoever may call `get_evidence` and may see the change.
+    /// Errors: `artifact_too_large`, `artifacts_unavailable`.
+    pub async fn keep_evidence(&self, change: &str, bytes: &[u8]) -> Result<ArtifactReference, Error> {
+        let arguments = serde_json::json!({ "change_id": change });
+        let digest = canonical::digest_hex(&arguments)?;
+        let origin = ArtifactOrigin {
+            server: OWN_SERVER.to_owned(),
+            tool: GET_EVIDENCE.to_owned(),
+            call_id: RequestId::mint().to_string(),
+        };
+        let at = self.parts.clock.epoch_seconds();
+        let change = Some(change.to_owned());
+        let made_by = MadeBy { arguments, digest: digest.clone(), targets: Vec::new(), at, change };
+        let new = NewArtifact {
+            kind: ArtifactKind::Evidence,
+            media_type: "application/x-tar",
+            bytes,
+            origin,
+            readers: Readers::Origin,
             call: &digest,
             context: &made_by,
             keep_until: None,
@@ -110,6 +142,11 @@ async fn by_reference(
     origin: &ArtifactOrigin,
     made_by: MadeBy,
 ) -> Result<(), Error> {
+    if let Some(change) = &made_by.change
+        && !road.parts.changes.shows(change, &cx.principal).await?
+    {
+        return Err(not_found());
+    }
     let request = CallRequest {
         server: origin.server.clone(),
         tool: origin.tool.clone(),

@@ -4,6 +4,6 @@
 mod door;
 mod grants;
 mod locks;
-mod rig;
+pub(crate) mod rig;
 mod steps;
 mod undo;

@@ -15,8 +15,8 @@ use change_control::model::plan::{
 };
 use change_control::model::submission::{Submission, Window};
 use change_control::{Change, ChangeBook, ChangeId, ChangeParts, Changes, GrantKeys, RunStarter, State};
-use platform::artifacts::ArtifactKind;
-use platform::audit::{AuditEntry, AuditFilter, AuditLog, AuditPosition, Phase};
+use platform::artifacts::{ArtifactKind, Artifacts};
+use platform::audit::{AuditEntry, AuditFilter, AuditLog, AuditPosition, AuditProofs, Phase};
 use platform::clock::AdjustableClock;
 use platform::context::{CallReferences, LOCAL_SOURCE, Protocol, RequestId, RunStep, TraceContext};
 use platform::keyed_hash::KeyedHash;
@@ -49,18 +49,18 @@ use tool_runtime::{
     ToolSpec, Visibility,
 };
 
-pub(super) const SERVER: &str = "controller-1";
-pub(super) const DEVICES: [&str; 2] = ["dev-1", "dev-2"];
+pub(crate) const SERVER: &str = "controller-1";
+pub(crate) const DEVICES: [&str; 2] = ["dev-1", "dev-2"];
 
 /// The controller, as far as it remembers.
 #[derive(Default)]
-pub(super) struct Controller {
+pub(crate) struct Controller {
     /// Steps that reached it, in order.
-    pub(super) applied: Mutex<Vec<StepSpec>>,
+    pub(crate) applied: Mutex<Vec<StepSpec>>,
     /// Deployments by hand that reached it.
-    pub(super) by_hand: Mutex<u32>,
+    pub(crate) by_hand: Mutex<u32>,
     /// Serial numbers, where they are not what they were.
-    pub(super) replaced: Mutex<BTreeMap<String, String>>,
+    pub(crate) replaced: Mutex<BTreeMap<String, String>>,
 }
 
 struct Changer(Arc<Controller>);
@@ -93,7 +93,7 @@ impl ConfigChanger for Changer {
     }
 }
 
-pub(super) fn handle() -> Handle {
+pub(crate) fn handle() -> Handle {
     Handle { task_id: "t-1".into(), deployment_id: None }
 }
 
@@ -189,7 +189,7 @@ impl Connector for Own {
 
 /// Whose runs are ended, and as of when.
 #[derive(Default)]
-pub(super) struct Floors(pub(super) Mutex<Vec<(String, Option<String>, i64)>>);
+pub(crate) struct Floors(pub(crate) Mutex<Vec<(String, Option<String>, i64)>>);
 
 impl RunFloors for Floors {
     fn is_ended(&self, _: &str, subject: &str, groups: &[String], at: i64) -> bool {
@@ -202,7 +202,7 @@ impl RunFloors for Floors {
 
 /// Counts who was started.
 #[derive(Default)]
-pub(super) struct Starter(pub(super) Mutex<Vec<ChangeId>>);
+pub(crate) struct Starter(pub(crate) Mutex<Vec<ChangeId>>);
 
 #[async_trait]
 impl RunStarter for Starter {
@@ -224,18 +224,24 @@ type Hook = Box<dyn FnOnce() -> std::pin::Pin<Box<dyn Future<Output = ()> + Send
 
 /// The log; something may happen between an intent and what it announces.
 #[derive(Default)]
-pub(super) struct Watched {
+pub(crate) struct Watched {
     inner: MemoryAudit,
     after_intent: Mutex<Option<Hook>>,
+    signed: Mutex<Option<u64>>,
 }
 
 impl Watched {
-    pub(super) fn entries(&self) -> Vec<AuditEntry> {
+    pub(crate) fn entries(&self) -> Vec<AuditEntry> {
         self.inner.entries()
     }
 
+    /// From now on the log proves the records up to this position.
+    pub(crate) fn sign_up_to(&self, position: u64) {
+        *self.signed.lock().unwrap() = Some(position);
+    }
+
     /// What happens after the next intent is durable.
-    pub(super) fn after_intent<F: Future<Output = ()> + Send + 'static>(
+    pub(crate) fn after_intent<F: Future<Output = ()> + Send + 'static>(
         &self,
         hook: impl FnOnce() -> F + Send + 'static,
     ) {
@@ -261,26 +267,36 @@ impl AuditLog for Watched {
     async fn recent(&self, filter: AuditFilter, limit: usize) -> Result<Vec<Json>, Error> {
         self.inner.recent(filter, limit).await
     }
+
+    async fn prove(&self, positions: &[AuditPosition]) -> Result<Option<AuditProofs>, Error> {
+        let Some(signed) = *self.signed.lock().unwrap() else { return Ok(None) };
+        let records = self.inner.recent(AuditFilter::default(), usize::MAX).await?;
+        let covered: Vec<AuditPosition> = positions.iter().copied().filter(|at| at.0 <= signed).collect();
+        let line = |at: &AuditPosition| records.iter().find(|r| r["event"]["sequence"] == at.0).unwrap().to_string();
+        let proofs: Vec<Json> = covered.iter().map(|at| json!({"position": at.0, "record": line(at)})).collect();
+        Ok(Some(AuditProofs { document: json!({ "proofs": proofs }), covered }))
+    }
 }
 
 type Decide = dyn Fn(&DecisionInput) -> Result<Decision, Error> + Send + Sync;
 
 /// Everything a test looks at.
-pub(super) struct Rig {
-    pub(super) road: Arc<Pipeline>,
-    pub(super) changes: Arc<Changes>,
-    pub(super) controller: Arc<Controller>,
-    pub(super) clock: Arc<AdjustableClock>,
-    pub(super) store: Arc<MemoryStore>,
-    pub(super) audit: Arc<Watched>,
-    pub(super) floors: Arc<Floors>,
-    pub(super) starter: Arc<Starter>,
-    pub(super) keys: GrantKeys,
+pub(crate) struct Rig {
+    pub(crate) road: Arc<Pipeline>,
+    pub(crate) changes: Arc<Changes>,
+    pub(crate) controller: Arc<Controller>,
+    pub(crate) clock: Arc<AdjustableClock>,
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) audit: Arc<Watched>,
+    pub(crate) floors: Arc<Floors>,
+    pub(crate) starter: Arc<Starter>,
+    pub(crate) keys: GrantKeys,
+    pub(crate) artifacts: Arc<Artifacts>,
     policy: Arc<Mutex<Arc<Decide>>>,
 }
 
 /// What production asks of a change: the change, and a step-up that a run meets by its approvers.
-pub(super) fn as_in_production(input: &DecisionInput) -> Result<Decision, Error> {
+pub(crate) fn as_in_production(input: &DecisionInput) -> Result<Decision, Error> {
     if !matches!(input.tool.risk, Risk::Change | Risk::Disruptive) {
         return Ok(StaticPolicy::decision(Effect::Allow, &["grant:netops"]));
     }
@@ -297,12 +313,12 @@ pub(super) fn as_in_production(input: &DecisionInput) -> Result<Decision, Error>
     Ok(decision)
 }
 
-pub(super) fn denies(_: &DecisionInput) -> Result<Decision, Error> {
+pub(crate) fn denies(_: &DecisionInput) -> Result<Decision, Error> {
     Ok(StaticPolicy::decision(Effect::Deny, &["deny:no_grant"]))
 }
 
 impl Rig {
-    pub(super) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let clock = Arc::new(AdjustableClock::default());
         let shared: SharedClock = Arc::clone(&clock) as SharedClock;
         let store = Arc::new(MemoryStore::new(Arc::clone(&shared)));
@@ -338,13 +354,14 @@ impl Rig {
             grants: keys.clone(),
             floors: Arc::clone(&floors) as _,
         });
+        let artifacts = sealed_artifacts(Arc::new(MemoryArtifacts::default()) as _, Arc::clone(&shared));
         let road = Pipeline::new(Parts {
             visibility,
             policy,
             store: Arc::clone(&store) as _,
             shared: Arc::new(MemoryShared::default()),
             audit: Arc::clone(&audit) as _,
-            artifacts: sealed_artifacts(Arc::new(MemoryArtifacts::default()) as _, Arc::clone(&shared)),
+            artifacts: Arc::clone(&artifacts),
             secrets,
             metrics: Metrics::new(),
             clock: shared,
@@ -356,34 +373,34 @@ impl Rig {
         });
         let starter = Arc::new(Starter::default());
         changes.attach(&road, Arc::clone(&starter) as _).unwrap();
-        Self { road, changes, controller, clock, store, audit, floors, starter, keys, policy: decide }
+        Self { road, changes, controller, clock, store, audit, floors, starter, keys, artifacts, policy: decide }
     }
 
     /// From now on policy decides so.
-    pub(super) fn decide(&self, by: impl Fn(&DecisionInput) -> Result<Decision, Error> + Send + Sync + 'static) {
+    pub(crate) fn decide(&self, by: impl Fn(&DecisionInput) -> Result<Decision, Error> + Send + Sync + 'static) {
         *self.policy.lock().unwrap() = Arc::new(by);
     }
 
-    pub(super) fn now_ms(&self) -> i64 {
+    pub(crate) fn now_ms(&self) -> i64 {
         self.clock.now().as_millisecond()
     }
 
     /// How many steps reached the controller.
-    pub(super) fn applied(&self) -> usize {
+    pub(crate) fn applied(&self) -> usize {
         self.controller.applied.lock().unwrap().len()
     }
 
-    pub(super) fn last_record(&self) -> AuditEntry {
+    pub(crate) fn last_record(&self) -> AuditEntry {
         self.audit.entries().pop().unwrap()
     }
 
     /// A change that was planned, approved by bob, and applies, with its locks.
-    pub(super) async fn applying(&self) -> Change {
+    pub(crate) async fn applying(&self) -> Change {
         self.applying_as(|_| {}, |_| {}).await
     }
 
     /// The same, with edits of the plan before it is hashed, and of the grant before it is signed.
-    pub(super) async fn applying_as(
+    pub(crate) async fn applying_as(
         &self,
         plan: impl FnOnce(&mut PublicPlan),
         grant: impl FnOnce(&mut Grant),
@@ -393,12 +410,12 @@ impl Rig {
     }
 
     /// The same, for another window.
-    pub(super) async fn applying_in(&self, window: Window) -> Change {
+    pub(crate) async fn applying_in(&self, window: Window) -> Change {
         self.made(window, &DEVICES, |_| {}, |_| {}).await
     }
 
     /// The same, with an edit of the plan, and without locks.
-    pub(super) async fn applying_of(&self, plan: impl FnOnce(&mut PublicPlan)) -> Change {
+    pub(crate) async fn applying_of(&self, plan: impl FnOnce(&mut PublicPlan)) -> Change {
         let window = Window { not_before_ms: self.now_ms() - 60_000, not_after_ms: self.now_ms() + 3_600_000 };
         self.made(window, &[], plan, |_| {}).await
     }
@@ -450,6 +467,7 @@ impl Rig {
             run: RunProgress::default(),
             trouble: None,
             evidence: None,
+            evidence_awaits_proofs: false,
             history: Vec::new(),
             created_at_ms: self.now_ms(),
             updated_at_ms: self.now_ms(),
@@ -482,7 +500,7 @@ impl Rig {
     }
 
     /// Somebody's approval, by a factor that was passed after the plan was shown.
-    pub(super) fn approval(&self, subject: &str, submission: &str) -> Approval {
+    pub(crate) fn approval(&self, subject: &str, submission: &str) -> Approval {
         let now = self.now_ms();
         Approval {
             approver: PersonRef::from(&person(subject, &["netops"])),
@@ -500,7 +518,7 @@ impl Rig {
     }
 
     /// Takes the locks of devices, and says by which numbers.
-    pub(super) async fn lock(&self, id: &ChangeId, devices: &[&str]) -> BTreeMap<String, u64> {
+    pub(crate) async fn lock(&self, id: &ChangeId, devices: &[&str]) -> BTreeMap<String, u64> {
         let lease_until = self.clock.epoch_seconds() + LOCK_LEASE_S;
         let names: Vec<String> = devices.iter().map(|d| lock_name(&format!("SN-{d}"))).collect();
         let take = |name: &String| Op::TakeLock { name: name.clone(), holder: id.to_string(), lease_until };
@@ -513,7 +531,7 @@ impl Rig {
     }
 
     /// Announces an attempt, as a run does before it sends.
-    pub(super) async fn announce(&self, change: &Change, device: &str, direction: Direction, number: u32) -> Attempt {
+    pub(crate) async fn announce(&self, change: &Change, device: &str, direction: Direction, number: u32) -> Attempt {
         let attempt = Attempt {
             change: change.id.to_string(),
             device_id: device.to_owned(),
@@ -529,18 +547,18 @@ impl Rig {
         attempt
     }
 
-    pub(super) async fn put(&self, attempt: &Attempt, expect: Expect) {
+    pub(crate) async fn put(&self, attempt: &Attempt, expect: Expect) {
         let put = ChangeBook::put_attempt(attempt, expect).unwrap();
         self.changes.book().transact(vec![put]).await.unwrap();
     }
 
     /// Sends what was announced.
-    pub(super) async fn send(&self, change: &Change, attempt: &Attempt) -> Result<Handle, Error> {
+    pub(crate) async fn send(&self, change: &Change, attempt: &Attempt) -> Result<Handle, Error> {
         self.send_step(change, attempt, &attempt.step).await
     }
 
     /// Sends a step under an attempt.
-    pub(super) async fn send_step(&self, change: &Change, attempt: &Attempt, step: &StepSpec) -> Result<Handle, Error> {
+    pub(crate) async fn send_step(&self, change: &Change, attempt: &Attempt, step: &StepSpec) -> Result<Handle, Error> {
         let id = Attempt::id(&attempt.change, &attempt.device_id, attempt.direction, attempt.number);
         let call_id = serde_json::from_value(json!(attempt.call_id)).unwrap();
         let undo = attempt.direction == Direction::Undo;
@@ -549,13 +567,13 @@ impl Rig {
     }
 
     /// Announces and sends.
-    pub(super) async fn forward(&self, change: &Change, device: &str) -> Result<Handle, Error> {
+    pub(crate) async fn forward(&self, change: &Change, device: &str) -> Result<Handle, Error> {
         let attempt = self.announce(change, device, Direction::Forward, 1).await;
         self.send(change, &attempt).await
     }
 
     /// Writes the change as `edit` leaves it.
-    pub(super) async fn edit(&self, change: &Change, edit: impl Fn(&mut Change)) {
+    pub(crate) async fn edit(&self, change: &Change, edit: impl Fn(&mut Change)) {
         let edit = |change: &mut Change| {
             edit(change);
             Ok(((), Vec::new()))
@@ -564,7 +582,7 @@ impl Rig {
     }
 
     /// A call by a door.
-    pub(super) async fn call(&self, who: Principal, change: Option<&str>, arguments: Json) -> Result<Answer, Error> {
+    pub(crate) async fn call(&self, who: Principal, change: Option<&str>, arguments: Json) -> Result<Answer, Error> {
         let references = CallReferences { change: change.map(str::to_owned), idempotency_key: None };
         let cx = CallContext {
             request_id: RequestId::mint(),
@@ -600,12 +618,12 @@ fn risks() -> RiskTable {
     ])
 }
 
-pub(super) fn alice() -> Principal {
+pub(crate) fn alice() -> Principal {
     person("alice", &["netops"])
 }
 
 /// A step of the plan.
-pub(super) fn step(id: &ChangeId, device: &str, direction: Direction) -> StepSpec {
+pub(crate) fn step(id: &ChangeId, device: &str, direction: Direction) -> StepSpec {
     let (carrier, params) = match direction {
         Direction::Forward => (forward_carrier(), params()),
         Direction::Undo => (undo_carrier(device), Map::new()),
@@ -613,7 +631,7 @@ pub(super) fn step(id: &ChangeId, device: &str, direction: Direction) -> StepSpe
     StepSpec { device_id: device.to_owned(), change: id.to_string(), carrier, params, secrets: None }
 }
 
-pub(super) fn params() -> Map<String, Json> {
+pub(crate) fn params() -> Map<String, Json> {
     Map::from_iter([("vlan".to_owned(), json!(20))])
 }
 
