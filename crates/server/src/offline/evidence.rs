@@ -1,12 +1,12 @@
 //! Evidence of changes, checked without a server: by public keys of the platform, by keys and anchors of its audit log. A key that
 //! lies beside the archive is a lab's, and the report says so (T25).
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use change_control::GrantKeys;
+use change_control::evidence::key_file;
 use change_control::evidence::verify::{Judged, Trust, verify as examine};
 use platform::keys::PublicKey;
-use platform::{Error, ErrorKind, Result};
+use platform::{Error, Result};
 
 pub use change_control::evidence::verify::{Checked, Outcome, Verification};
 
@@ -14,8 +14,6 @@ use super::audit::{VerifyOptions, check_proof};
 
 /// Most bytes of an archive.
 pub const MAX_BYTES: usize = platform::artifacts::MAX_BYTES;
-/// Where a platform writes the public halves of its key `changes`, below its state folder: one a line, the current one first.
-const KEYS_FILE: &str = "changes.pub";
 
 /// What a verification relies on.
 #[derive(Default)]
@@ -31,14 +29,14 @@ impl Reliance {
     pub fn key(&mut self, text: &str) -> Result<()> {
         match PublicKey::parse(text) {
             Some(key) => self.keys.push(key),
-            None => self.keys.extend(keys_in(Path::new(text))?),
+            None => self.keys.extend(key_file::read(Path::new(text))?),
         }
         Ok(())
     }
 
     /// Adds the keys that a lab keeps in its state folder: nobody else vouches for them. Error: `evidence_key_invalid`.
     pub fn keys_beside(&mut self, state: &Path) -> Result<()> {
-        self.keys.extend(keys_in(&state.join(KEYS_FILE))?);
+        self.keys.extend(key_file::read(&key_file::beside(state))?);
         self.self_attested = true;
         Ok(())
     }
@@ -65,27 +63,4 @@ pub fn verify(archive: &[u8], reliance: &Reliance) -> Verification {
         audit: if of_log { Some(&judge) } else { None },
     };
     examine(archive, &trust)
-}
-
-/// Writes the public halves down where an operator finds them: to be kept elsewhere. Error: the file cannot be written.
-pub(crate) fn publish_keys(state: &Path, keys: &GrantKeys) -> Result<PathBuf> {
-    let file = state.join(KEYS_FILE);
-    let text: String = keys.public_keys().into_iter().map(|key| format!("{}\n", key.key)).collect();
-    std::fs::write(&file, text).map_err(Error::internal)?;
-    Ok(file)
-}
-
-fn keys_in(file: &Path) -> Result<Vec<PublicKey>> {
-    let invalid = || {
-        let message = format!(
-            "`{}` is no public key (32 bytes in base64) and no file of them. A platform writes its keys to `{KEYS_FILE}` in \
-             its state folder; keep a copy elsewhere and name that.",
-            file.display()
-        );
-        Error::new(ErrorKind::InvalidInput, "evidence_key_invalid", message)
-    };
-    let text = std::fs::read_to_string(file).map_err(|e| invalid().with_detail(e))?;
-    let keys: Option<Vec<PublicKey>> =
-        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(PublicKey::parse).collect();
-    keys.filter(|keys| !keys.is_empty()).ok_or_else(invalid)
 }
