@@ -9,14 +9,14 @@
 //! - [`account`]: the files that say how the change went
 //! - `records`: what the audit log has about it
 //! - [`archive`]: files in a tar, the same files always the same bytes
-//! - [`key_file`]: where the public halves of the key are found
 //! - [`manifest`]: what is signed
+//! - [`public_keys`]: what a verifier relies on, as it is kept in a file
 //! - [`verify`]: checks an archive with nothing but itself and what was kept elsewhere
 
 pub mod account;
 pub mod archive;
-pub mod key_file;
 pub mod manifest;
+pub mod public_keys;
 mod records;
 pub mod verify;
 
