@@ -336,7 +336,7 @@ async fn t22_a_wish_is_refused_at_once_where_it_cannot_be_planned_and_its_secret
 
 #[tokio::test]
 async fn t14_steps_answer_with_the_change_as_it_is_then_and_only_to_those_who_may_take_them() {
-    let (road, changes) = road();
+    let (road, changes) = road().await;
     let kept = planned(changes.book(), &carol()).await;
     let asked = json!({"change_id": kept.id, "mode": "undo", "reason": "Not today."});
     let other = call(&road, person("dave", &["desk"]), "cancel_change", asked.clone()).await.1.unwrap_err();
