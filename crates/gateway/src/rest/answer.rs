@@ -173,7 +173,7 @@ mod tests {
         let respond = |next: Json| {
             let structured = json!({"change_id": "c", "state": "applying", "next": next});
             let called = Called { server: "s", tool: "deploy_template", by_query: None };
-            success(&called, Answer { structured, follow_up: None, replayed: false, queued_ms: 0 })
+            success(&called, Answer { structured, text: None, follow_up: None, replayed: false, queued_ms: 0 })
         };
         let joined = respond(next("interlock"));
         assert_eq!(joined.status(), 202);
