@@ -117,5 +117,9 @@ async fn t15_t27_a_change_leaves_evidence_that_verifies_elsewhere_and_no_secret_
     copied(&lab.state(), &copy);
     let (found, files) = search.folder(&copy);
     assert!(copy.join("workflows.db").is_file() && files > 8, "{files} files: the search looked past the state folder");
+    for planted in ["community in a running configuration", "parameter that is called a secret"] {
+        let home = found.iter().any(|f| f.planted == planted && f.at_home);
+        assert!(home, "{planted}: the search must find it at the simulated controller");
+    }
     nothing_leaked("the state folder", found);
 }
