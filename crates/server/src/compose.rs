@@ -169,7 +169,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     let floors = Arc::new(RevocationFloors::open(Arc::clone(&store), Arc::clone(&clock)).await?);
     let grants = GrantKeys::open(Arc::clone(&secrets)).await?;
     managed.add([grants.managed()]);
-    crate::offline::evidence::publish_keys(&config.platform.state, &grants)?;
+    change_control::evidence::public_keys::publish(&config.platform.state, &grants)?;
     let changes = Changes::new(ChangeParts {
         book: ChangeBook::new(Arc::clone(&store)),
         clock: Arc::clone(&clock),

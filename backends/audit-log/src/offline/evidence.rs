@@ -35,7 +35,7 @@ impl VerifyOptions {
     }
 
     /// Whether anything is relied on that does not lie beside the log.
-    pub(super) fn relies(&self) -> bool {
+    pub fn relies(&self) -> bool {
         !(self.public_keys.is_empty() && self.countersigners.is_empty() && self.anchors.is_empty())
     }
 

@@ -10,11 +10,13 @@
 //! - `records`: what the audit log has about it
 //! - [`archive`]: files in a tar, the same files always the same bytes
 //! - [`manifest`]: what is signed
+//! - [`public_keys`]: what a verifier relies on, as it is kept in a file
 //! - [`verify`]: checks an archive with nothing but itself and what was kept elsewhere
 
 pub mod account;
 pub mod archive;
 pub mod manifest;
+pub mod public_keys;
 mod records;
 pub mod verify;
 

@@ -30,6 +30,9 @@ const PATH: [State; 9] = [
     State::Done,
 ];
 
+/// A manipulation of one file.
+type Edit = fn(&mut Json);
+
 /// A change of two devices that was done.
 async fn done(rig: &Rig) -> Change {
     let change = rig.applying().await;
@@ -221,7 +224,7 @@ async fn t15_what_contradicts_itself_is_named_even_where_the_signature_holds() {
     let rig = Rig::new().await;
     let archive = archive(&rig, &done(&rig).await).await;
     let files = unpack(&archive).unwrap();
-    let cases: [(&str, &str, fn(&mut Json)); 10] = [
+    let cases: [(&str, &str, Edit); 10] = [
         ("plan", "plan.json", |v| v["soak_s"] = json!(1)),
         ("submission", "submission.json", |v| v["submission"]["ticket"] = json!("CHG1")),
         ("approvals", "approvals.json", |v| v[0]["submission"] = json!("00")),

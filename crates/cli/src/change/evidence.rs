@@ -8,7 +8,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
 use serde_json::json;
-use server::offline::evidence::{Checked, MAX_BYTES, Outcome as Checks, Reliance, Verification, verify};
+use server::offline::audit::{VerifyOptions, check_proof};
+use server::offline::evidence::public_keys;
+use server::offline::evidence::verify::{Checked, JudgeProofs, Judged, Outcome as Checks, Trust, Verification, verify};
 
 use super::{call, text};
 use crate::exit::Exit;
@@ -46,13 +48,13 @@ struct Verify {
     /// The archive.
     file: PathBuf,
     #[command(flatten)]
-    trust: Trust,
+    trust: Reliance,
 }
 
 /// What is relied on.
 #[derive(Args)]
 #[group(required = true, multiple = true)]
-struct Trust {
+struct Reliance {
     /// A public key of the platform that was kept elsewhere, or a file of them; may be given several times.
     #[arg(long = "key", value_name = "KEY")]
     keys: Vec<String>,
@@ -69,18 +71,24 @@ struct Trust {
 
 impl Verify {
     fn run(self, terminal: &Terminal) -> Outcome {
-        let mut reliance = Reliance::default();
+        let mut keys = Vec::new();
         for key in &self.trust.keys {
-            reliance.key(key)?;
+            keys.extend(public_keys::read(key)?);
         }
         if let Some(state) = &self.trust.state {
-            reliance.keys_beside(state)?;
+            keys.extend(public_keys::beside(state)?);
         }
+        let mut log = VerifyOptions { anchors: self.trust.anchors, ..VerifyOptions::default() };
         for key in &self.trust.audit_keys {
-            reliance.audit.key(key).map_err(platform::Error::from)?;
+            log.key(key).map_err(platform::Error::from)?;
         }
-        reliance.audit.anchors = self.trust.anchors;
-        let verification = verify(&archive(&self.file)?, &reliance);
+        let judge = |document: &str| match check_proof(document, &log, None) {
+            Ok(shown) => Ok(shown.into_iter().map(|s| Judged { holds: s.ok, message: s.message }).collect()),
+            Err(fault) => Err(platform::Error::from(fault).message().to_owned()),
+        };
+        let audit: Option<JudgeProofs<'_>> = if log.relies() { Some(&judge) } else { None };
+        let trust = Trust { keys, self_attested: self.trust.state.is_some(), audit };
+        let verification = verify(&archive(&self.file)?, &trust);
         let value = serde_json::to_value(&verification).map_err(|e| Failure::internal(&e))?;
         terminal.result(&in_words(&verification), &value)?;
         if verification.ok { Ok(()) } else { Err(Failure::Shown(Exit::Failed)) }
@@ -90,7 +98,7 @@ impl Verify {
 /// The file's bytes; of one that is larger than an archive can be, only so many that this shows.
 fn archive(file: &Path) -> Outcome<Vec<u8>> {
     let mut bytes = Vec::new();
-    let most = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+    let most = u64::try_from(platform::artifacts::MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
     let read = std::fs::File::open(file).and_then(|file| file.take(most).read_to_end(&mut bytes));
     match read {
         Ok(_) => Ok(bytes),

@@ -152,7 +152,7 @@ async fn planned(book: &ChangeBook, by: &Principal) -> Change {
     let plan: PublicPlan = serde_json::from_value(json!({
         "v": 1, "change": change.id, "type": {"name": "template_deployment", "version": 1},
         "instance": {"name": "east", "connector": "changer", "environment": "test"},
-        "template": {"template_id": "t", "version_id": "v", "name": "Guests"},
+        "template": {"template_id": "t", "version_id": "v", "name": "Guests", "newest": true},
         "order": [["d1"], ["d2", "d3"]], "max_fail_percentage": 0, "on_stop": "undo", "on_stale": "stop",
         "save_startup": "never", "soak_s": 30,
         "devices": [device("d1", " description a", generated()), device("d2", " description a", generated()),

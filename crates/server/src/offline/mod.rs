@@ -4,7 +4,6 @@
 
 pub mod audit;
 pub mod backup;
-pub mod evidence;
 pub mod keys;
 #[cfg(feature = "lab")]
 pub mod lab;
@@ -12,6 +11,7 @@ pub mod policy;
 pub mod secrets;
 pub mod store;
 
+pub use change_control::evidence;
 pub use device_config;
 
 use std::path::{Path, PathBuf};

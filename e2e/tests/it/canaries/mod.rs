@@ -5,6 +5,7 @@
 //!
 //! `search` finds a value in every form; its own test plants leaks and finds each.
 
+mod change;
 mod search;
 mod target;
 
