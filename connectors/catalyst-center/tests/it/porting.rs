@@ -171,7 +171,7 @@ async fn t13_no_caller_can_name_a_port_and_no_list_shows_one() {
     let server = catalogue.server(NAME).unwrap();
     let ports: Vec<&str> =
         server.tools_and_ports().map(|t| t.name()).filter(|name| name.starts_with("port_")).collect();
-    assert_eq!(ports.len(), 10, "{ports:?}");
+    assert_eq!(ports.len(), 11, "{ports:?}");
     assert!(!server.tools().any(|tool| ports.contains(&tool.name())));
     for port in ports {
         let refused = road.call(port, json!({"device_id": device(&lab).id.to_string()}), None).await.unwrap_err();

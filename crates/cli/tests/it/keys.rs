@@ -29,6 +29,7 @@ fn t28_every_key_is_listed_and_rotated_while_the_lab_runs() {
         "audit",
         "countersign",
         "payloads",
+        "changes",
         "issuer",
         "results",
         "request-state",
@@ -47,7 +48,9 @@ fn t28_every_key_is_listed_and_rotated_while_the_lab_runs() {
 
     let call = ["tools", "list", "interlock", "--user", "bob"];
     assert_eq!(lab.run(&call).status.code(), Some(0));
-    for key in ["data", "audit", "countersign", "results", "request-state", "facade", "issuer-sealing", "artifacts"] {
+    for key in
+        ["data", "audit", "countersign", "changes", "results", "request-state", "facade", "issuer-sealing", "artifacts"]
+    {
         let rotated = rotate(&lab, &[key]);
         assert_eq!(rotated["current"], "2", "{key}: {rotated}");
         assert_eq!(lab.run(&call).status.code(), Some(0), "after {key}");
