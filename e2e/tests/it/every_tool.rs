@@ -159,7 +159,7 @@ const ROWS: &[Row] = &[
         Unknown,
         |n, door| json!({"change_id": n["changes"][door], "mode": "undo", "reason": "every tool is called once"}),
     ),
-    too_early("get_evidence", Arguments, "evidence_missing", |n, door| json!({"change_id": n["changes"][door]})),
+    row(PLATFORM, "get_evidence", "alice", Arguments, |n, door| json!({"change_id": n["changes"][door]})),
     row(PLATFORM, "get_artifact", "alice", Arguments, |n, _| json!({"artifact_id": n["artifact"]})),
     row(PLATFORM, "search_audit", "audrey", Unknown, |_, _| json!({"limit": 2})),
     row(PLATFORM, "get_audit_record", "audrey", Unknown, |n, _| json!({"record": n["record"]})),

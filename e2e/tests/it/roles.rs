@@ -69,6 +69,8 @@ async fn matrix(profile: &'static str) -> String {
     principals.push(("lab-automation", caller.lab.automation_token(&caller.http).await));
 
     let mut table = String::new();
+    // The tools of changes are shown by every server that has something to change (T14), and are the platform's all the same.
+    let own = &caller.tools(&ada, OWN).await | &caller.tools(&audrey, OWN).await;
     for server in [CENTER, EMEA, DESK, OWN] {
         let device = match server {
             OWN => String::new(),
@@ -80,7 +82,7 @@ async fn matrix(profile: &'static str) -> String {
         };
         // Nobody sees every tool: duties are apart.
         let every = &caller.tools(&ada, server).await | &caller.tools(&audrey, server).await;
-        for tool in every {
+        for tool in every.into_iter().filter(|tool| server == OWN || !own.contains(tool)) {
             table.push_str(&format!("{server} {tool}\n"));
             let arguments = arguments(&tool, &device);
             for (name, token) in &principals {
