@@ -279,7 +279,7 @@ impl Changes {
         let whole = ports.config_reader.is_some() && ports.config_changer.is_some() && ports.state_probe.is_some();
         if !whole {
             return Err(Error::new(
-                ErrorKind::InvalidInput,
+                ErrorKind::Conflict,
                 "server_not_changeable",
                 "Changes cannot be planned on this server: it neither reads nor changes configurations of devices.",
             ));

@@ -33,7 +33,7 @@ struct Args {
     params: Map<String, Json>,
     /// Parameters that nobody may see, for example keys; they are in no plan, log or reply.
     #[serde(default)]
-    #[schemars(extend("maxProperties" = 64))]
+    #[schemars(extend("maxProperties" = 64, "additionalProperties" = hideable()))]
     secret_params: BTreeMap<String, SecretArgument>,
     /// Parameters of single devices, by device id, beside or in place of those for all.
     #[serde(default)]
@@ -57,8 +57,13 @@ struct OneDevice {
     params: Map<String, Json>,
     /// Parameters that nobody may see.
     #[serde(default)]
-    #[schemars(extend("maxProperties" = 64))]
+    #[schemars(extend("maxProperties" = 64, "additionalProperties" = hideable()))]
     secret_params: BTreeMap<String, SecretArgument>,
+}
+
+/// A secret that can be hidden in a configuration: a shorter one would be masked wherever its letters stand.
+fn hideable() -> Json {
+    json!({"type": "string", "minLength": 4, (tool_runtime::secret_arguments::MARK): true})
 }
 
 pub(super) fn plan_change(changes: &Arc<Changes>) -> Arc<dyn Tool> {
