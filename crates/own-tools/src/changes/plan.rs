@@ -14,6 +14,11 @@ use serde_json::{Map, json};
 use tool_runtime::combinators::single_followed;
 use tool_runtime::{SecretArgument, SideEffect, Tool, ToolCx, ToolSpec};
 
+/// One line that says something.
+const LINE: &str = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$";
+/// Lines that say something.
+const TEXT: &str = r"^[^\x00-\x09\x0b-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x09\x0b-\x1f\x7f-\x9f]*$";
+
 #[derive(Deserialize, JsonSchema)]
 struct Args {
     /// Server whose devices are changed, for example `catalyst-center`.
@@ -26,7 +31,7 @@ struct Args {
     #[schemars(length(min = 1, max = 64))]
     version_id: Option<String>,
     /// The server's ids of one to three devices.
-    #[schemars(length(min = 1, max = 50), inner(length(min = 1, max = 64)))]
+    #[schemars(length(min = 1, max = 3), inner(length(min = 1, max = 64)), extend("uniqueItems" = true))]
     device_ids: Vec<String>,
     /// The template's parameters, the same for all devices.
     #[serde(default)]
@@ -40,10 +45,10 @@ struct Args {
     #[schemars(extend("maxProperties" = 50))]
     device_params: BTreeMap<String, OneDevice>,
     /// One line for people: what and where.
-    #[schemars(length(min = 1, max = 120))]
+    #[schemars(length(min = 1, max = 120), regex(pattern = LINE))]
     title: String,
     /// Why, for the approver.
-    #[schemars(length(min = 1, max = 2000))]
+    #[schemars(length(min = 1, max = 2000), regex(pattern = TEXT))]
     reason: String,
     /// How it is run; leave out for one device at a time, five minutes of checks, and undo when a device fails.
     #[serde(default)]
