@@ -95,5 +95,5 @@ pub fn change_type(name: &str) -> Result<&'static dyn ChangeType, Error> {
 
 /// The refusal of inputs, which says what is wrong and where, never with a value.
 pub(super) fn inputs_invalid(what: impl Into<String>) -> Error {
-    Error::new(ErrorKind::InvalidInput, "change_inputs_invalid", what)
+    Error::new(ErrorKind::Conflict, "change_inputs_invalid", what)
 }
