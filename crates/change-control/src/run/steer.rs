@@ -1,7 +1,7 @@
 //! What people do to a change after it was handed in: cancel, undo, go on, and say what happened where nobody else can tell. All
 //! of it is a row that the run reads at its next step; the nudge only makes that soon. Each is a record of its own.
 
-use platform::audit::{AuditActor, AuditEntry, Outcome};
+use platform::audit::Outcome;
 use platform::principal::PrincipalKind;
 use platform::store::Expect;
 use platform::{CallContext, Error, ErrorKind, Json};
@@ -171,13 +171,7 @@ impl Changes {
 
     /// One record of what somebody did to a change.
     async fn record_steering(&self, cx: &CallContext, action: &str, change: &Change, facts: Json) -> Result<(), Error> {
-        let mut entry = AuditEntry::event(self.parts.clock.now(), action, Outcome::Success);
-        entry.request_id = Some(cx.request_id.to_string());
-        entry.trace_id = Some(cx.trace.trace_id_hex());
-        entry.protocol = Some(cx.protocol.as_str().to_owned());
-        entry.source = Some(cx.source);
-        entry.actor = Some(AuditActor::from(cx.principal.as_ref()));
-        entry.facts.insert("change".into(), change.id.as_str().into());
+        let mut entry = self.entry_about(cx, action, Outcome::Success, &change.id);
         entry.facts.insert("state".into(), change.state.as_str().into());
         if let Json::Object(facts) = facts {
             entry.facts.extend(facts);
