@@ -73,7 +73,7 @@ impl<'d> Visitor<'d> {
     pub(crate) async fn approves(&mut self, form: &Form) -> Result<(), String> {
         let fields = [("reason", "Read, and decided"), ("verdict", "approve")];
         let done = self.browser.submit(form, &fields).await.unwrap();
-        match done.code() {
+        match done.refusal_code() {
             None if done.status == 200 => Ok(()),
             code => Err(code.unwrap_or_else(|| format!("{} {}", done.status, done.text))),
         }
