@@ -7,7 +7,7 @@
 //! - [`rules`]: what a decision has to meet; pure
 //! - [`giving`]: the grant that the last approval builds
 //! - [`ticket`]: which facts of a ticket an approval rests on (T17)
-//! - [`desk`]: who may look, and what waits for whom
+//! - [`desk`]: what waits for whom
 
 pub mod decide;
 pub mod desk;

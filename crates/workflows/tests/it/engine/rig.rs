@@ -113,7 +113,10 @@ impl Rig {
         let store = Arc::new(MemoryStore::new(Arc::clone(&shared)));
         let audit = Arc::new(MemoryAudit::default());
         let secrets = Arc::new(MemorySecrets::new(Arc::clone(&shared)));
-        let policy = Arc::new(StaticPolicy::allowing());
+        let policy = Arc::new(StaticPolicy::allowing().with_visible(|input| {
+            let tools = input.tools.iter().filter(|_| input.groups.iter().any(|group| group == "network-engineers"));
+            Ok(tools.map(|t| (t.server.name.clone(), t.tool.name.clone())).collect())
+        }));
         let visibility = Arc::new(Visibility::new(Arc::clone(&policy) as _));
         let connector = Arc::new(network.clone());
         let instance = Instance { name: SERVER.into(), environment: "test".into(), connector };
