@@ -16,7 +16,7 @@ impl Changes {
         let (now, now_s) = (self.now_ms(), self.parts.clock.epoch_seconds());
         if let (Some(to), Some(trouble)) = (step.to, &step.trouble) {
             let change = self.book().get(&step.change).await?.change;
-            if change.state != to && !change.state.is_terminal() {
+            if is_news(&change, &step, to) && !change.state.is_terminal() {
                 self.record_stop(&change, to, &step.why, Some(trouble)).await?;
             }
         }
@@ -63,6 +63,7 @@ impl Changes {
                 change.run.parked_on = None;
                 change.run.resume = None;
                 change.run.resume_asked = false;
+                change.run.goes_on_at_ms = None;
                 for device in &plan.devices {
                     let progress = change.run.devices.get_mut(&device.device_id);
                     if let Some(progress) = progress.filter(|progress| progress.state == DeviceState::NotRestored) {
@@ -82,11 +83,18 @@ impl Changes {
     }
 }
 
+/// Whether the step says something new: another state, or of a run that went on by itself, that it needs a person now.
+fn is_news(change: &Change, step: &Advance, to: State) -> bool {
+    change.state != to || (to == State::Held && step.again_in_ms.is_none() && change.run.goes_on_at_ms.is_some())
+}
+
 fn moved(change: &mut Change, step: &Advance, to: State, now: i64) -> Result<(), Error> {
-    if change.state != to {
+    if is_news(change, step, to) {
         let from = change.state;
         change.become_state(to, now, step.why.clone())?;
-        change.run.resume = matches!(to, State::Held | State::Parked).then_some(from);
+        if from != to {
+            change.run.resume = matches!(to, State::Held | State::Parked).then_some(from);
+        }
         if from == State::Held {
             // Whoever asked it to go on has what they asked for.
             change.run.resume_asked = false;
@@ -99,6 +107,8 @@ fn moved(change: &mut Change, step: &Advance, to: State, now: i64) -> Result<(),
             change.run.parked_on = None;
         }
     }
+    let again = step.again_in_ms.filter(|_| to == State::Held);
+    change.run.goes_on_at_ms = again.map(|ms| now.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX)));
     change.trouble.clone_from(&step.trouble);
     if let Some(batch) = step.batch {
         change.run.batch = batch;

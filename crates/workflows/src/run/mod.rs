@@ -144,7 +144,7 @@ impl<C: WorkflowContext> Run<C> {
         self.checked = false;
         let trouble =
             Trouble::new("lock_lost", "The run lost its locks. It takes them again and looks at its devices.");
-        self.calls.wait_in(State::Held, "its locks were lost", trouble).await?;
+        self.calls.delayed("its locks were lost, and are taken again", trouble, Duration::ZERO).await?;
         self.enter().await.map(drop)
     }
 
@@ -270,7 +270,7 @@ impl<C: WorkflowContext> Run<C> {
             if self.is_last_call() {
                 return Ok(Some(Stop { trouble, mode: None, unwritten: State::Expired }));
             }
-            let looked = self.calls.wait_in(State::Held, "it cannot be read now", trouble).await?;
+            let looked = self.calls.delayed("it cannot be read now, and is asked again", trouble, wait).await?;
             if let Some(stop) = wish_to_stop(&looked) {
                 return Ok(Some(stop));
             }
