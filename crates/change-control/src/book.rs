@@ -67,6 +67,16 @@ impl From<Error> for Refused {
     }
 }
 
+/// Where no condition was meant to fail.
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Error(error) => error,
+            Refused::Condition { index, conflict } => Self::internal(format!("operation {index}: {conflict}")),
+        }
+    }
+}
+
 /// Changes, plans and attempts in the store.
 #[derive(Clone)]
 pub struct ChangeBook {
@@ -123,10 +133,7 @@ impl ChangeBook {
         id: &ChangeId,
         edit: impl FnMut(&mut Change) -> Result<(T, Vec<Op>), Error>,
     ) -> Result<(T, Change), Error> {
-        self.update_where(id, edit).await.map_err(|refused| match refused {
-            Refused::Error(error) => error,
-            Refused::Condition { index, conflict } => Error::internal(format!("operation {index}: {conflict}")),
-        })
+        Ok(self.update_where(id, edit).await?)
     }
 
     /// As [`ChangeBook::update`], for operations whose own conditions may not hold.
@@ -219,7 +226,7 @@ impl ChangeBook {
 
     /// A transaction of the store, with the platform's error.
     pub async fn transact(&self, ops: Vec<Op>) -> Result<Vec<OpResult>, Error> {
-        self.store.transact(ops).await.map_err(failed)
+        Ok(self.store.transact(ops).await?)
     }
 }
 
@@ -230,11 +237,4 @@ fn put(change: &Change, expect: Expect) -> Result<Op, Error> {
 
 fn read<T: DeserializeOwned>(record: Record) -> Result<T, Error> {
     serde_json::from_value(record.body).map_err(Error::internal)
-}
-
-fn failed(error: TransactError) -> Error {
-    match error {
-        TransactError::Store(error) => error,
-        TransactError::Conflict { index, conflict } => Error::internal(format!("operation {index}: {conflict}")),
-    }
 }

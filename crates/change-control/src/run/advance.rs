@@ -4,7 +4,6 @@ use platform::Error;
 
 use super::contract::{Advance, Finish, Looked};
 use super::locks;
-use crate::book::Refused;
 use crate::changes::Changes;
 use crate::model::change::{CancelMode, Change, DeviceState};
 use crate::model::plan::{DevicePlan, PlannedUndo};
@@ -148,13 +147,4 @@ fn by_hand(device: &DevicePlan) -> Vec<String> {
 
 const fn may_move_unlocked(to: Option<State>) -> bool {
     matches!(to, None | Some(State::Held | State::Parked))
-}
-
-impl From<Refused> for Error {
-    fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::Error(error) => error,
-            Refused::Condition { index, conflict } => Self::internal(format!("operation {index}: {conflict}")),
-        }
-    }
 }
