@@ -25,7 +25,7 @@ pub const ATTEMPTS: Collection = Collection {
     indexes: &[Index { name: "change", pointer: "/change" }, Index { name: "outcome", pointer: "/outcome/outcome" }],
 };
 /// How often an update is tried again when somebody else was faster.
-const TRIES: usize = 16;
+pub(crate) const TRIES: usize = 16;
 
 /// A change with the revision that it was read at.
 #[derive(Debug, Clone, PartialEq)]
@@ -143,24 +143,32 @@ impl ChangeBook {
         mut edit: impl FnMut(&mut Change) -> Result<(T, Vec<Op>), Error>,
     ) -> Result<(T, Change), Refused> {
         for _ in 0..TRIES {
-            let Kept { mut change, revision } = self.get(id).await?;
-            let (result, more) = edit(&mut change)?;
-            let mut ops = vec![put(&change, Expect::Revision(revision))?];
-            ops.extend(more);
-            match self.store.transact(ops).await {
-                Ok(_) => return Ok((result, change)),
-                Err(TransactError::Conflict { index: 0, conflict: Conflict::Revision { .. } }) => {}
-                Err(TransactError::Conflict { index, conflict }) => {
-                    return Err(Refused::Condition { index: index.saturating_sub(1), conflict });
-                }
-                Err(TransactError::Store(error)) => return Err(Refused::Error(error)),
+            let kept = self.get(id).await?;
+            if let Some(done) = self.update_at(kept, &mut edit).await? {
+                return Ok(done);
             }
         }
-        Err(Refused::Error(Error::new(
-            ErrorKind::Conflict,
-            "change_busy",
-            "The change is being changed by others all the time. Try again in a moment.",
-        )))
+        Err(Refused::Error(busy()))
+    }
+
+    /// As [`ChangeBook::update_where`], over exactly this row; nothing, and nothing is written, where somebody else was faster.
+    pub async fn update_at<T>(
+        &self,
+        kept: Kept,
+        edit: impl FnOnce(&mut Change) -> Result<(T, Vec<Op>), Error>,
+    ) -> Result<Option<(T, Change)>, Refused> {
+        let Kept { mut change, revision } = kept;
+        let (result, more) = edit(&mut change)?;
+        let mut ops = vec![put(&change, Expect::Revision(revision))?];
+        ops.extend(more);
+        match self.store.transact(ops).await {
+            Ok(_) => Ok(Some((result, change))),
+            Err(TransactError::Conflict { index: 0, conflict: Conflict::Revision { .. } }) => Ok(None),
+            Err(TransactError::Conflict { index, conflict }) => {
+                Err(Refused::Condition { index: index.saturating_sub(1), conflict })
+            }
+            Err(TransactError::Store(error)) => Err(Refused::Error(error)),
+        }
     }
 
     /// The public plan of a change.
@@ -237,4 +245,13 @@ fn put(change: &Change, expect: Expect) -> Result<Op, Error> {
 
 fn read<T: DeserializeOwned>(record: Record) -> Result<T, Error> {
     serde_json::from_value(record.body).map_err(Error::internal)
+}
+
+/// What is told when others are faster each time.
+pub(crate) fn busy() -> Error {
+    Error::new(
+        ErrorKind::Conflict,
+        "change_busy",
+        "The change is being changed by others all the time. Try again in a moment.",
+    )
 }

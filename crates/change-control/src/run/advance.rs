@@ -4,6 +4,7 @@ use platform::Error;
 
 use super::contract::{Advance, Finish, Looked};
 use super::locks;
+use super::record::Stop;
 use crate::changes::Changes;
 use crate::model::change::{CancelMode, Change, DeviceState};
 use crate::model::plan::{DevicePlan, PlannedUndo};
@@ -13,12 +14,12 @@ impl Changes {
     /// See [`super::contract::ADVANCE`]. A move that was made already is not made again.
     pub(super) async fn advance_run(&self, step: Advance) -> Result<Looked, Error> {
         let (now, now_s) = (self.now_ms(), self.parts.clock.epoch_seconds());
-        if let (Some(to), Some(trouble)) = (step.to, &step.trouble) {
-            let change = self.book().get(&step.change).await?.change;
-            if is_news(&change, &step, to) && !change.state.is_terminal() {
-                self.record_stop(&change, to, &step.why, Some(trouble)).await?;
+        let stop = |change: &Change| match (step.to, &step.trouble) {
+            (Some(to), Some(trouble)) if is_news(change, &step, to) && !change.state.is_terminal() => {
+                Some(Stop { to, why: &step.why, trouble: Some(trouble) })
             }
-        }
+            _ => None,
+        };
         let edit = |with_locks: bool| {
             let step = &step;
             move |change: &mut Change| {
@@ -31,11 +32,11 @@ impl Changes {
                 Ok((looked(change, with_locks && !change.run.fences.is_empty()), keep))
             }
         };
-        match self.book().update_where(&step.change, edit(true)).await {
+        match self.update_on_record(&step.change, stop, edit(true)).await {
             Ok((looked, _)) => Ok(looked),
             // To stand still or to say why takes no lock.
             Err(refused) if locks::is_lost(&refused) && may_move_unlocked(step.to) => {
-                self.book().update(&step.change, edit(false)).await.map(|(looked, _)| looked)
+                Ok(self.update_on_record(&step.change, stop, edit(false)).await?.0)
             }
             Err(refused) if locks::is_lost(&refused) => {
                 let change = self.book().get(&step.change).await?.change;
@@ -49,10 +50,10 @@ impl Changes {
     pub(super) async fn finish_run(&self, end: Finish) -> Result<(), Error> {
         let now = self.now_ms();
         let plan = self.plan_to_run(&end.change).await?;
-        let change = self.book().get(&end.change).await?.change;
-        if !change.state.is_terminal() {
-            self.record_stop(&change, end.to, &end.why, end.trouble.as_ref()).await?;
-        }
+        let stop = |change: &Change| {
+            let stop = Stop { to: end.to, why: &end.why, trouble: end.trouble.as_ref() };
+            (!change.state.is_terminal()).then_some(stop)
+        };
         let edit = |change: &mut Change| {
             let freed = locks::free(&change.run.fences);
             change.run.fences.clear();
@@ -73,7 +74,7 @@ impl Changes {
             }
             Ok(((), freed))
         };
-        self.book().update(&end.change, edit).await?;
+        self.update_on_record(&end.change, stop, edit).await?;
         // What is kept about the change does not decide how it ended; whoever asks for it later has it put together then.
         if let Err(error) = self.assemble_evidence(&end.change).await {
             tracing::warn!(change = %end.change, code = error.code(), "evidence was not put together at the end of a run");
