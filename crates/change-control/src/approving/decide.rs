@@ -72,6 +72,11 @@ impl Changes {
         {
             self.void(&change, error).await?;
         }
+        if let Err(error) = &decided
+            && error.code() == rules::EXPIRED
+        {
+            Box::pin(self.expire(id)).await?;
+        }
         let after = decided?;
         if after.state == State::Approved {
             self.start_run(id).await;

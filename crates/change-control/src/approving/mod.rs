@@ -8,9 +8,11 @@
 //! - [`giving`]: the grant that the last approval builds
 //! - [`ticket`]: which facts of a ticket an approval rests on (T17)
 //! - [`desk`]: what waits for whom
+//! - `expiry`: what nobody decided about in time
 
 pub mod decide;
 pub mod desk;
+mod expiry;
 mod giving;
 pub mod rules;
 pub mod submit;
