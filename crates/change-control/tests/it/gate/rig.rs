@@ -685,7 +685,7 @@ fn public_plan(id: &ChangeId, now_ms: i64) -> PublicPlan {
     PublicPlan {
         v: 1,
         change: id.to_string(),
-        change_type: TypeReference { name: "template_deployment".into(), version: 1 },
+        change_type: TypeReference { name: "template_deployment".into(), version: 1, digest: None },
         instance: InstanceReference {
             name: SERVER.into(),
             connector: "lab-controller".into(),

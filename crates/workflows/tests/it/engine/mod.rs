@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use change_control::model::attempt::Direction;
 use change_control::model::change::{CancelMode, DeviceState, RunResult};
-use change_control::model::plan::OnStop;
+use change_control::model::plan::{OnStop, plan_hash};
 use change_control::run::contract::SettledBy;
 use change_control::run::steer::SettleRequest;
 use change_control::view::meaning::Standing;
-use change_control::{PlanOptions, State};
+use change_control::{Change, ChangeBook, PlanOptions, State};
 use platform::principal::PrincipalKind;
 use platform::store::{Op, Store as _};
 use platform::{CallContext, Clock as _, Principal};
@@ -105,6 +105,31 @@ async fn t18_a_template_version_committed_after_the_approval_stops_it() {
     rig.approved(&change, &plan, (0, 36_000)).await;
     let change = rig.ended(&change.id).await;
     assert_eq!((change.state, trouble(&change)), (State::Stale, "plan_stale"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t15_a_plan_of_a_type_that_is_another_by_now_does_not_run() {
+    for digest in [Some("00".repeat(32)), None] {
+        let rig = Rig::of(&["d1"]).await;
+        let (mut change, mut plan) = rig.planned(&["d1"], quick()).await;
+        assert!(plan.change_type.digest.is_some());
+        // As another program would have planned and hashed it.
+        plan.change_type.digest = digest;
+        change.plan.as_mut().unwrap().hash = plan_hash(&plan).unwrap();
+        let reference = change.plan.clone();
+        let edit = |kept: &mut Change| {
+            kept.plan.clone_from(&reference);
+            Ok(((), vec![ChangeBook::put_plan(&kept.id, &plan)?]))
+        };
+        rig.changes.book().update(&change.id, edit).await.unwrap();
+        rig.approved(&change, &plan, (0, 36_000)).await;
+        let ended = rig.ended(&change.id).await;
+        assert_eq!((ended.state, trouble(&ended)), (State::Stale, "plan_stale"));
+        let detail = &ended.trouble.as_ref().unwrap().detail;
+        assert_eq!(detail["compared"], "change_type");
+        assert_ne!(detail["planned"]["digest"], detail["found"]["digest"]);
+        assert!(rig.network.reached().is_empty());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
