@@ -7,6 +7,7 @@ use platform::store::Op;
 
 use super::contract::{Begun, Entered, Of, Outline};
 use super::locks::{self, Taken};
+use super::record::Stop;
 use crate::changes::Changes;
 use crate::model::attempt::Attempt;
 use crate::model::change::{Change, ChangeId, DeviceProgress, DeviceState, Trouble};
@@ -104,7 +105,10 @@ impl Changes {
             }
             Ok(((), Vec::new()))
         };
-        self.book().update(&change.id, edit).await?;
+        let stop = |change: &Change| {
+            (change.state == State::Scheduled).then_some(Stop { to: end.0, why: end.1, trouble: None })
+        };
+        self.update_on_record(&change.id, stop, edit).await?;
         Ok(Some(Entered::Ended))
     }
 

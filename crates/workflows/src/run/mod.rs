@@ -153,8 +153,9 @@ impl<C: WorkflowContext> Run<C> {
             Trouble::new("lock_lost", "The run lost its locks. It takes them again and looks at its devices.");
         let step = Advance {
             trouble: Some(trouble),
+            again_in_ms: Some(0),
             devices: others.into_iter().map(|device| (device, DeviceState::Waiting)).collect(),
-            ..self.calls.step(Some(State::Held), "its locks were lost")
+            ..self.calls.step(Some(State::Held), "its locks were lost, and are taken again")
         };
         self.calls.advance(step).await?;
         self.enter().await.map(drop)
@@ -282,7 +283,7 @@ impl<C: WorkflowContext> Run<C> {
             if self.is_last_call() {
                 return Ok(Some(Stop { trouble, mode: None, unwritten: State::Expired }));
             }
-            let looked = self.calls.wait_in(State::Held, "it cannot be read now", trouble).await?;
+            let looked = self.calls.delayed("it cannot be read now, and is asked again", trouble, wait).await?;
             if let Some(stop) = wish_to_stop(&looked) {
                 return Ok(Some(stop));
             }

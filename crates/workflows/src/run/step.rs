@@ -21,6 +21,9 @@ const AGAIN: Duration = Duration::from_secs(10);
 /// Wait before a handle that was denied is looked for.
 const LOST: Duration = Duration::from_secs(2);
 
+/// Why a run stands still whose target does not say how far a step is.
+const SILENT: &str = "the target does not answer, and is asked again";
+
 /// What came of it.
 pub(super) enum Stepped {
     /// It is what was predicted, or what it was before.
@@ -92,9 +95,10 @@ impl<C: WorkflowContext> Run<C> {
                 }
                 Verified::Bad { trouble, .. } => return Ok(Stepped::Bad { trouble }),
                 Verified::Later { unreadable, trouble, again_in_ms } => {
+                    let again = Duration::from_millis(again_in_ms);
                     let looked = if unreadable {
                         held = true;
-                        calls.wait_in(State::Held, "it cannot be compared now", trouble.clone()).await?
+                        calls.delayed("it cannot be compared now, and is read again", trouble.clone(), again).await?
                     } else {
                         calls.look().await?
                     };
@@ -102,7 +106,7 @@ impl<C: WorkflowContext> Run<C> {
                         self.failed.push(device.to_owned());
                         return Ok(Stepped::Stopped(Stop { trouble, ..stop }));
                     }
-                    calls.nudged(Duration::from_millis(again_in_ms)).await?;
+                    calls.nudged(again).await?;
                 }
             }
         }
@@ -123,7 +127,8 @@ impl<C: WorkflowContext> Run<C> {
             return Ok(Stepped::Stopped(Stop::planned(trouble)));
         }
         if said {
-            let looked = calls.wait_in(State::Held, "the target does not take the step now", trouble).await?;
+            let why = "the target does not take the step now, and is asked again";
+            let looked = calls.delayed(why, trouble, AGAIN).await?;
             if let Some(stop) = wish_to_stop(&looked) {
                 return Ok(Stepped::Stopped(stop));
             }
@@ -162,15 +167,16 @@ impl<C: WorkflowContext> Run<C> {
                         return Ok(Outcome::NotDone { trouble: None });
                     }
                     Settling::Pending { again_in_ms, trouble } => {
+                        let again = Duration::from_millis(again_in_ms);
                         if let Some(trouble) = trouble {
                             waits = true;
-                            calls.wait_in(State::Held, "the target does not answer", trouble).await?;
+                            calls.delayed(SILENT, trouble, again).await?;
                         }
-                        calls.nudged(Duration::from_millis(again_in_ms)).await?;
+                        calls.nudged(again).await?;
                     }
                     Settling::Unknown { trouble } => {
                         waits = true;
-                        calls.wait_in(State::Parked, "the outcome of a step cannot be told", trouble).await?;
+                        calls.go_with(State::Parked, "the outcome of a step cannot be told", &trouble).await?;
                         calls.nudged(LOOK_EVERY).await?;
                     }
                 }
@@ -193,8 +199,9 @@ impl<C: WorkflowContext> Run<C> {
                 }
                 Followed::Unreadable { trouble, again_in_ms } => {
                     waits = true;
-                    calls.wait_in(State::Held, "the target does not answer", trouble).await?;
-                    calls.nudged(Duration::from_millis(again_in_ms)).await?;
+                    let again = Duration::from_millis(again_in_ms);
+                    calls.delayed(SILENT, trouble, again).await?;
+                    calls.nudged(again).await?;
                 }
                 Followed::Lost => {
                     unclear = true;

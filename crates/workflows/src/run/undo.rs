@@ -59,7 +59,7 @@ impl<C: WorkflowContext> Run<C> {
     /// Stands still until a person wants something.
     async fn held(&self, trouble: &Trouble) -> Result<Wish, WorkflowError> {
         loop {
-            let looked = self.calls.wait_in(State::Held, "it waits for a person", trouble.clone()).await?;
+            let looked = self.calls.go_with(State::Held, "it waits for a person", trouble).await?;
             if looked.cancel == Some(CancelMode::Undo) {
                 return Ok(Wish::Undo);
             }

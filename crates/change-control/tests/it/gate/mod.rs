@@ -5,6 +5,7 @@ mod asked;
 mod door;
 mod grants;
 mod locks;
+mod recorded;
 pub(crate) mod rig;
 mod steps;
 mod undo;

@@ -153,7 +153,10 @@ impl Rig {
         let Common { network, clock, floors, audit, store, secrets, artifacts, shared, keys } = common.clone();
         let now: SharedClock = Arc::clone(&clock) as SharedClock;
         let watched = Arc::new(WatchedStore::over(Arc::clone(&store)));
-        let policy = Arc::new(StaticPolicy::allowing());
+        let policy = Arc::new(StaticPolicy::allowing().with_visible(|input| {
+            let tools = input.tools.iter().filter(|_| input.groups.iter().any(|group| group == "network-engineers"));
+            Ok(tools.map(|t| (t.server.name.clone(), t.tool.name.clone())).collect())
+        }));
         let visibility = Arc::new(Visibility::new(Arc::clone(&policy) as _));
         let instance = |name: &str| Instance {
             name: name.into(),
