@@ -28,7 +28,14 @@ async fn names(caller: &Caller, token: &str, path: &str) -> Vec<String> {
 }
 
 /// One request of 2026-07-28 by a caller that declares tasks.
-async fn modern(caller: &Caller, token: &str, server: &str, method: &str, name: &str, mut params: Json) -> Answer {
+pub(crate) async fn modern(
+    caller: &Caller,
+    token: &str,
+    server: &str,
+    method: &str,
+    name: &str,
+    mut params: Json,
+) -> Answer {
     params["_meta"] = json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientInfo": {"name": "e2e", "version": "1"},

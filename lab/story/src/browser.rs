@@ -9,12 +9,14 @@ use reqwest::header::{COOKIE, HeaderMap, LOCATION, RETRY_AFTER, SET_COOKIE};
 use reqwest::redirect::Policy;
 use url::Url;
 
-/// A browser with its cookies; one per person.
-pub(crate) struct Browser {
+/// A browser with its cookies; one per person. A clone goes on with the cookies of that moment.
+#[derive(Clone)]
+pub struct Browser {
     client: reqwest::Client,
     cookies: Vec<Kept>,
 }
 
+#[derive(Clone)]
 struct Kept {
     host: String,
     path: String,
@@ -23,23 +25,31 @@ struct Kept {
 }
 
 /// A page, or a redirect.
-pub(crate) struct Page {
-    pub(crate) url: Url,
-    pub(crate) status: u16,
+pub struct Page {
+    /// Its address.
+    pub url: Url,
+    /// HTTP status.
+    pub status: u16,
     /// Where a 3xx leads.
-    pub(crate) location: Option<Url>,
-    pub(crate) retry_after: Option<Duration>,
-    pub(crate) text: String,
+    pub location: Option<Url>,
+    /// What a refusal says about when to try again.
+    pub retry_after: Option<Duration>,
+    /// Its HTML, as it came.
+    pub text: String,
 }
 
 /// A form with its hidden fields.
-pub(crate) struct Form {
-    pub(crate) action: Url,
-    pub(crate) hidden: Vec<(String, String)>,
+#[derive(Clone)]
+pub struct Form {
+    /// Where it is sent.
+    pub action: Url,
+    /// Names and values of what nobody fills in.
+    pub hidden: Vec<(String, String)>,
 }
 
 impl Browser {
-    pub(crate) fn new() -> Result<Self, Error> {
+    /// Without cookies.
+    pub fn new() -> Result<Self, Error> {
         #[expect(
             clippy::disallowed_methods,
             reason = "it plays a person's browser, which the platform's clients must not"
@@ -61,11 +71,13 @@ impl Browser {
         &self.client
     }
 
-    pub(crate) async fn get(&mut self, url: &Url) -> Result<Page, Error> {
+    /// Opens an address. Error: `lab_not_running`.
+    pub async fn get(&mut self, url: &Url) -> Result<Page, Error> {
         self.send(self.client.get(url.clone()), url).await
     }
 
-    pub(crate) async fn submit(&mut self, form: &Form, fields: &[(&str, &str)]) -> Result<Page, Error> {
+    /// Sends a form with what a person filled in. Error: `lab_not_running`.
+    pub async fn submit(&mut self, form: &Form, fields: &[(&str, &str)]) -> Result<Page, Error> {
         let hidden = form.hidden.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let all: Vec<(&str, &str)> = hidden.chain(fields.iter().copied()).collect();
         self.send(self.client.post(form.action.clone()).form(&all), &form.action).await
@@ -125,7 +137,7 @@ pub(crate) fn unreachable(url: &Url, error: &reqwest::Error) -> Error {
 
 impl Page {
     /// The form whose action ends with `path`.
-    pub(crate) fn form(&self, path: &str) -> Option<Form> {
+    pub fn form(&self, path: &str) -> Option<Form> {
         let (tag, rest) =
             tags(&self.text, "form").find(|(tag, _)| attribute(tag, "action").is_some_and(|a| a.ends_with(path)))?;
         let action = self.url.join(attribute(tag, "action")?).ok()?;
@@ -138,20 +150,20 @@ impl Page {
     }
 
     /// The link whose address ends with `path`.
-    pub(crate) fn link(&self, path: &str) -> Option<Url> {
+    pub fn link(&self, path: &str) -> Option<Url> {
         let (tag, _) =
             tags(&self.text, "a").find(|(tag, _)| attribute(tag, "href").is_some_and(|a| a.ends_with(path)))?;
         self.url.join(attribute(tag, "href")?).ok()
     }
 
     /// The code of a refusal, by the link to its page.
-    pub(crate) fn refusal_code(&self) -> Option<String> {
+    pub fn refusal_code(&self) -> Option<String> {
         let mut links = tags(&self.text, "a").filter_map(|(tag, _)| attribute(tag, "href"));
         links.find_map(|href| href.strip_prefix("/errors/")).map(str::to_owned)
     }
 
     /// What the page says went wrong.
-    pub(crate) fn alert(&self) -> Option<String> {
+    pub fn alert(&self) -> Option<String> {
         let (_, rest) = tags(&self.text, "p")
             .find(|(tag, _)| attribute(tag, "role") == Some("alert") || attribute(tag, "class") == Some("bad"))?;
         rest.split("</p>").next().map(|text| text.trim().to_owned())

@@ -74,8 +74,9 @@ pub async fn decide(
     }
 }
 
-/// To the issuer, through its pages, and back to the page that follows.
-async fn round_trip(
+/// To the issuer, through its pages, and back to the page that follows. Errors: the code of the page's own refusal;
+/// `lab_not_running`, `sign_in_failed`.
+pub async fn round_trip(
     browser: &mut Browser,
     from: &Url,
     person: &Person,

@@ -4,10 +4,10 @@
 //! tale uses the same doors as every client.
 //!
 //! Where to go next: [`people`] for who there is, [`ready`] for what a running lab says about itself, [`sign_in`] for the
-//! one scripted sign-in ([`beside`], [`kept_token`], the tale and the end-to-end tests use it), [`decide`] for the approver's page, [`tale`] for the story.
+//! one scripted sign-in ([`beside`], [`kept_token`], the tale and the end-to-end tests use it), [`decide`] for the approver's page over a [`browser`], [`tale`] for the story.
 
 pub mod beside;
-mod browser;
+pub mod browser;
 pub mod decide;
 pub mod kept_token;
 pub mod one_time_code;

@@ -175,8 +175,8 @@ impl Pipeline {
         self.find(cx, id).await.map(drop)
     }
 
-    /// Takes the wish to stop a task on record. No target that is connected can stop work which it has accepted, and the
-    /// task says so; one that has ended stays as it is.
+    /// Takes the wish to stop a task on record. A task follows work and holds none: no target that is connected can stop what it
+    /// has accepted, and a change is stopped by a call of its own (T22). The task says so; one that has ended stays as it is.
     pub async fn cancel_task(&self, cx: &CallContext, id: &str) -> Result<(), Error> {
         let mut found = self.find(cx, id).await?;
         limit::coarse(self, cx).await?;
@@ -184,9 +184,8 @@ impl Pipeline {
         let code = if ended { "task_ended" } else { "task_not_cancellable" };
         self.record(cx, &found.stored, "task.cancel", Outcome::Refused, Some(code)).await?;
         if !ended {
-            found.stored.message = Some(
-                "You asked to stop this. The target cannot stop work that it has accepted, so it goes on.".to_owned(),
-            );
+            found.stored.message =
+                Some("You asked to stop this. A task only follows work that was accepted, so it goes on.".to_owned());
             self.store(found).await?;
         }
         Ok(())

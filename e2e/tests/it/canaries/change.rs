@@ -1,5 +1,6 @@
 //! A change with secrets in the device's configuration and in its parameters, from the wish to the evidence: neither the journal
-//! of the engine nor the store, artifacts, logs, audit, the approver's page, the answers or the archive of evidence show one.
+//! of the engine nor the store, artifacts, logs, audit, what policy was asked, the approver's pages as they come over the wire,
+//! the answers or the archive of evidence show one.
 //! The archive verifies with nothing but itself and what was copied elsewhere: the plan's hash without unsealing anything.
 
 use std::path::Path;
@@ -11,7 +12,9 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::{Planted, SEED, Search, WORLD, copied, exports, fresh, in_the_configuration, nothing_leaked};
+use crate::caller::Answer;
 use crate::changes::desk::{Desk, told};
+use crate::changes::visitor::Visitor;
 use crate::lab::binary;
 
 /// The log signs its tree within ten seconds; a machine that also compiles is slow.
@@ -34,6 +37,47 @@ fn checks(said: &Json, result: &str) -> Vec<String> {
     all.filter(|check| check["result"] == result).map(|check| check["check"].as_str().unwrap().to_owned()).collect()
 }
 
+/// The pages of a change as bytes, before anybody has looked at them with eyes. The form of a decision is there for whoever has given a
+/// factor.
+async fn pages(visitor: &mut Visitor<'_>, id: &str, which: &[&'static str]) -> Vec<(&'static str, String)> {
+    if which.contains(&"/decision") {
+        visitor.form(id).await;
+    }
+    let mut pages = Vec::new();
+    for page in which {
+        let address = visitor.address(&format!("/changes/{id}{page}"));
+        let shown = visitor.browser.get(&address).await.unwrap();
+        assert!(
+            shown.status == 200 && shown.text.contains("&lt;masked&gt;"),
+            "a secret is masked: {} {}",
+            shown.status,
+            shown.text
+        );
+        pages.push((if page.is_empty() { "page of the change" } else { page }, shown.text));
+    }
+    pages
+}
+
+/// What policy was asked about the wish and about the calls that carry its secrets to the controller, as an auditor opens it.
+async fn asked_of_policy(desk: &Desk, id: &str, wish: &Answer) -> Vec<(&'static str, String)> {
+    const CALLS: [&str; 4] = ["plan_change", "port_render_lines", "port_stage_lines", "port_apply_step"];
+    let sealed = |record: &&Json| record["interlock"]["payload"].is_object();
+    let records = [desk.caller.lab.records_of(&wish.request_id()), desk.audited(id)].concat();
+    let mut opened = Vec::new();
+    for call in CALLS {
+        let record = records.iter().filter(sealed).find(|record| record["interlock"]["tool"] == call);
+        let position = &record.unwrap_or_else(|| panic!("no payload of {call}"))["event"]["sequence"];
+        let open = json!({"record": position, "reason": "Case 1: what was policy asked"});
+        let refused = desk.own("audrey", "open_audit_payload", &open).await;
+        desk.caller.lab.advance(&desk.caller.http, 31).await;
+        desk.caller.lab.pass_second_factor(refused.link(), "audrey").await.unwrap();
+        let payload = desk.own("audrey", "open_audit_payload", &open).await;
+        assert!(payload.result()["payload"]["input"]["arguments"].is_object(), "{call}: {payload:?}");
+        opened.push((call, payload.body.to_string()));
+    }
+    opened
+}
+
 #[tokio::test]
 async fn t15_t27_a_change_leaves_evidence_that_verifies_elsewhere_and_no_secret_anywhere() {
     let desk = Desk::open().await;
@@ -51,9 +95,17 @@ async fn t15_t27_a_change_leaves_evidence_that_verifies_elsewhere_and_no_secret_
     let mut wish = desk.wish(std::slice::from_ref(&device), 741);
     wish.arguments["params"].as_object_mut().unwrap().remove("vlan_name");
     wish.arguments["secret_params"] = json!({ "vlan_name": name });
-    let id = desk.submitted(&wish, 0).await;
-    let mut answers =
-        vec![("plan", desk.own("bob", "get_change_plan", &json!({ "change_id": id })).await.body.to_string())];
+    let asked = desk.own("alice", "plan_change", &wish.arguments).await;
+    let id = asked.result()["change_id"].as_str().unwrap().to_owned();
+    desk.reaches(&id, &["planned"]).await;
+    desk.submit(&id, 0).await;
+    let plan = json!({"change_id": id, "view": "plan"});
+    let mut answers = vec![
+        ("answer to the wish", asked.body.to_string()),
+        ("plan", desk.own("bob", "get_change_plan", &plan).await.body.to_string()),
+    ];
+    let mut bob = Visitor::new(&desk, "bob");
+    answers.extend(pages(&mut bob, &id, &["", "/plan", "/decision"]).await);
     lab.advance(&desk.caller.http, 31).await;
     let page = lab.run(&["lab", "approve", "--user", "bob", &id, "--reason", "Read, and approved"]);
     assert!(page.status.success(), "{}", shown(&page));
@@ -62,6 +114,8 @@ async fn t15_t27_a_change_leaves_evidence_that_verifies_elsewhere_and_no_secret_
     assert_eq!(view["state"], "done", "{}", told(&view));
     assert!(desk.running(&device).await.contains(&name), "the device has what was asked for");
     answers.push(("change", view.to_string()));
+    answers.extend(pages(&mut bob, &id, &["", "/plan"]).await);
+    answers.extend(asked_of_policy(&desk, &id, &asked).await);
 
     // What an operator copies elsewhere: the public key, and the log's checkpoints.
     let elsewhere = TempDir::new().unwrap();
@@ -116,7 +170,14 @@ async fn t15_t27_a_change_leaves_evidence_that_verifies_elsewhere_and_no_secret_
     let copy = elsewhere.path().join("state");
     copied(&lab.state(), &copy);
     let (found, files) = search.folder(&copy);
-    assert!(copy.join("workflows.db").is_file() && files > 8, "{files} files: the search looked past the state folder");
+    assert!(files > 8, "{files} files: the search looked past the state folder");
+    // The journal and the store hold this change, and are read as bytes.
+    for kept in ["workflows.db", "store.db"] {
+        let of_it =
+            [kept.to_owned(), format!("{kept}-wal")].map(|file| std::fs::read(copy.join(file)).unwrap_or_default());
+        let names_it = of_it.concat().windows(id.len()).any(|bytes| bytes == id.as_bytes());
+        assert!(names_it, "{kept} does not hold the change");
+    }
     for planted in ["community in a running configuration", "parameter that is called a secret"] {
         let home = found.iter().any(|f| f.planted == planted && f.at_home);
         assert!(home, "{planted}: the search must find it at the simulated controller");

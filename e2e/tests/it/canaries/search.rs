@@ -103,10 +103,24 @@ fn forms(value: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
         forms.push(("UTF-16LE", text.encode_utf16().flat_map(u16::to_le_bytes).collect()));
         forms.push(("UTF-16BE", text.encode_utf16().flat_map(u16::to_be_bytes).collect()));
         forms.push(("percent-encoded", text.bytes().map(|b| format!("%{b:02X}")).collect::<String>().into_bytes()));
+        forms.push(("percent-encoded", text.bytes().map(|b| format!("%{b:02x}")).collect::<String>().into_bytes()));
         forms.push(("escaped", text.encode_utf16().map(|u| format!("\\u{u:04x}")).collect::<String>().into_bytes()));
+        forms.push(("escaped", text.encode_utf16().map(|u| format!("\\u{u:04X}")).collect::<String>().into_bytes()));
+        let entities =
+            |one: fn(u32) -> String| text.chars().map(|c| one(u32::from(c))).collect::<String>().into_bytes();
+        forms.push(("entities", entities(|c| format!("&#{c};"))));
+        forms.push(("entities", entities(|c| format!("&#x{c:x};"))));
+        forms.push(("entities", entities(|c| format!("&#x{c:X};"))));
         let in_url: String = url::form_urlencoded::byte_serialize(value).collect();
         let in_json = serde_json::to_string(text).unwrap();
-        let variants = [("in a URL", in_url), ("in JSON", in_json[1..in_json.len() - 1].to_owned())];
+        let mut variants = vec![("in a URL", in_url), ("in JSON", in_json[1..in_json.len() - 1].to_owned())];
+        // As pages write it: inside an element and inside an attribute, by name and by number.
+        let in_element = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        let in_attribute = in_element.replace('"', "&quot;");
+        for apostrophe in ["&#39;", "&#x27;", "&apos;"] {
+            variants.push(("in HTML", in_attribute.replace('\'', apostrophe)));
+        }
+        variants.extend([("in HTML", in_element), ("in HTML", in_attribute)]);
         forms.extend(variants.into_iter().filter(|(_, v)| v != text).map(|(form, v)| (form, v.into_bytes())));
     }
     forms
@@ -149,6 +163,12 @@ fn the_search_finds_a_planted_leak_in_every_form_and_nothing_elsewhere() {
         ("UTF-16LE", wide(u16::to_le_bytes)),
         ("UTF-16BE", wide(u16::to_be_bytes)),
         ("in JSON", serde_json::to_vec(&text).unwrap()),
+        ("percent-encoded", text.bytes().map(|b| format!("%{b:02x}")).collect::<String>().into_bytes()),
+        ("escaped", text.encode_utf16().map(|u| format!("\\u{u:04X}")).collect::<String>().into_bytes()),
+        ("entities", text.chars().map(|c| format!("&#{};", u32::from(c))).collect::<String>().into_bytes()),
+        ("entities", text.chars().map(|c| format!("&#x{:x};", u32::from(c))).collect::<String>().into_bytes()),
+        ("in HTML", b"<p>canary+with/every=\"sort\" of 'sign' \\ &amp; more</p>".to_vec()),
+        ("in HTML", b"<p title=\"canary+with/every=&quot;sort&quot; of &#39;sign&#39; \\ &amp; more\"></p>".to_vec()),
         (
             "in a URL",
             url::form_urlencoded::Serializer::new(String::new()).append_pair("q", &text).finish().into_bytes(),

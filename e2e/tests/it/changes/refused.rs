@@ -125,7 +125,7 @@ fn has_both(desk: &Desk, id: &str, view: &Json) {
 }
 
 /// One record tells the end of the change, and says these words.
-fn on_record(desk: &Desk, id: &str, words: &[&str]) {
+pub(super) fn on_record(desk: &Desk, id: &str, words: &[&str]) {
     let of_its_end = |record: &Json| record.to_string().contains("change.ended");
     let ends: Vec<String> = desk.audited(id).into_iter().filter(of_its_end).map(|record| record.to_string()).collect();
     assert_eq!(ends.len(), 1, "{ends:?}");
@@ -186,7 +186,7 @@ async fn t3_a_requester_who_is_disabled_before_the_next_batch_stops_the_run_ther
 }
 
 /// The device that was not written to.
-async fn second_of(desk: &Desk, view: &Json, devices: &[String]) -> String {
+pub(super) async fn second_of(desk: &Desk, view: &Json, devices: &[String]) -> String {
     let mut untouched = Vec::new();
     for id in devices {
         if desk.entered(id, 0).await.is_empty() {
@@ -231,6 +231,46 @@ async fn t18_a_holder_that_is_paused_beyond_its_lease_looks_again_before_it_writ
     assert!(matches!(view["state"].as_str().unwrap(), "undone" | "undo_failed"), "{}", told(&view));
     let second = second_of(&desk, &view, &devices).await;
     assert!(!desk.has(&second, &wish).await, "a device that somebody else changed is not written to");
+}
+
+#[tokio::test]
+async fn t18_a_device_whose_lease_ended_goes_to_the_next_change_and_the_first_one_writes_no_more_to_it() {
+    let desk = Desk::open().await;
+    let wanted = [desk.switches[0].clone(), desk.switches[1].clone()];
+    let wish = desk.wish(&wanted, 719);
+    let id = desk.planned(&wish).await;
+    let order = super::troubled::in_order(&desk, &id).await;
+    let other_wish = desk.wish(&order[1..], 720);
+    let other = desk.submitted(&other_wish, 0).await;
+    desk.submit(&id, 0).await;
+    // The first device is written to, and cannot be read then: the run stands still and keeps its locks.
+    let lost = json!("management_lost");
+    desk.fault(json!({"path": "/v2/template-programmer/template/deploy", "device": order[0]}), lost, 1).await;
+    assert_eq!(desk.decides("bob", "approve", &id).await, Ok(()));
+    desk.reaches_by_the_clock(&id, &["held"]).await;
+    assert_eq!(desk.decides("bob", "approve", &other).await, Ok(()));
+    let mut waits = desk.view(&other).await;
+    while trouble(&waits) != "device_locked" {
+        assert!(matches!(waits["state"].as_str().unwrap(), "approved" | "scheduled"), "{}", told(&waits));
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        waits = desk.view(&other).await;
+    }
+    assert!(waits["trouble"].to_string().contains(&id), "it names the holder: {}", told(&waits));
+    assert_eq!(desk.times(&order[1], &other_wish).await, (0, 0), "the device is held");
+    // As if the holder had been stopped for longer than its lease.
+    desk.caller.lab.advance(&desk.caller.http, 3_600).await;
+    let view = desk.ends(&other).await;
+    assert_eq!(view["state"], "done", "{}", told(&view));
+    assert_eq!(desk.times(&order[1], &other_wish).await, (1, 0));
+    // The first one finds out as soon as it can go on.
+    let body = json!({"system": CENTER, "device": order[0], "reachable": true});
+    desk.caller.lab.admin(&desk.caller.http, "/network/reach", Some(body)).await;
+    let view = desk.ends(&id).await;
+    assert_eq!((&view["state"], trouble(&view)), (&json!("undone"), "plan_stale"), "{}", told(&view));
+    assert_eq!(desk.times(&order[1], &wish).await, (0, 0), "it never wrote to the device that it had lost");
+    assert!(desk.has(&order[1], &other_wish).await, "and took nothing back from it");
+    assert!(!desk.has(&order[0], &wish).await, "its own device is what it was");
+    has_both(&desk, &id, &view);
 }
 
 #[tokio::test]
@@ -284,7 +324,7 @@ async fn t16_no_program_approves_neither_by_a_tool_nor_by_an_answer_nor_by_its_o
         let answer = Answer::of(caller.mcp_request(token, OWN, "tools/call", &params)).await;
         assert!(answer.status < 500, "{answer:?}");
     }
-    // A password alone, and a factor that was given for something else, are not enough: see the page's own tests.
+    // A password alone, and a factor that was given for something else, are not enough: see `super::factor`.
     let view = desk.view(&id).await;
     assert_eq!((&view["state"], &view["approvals"]), (&json!("submitted"), &json!([])), "{}", told(&view));
     untouched(&desk, &wish, &devices).await;

@@ -25,7 +25,8 @@ async fn second_device_meets(vlan: u32, fault: Json, option: Option<(&str, Json)
     (desk, wish, view, devices)
 }
 
-async fn in_order(desk: &Desk, id: &str) -> [String; 2] {
+/// The devices of a change, in the order in which they will be written to.
+pub(super) async fn in_order(desk: &Desk, id: &str) -> [String; 2] {
     let plan = desk.own("alice", "get_change_plan", &json!({"change_id": id, "view": "plan"})).await;
     let order = plan.result()["plan"]["order"].as_array().unwrap().iter().flat_map(|batch| batch.as_array().unwrap());
     let devices: Vec<String> = order.map(|device| device.as_str().unwrap().to_owned()).collect();

@@ -64,7 +64,11 @@ async fn t19_a_grant_that_nobody_signed_so_is_worth_nothing() {
         |change| change.grant.as_mut().unwrap().grant.targets.push("dev-9".into()),
         |change| change.grant.as_mut().unwrap().grant.approvals.clear(),
         |change| change.grant.as_mut().unwrap().key += 1,
-        |change| change.grant.as_mut().unwrap().signature.replace_range(0..1, "_"),
+        |change| {
+            let signature = &mut change.grant.as_mut().unwrap().signature;
+            let another = if signature.starts_with('_') { "A" } else { "_" };
+            signature.replace_range(0..1, another);
+        },
         |change| change.grant = None,
     ];
     for edit in edits {
@@ -91,7 +95,7 @@ async fn t19_a_grant_of_another_change_covers_nothing_here() {
 /// Approvals that are none, also when policy would be content (T8).
 #[tokio::test]
 async fn t16_only_the_act_of_another_person_after_the_plan_was_shown_counts() {
-    let edits: [fn(&mut Grant); 7] = [
+    let edits: [fn(&mut Grant); 8] = [
         |grant| grant.approvals.clear(),
         |grant| grant.approvals[0].approver = grant.requester.who.clone(),
         |grant| grant.approvals[0].approver.subject = grant.requester.who.subject.clone(),
@@ -100,6 +104,7 @@ async fn t16_only_the_act_of_another_person_after_the_plan_was_shown_counts() {
             grant.requester.actors = vec![Actor { subject: bob, issuer: None }];
         },
         |grant| grant.approvals[0].auth_time = grant.approvals[0].shown_at_ms / 1000 - 1,
+        |grant| (grant.approvals[0].auth_time, grant.approvals[0].shown_at_ms) = (0, 0),
         |grant| grant.approvals[0].submission.push('0'),
         |grant| grant.approvals[0].verdict = change_control::model::approval::Verdict::Reject,
     ];
