@@ -61,6 +61,12 @@ impl<'n> Items<'n> {
         Self { nodes, keys, slots }
     }
 
+    /// Whether a line says no more than its absence would.
+    pub(crate) fn is_silent(&self, at: usize) -> bool {
+        let (Some(node), Some(key)) = (self.nodes.get(at), self.keys.get(at)) else { return false };
+        key.is_silent() || node.children.is_empty() && key.is_given()
+    }
+
     fn ordered_among(&self, mode: Option<&Mode>, at: usize) -> Option<String> {
         if mode.is_some_and(|mode| mode.raw) {
             return Some(String::new());
@@ -171,16 +177,15 @@ fn level(platform: Platform, mode: Option<&'static Mode>, before: &[Node], after
     let mut shown = 0;
     let gone = |changes: &mut Vec<Change>, shown: &mut usize, until: usize| {
         while *shown < until {
-            let silent = old.keys.get(*shown).is_some_and(Keyed::is_silent);
-            if let (Some(None), Some(node), false) = (pairs.get(*shown), before.get(*shown), silent) {
+            if let (Some(None), Some(node), false) = (pairs.get(*shown), before.get(*shown), old.is_silent(*shown)) {
                 changes.push(Change::Removed(node.clone()));
             }
             *shown += 1;
         }
     };
-    for ((node, key), left) in after.iter().zip(&new.keys).zip(&partner) {
+    for (at, ((node, key), left)) in after.iter().zip(&new.keys).zip(&partner).enumerate() {
         let Some((left, was, old_key)) = left.and_then(|at| Some((at, before.get(at)?, old.keys.get(at)?))) else {
-            if !key.is_silent() {
+            if !new.is_silent(at) {
                 changes.push(Change::Added(node.clone()));
             }
             continue;

@@ -25,7 +25,7 @@ mod vlans;
 
 pub use classify::{Class, Classified, Mode, UnknownName, class_of, classify};
 pub use config::{Config, Node, parse};
-pub use danger::{Danger, DangerKind, PlacedLine, dangers, placed_lines};
+pub use danger::{Danger, DangerKind, PlacedLine, dangers, numbered_lines, placed_lines};
 pub use diff::{Change, Diff, diff};
 pub use mask::{CHANGED, MASK, Masked, mask, mask_changed, mask_line};
 pub use merge::{Lines, Merged, Unmodelled, Why};

@@ -145,7 +145,7 @@ impl Page {
     }
 
     /// The code of a refusal, by the link to its page.
-    pub(crate) fn code(&self) -> Option<String> {
+    pub(crate) fn refusal_code(&self) -> Option<String> {
         let mut links = tags(&self.text, "a").filter_map(|(tag, _)| attribute(tag, "href"));
         links.find_map(|href| href.strip_prefix("/errors/")).map(str::to_owned)
     }

@@ -132,7 +132,7 @@ fn refusal(page: &Page) -> Error {
         503 => ErrorKind::Unavailable,
         _ => ErrorKind::Upstream,
     };
-    let (Some(code), Some(message)) = (page.code(), page.alert()) else {
+    let (Some(code), Some(message)) = (page.refusal_code(), page.alert()) else {
         let message = format!("{} answered {} and said nothing that helps.", page.url, page.status);
         return Error::new(ErrorKind::Upstream, "page_unexpected", message);
     };

@@ -57,15 +57,17 @@ pub(crate) fn summary(text: &str) -> Option<&str> {
     text.lines().skip(1).map(str::trim).find(|l| !l.is_empty()).filter(|l| !l.starts_with('#'))
 }
 
-/// Simulators speak their vendor's errors, and tasks of the workspace have none; the process that runs the simulators has
-/// its own.
+/// Simulators speak their vendor's errors, and tasks of the workspace have none; the process that runs the simulators and
+/// the person who is played before them have their own. Suites are tests.
 fn is_product(path: &str) -> bool {
-    let ours = ["crates/", "backends/", "connectors/", "lab/systems/"].iter().any(|d| path.starts_with(d));
-    ours && path.ends_with(".rs") && !is_test_file(path) && !path.starts_with("crates/platform-suites/")
+    let ours =
+        ["crates/", "backends/", "connectors/", "lab/systems/", "lab/story/"].iter().any(|d| path.starts_with(d));
+    let suite = path.split('/').nth(1).is_some_and(|name| name.ends_with("-suites"));
+    ours && path.ends_with(".rs") && !is_test_file(path) && !suite
 }
 
 /// The literal after every `ErrorKind::X,`, the second argument of every `Error::new(`, every literal in a method called
-/// `code`, the code in the data of every `ErrorData`, and what stands after a code of JSON-RPC.
+/// `code`, the code in the data of every `ErrorData`, what stands after a code of JSON-RPC, and what [`in_data`] finds.
 fn codes(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (at, start) in text.match_indices("ErrorKind::") {
@@ -102,8 +104,31 @@ fn codes(text: &str) -> Vec<String> {
         let body = body(&text[at + start.len()..]);
         found.extend(body.match_indices('"').filter_map(|(quote, _)| literal(&body[quote..])));
     }
+    found.extend(in_data(text));
     let mut once = BTreeSet::new();
     found.retain(|code| once.insert(code.clone()));
+    found
+}
+
+/// Codes that no error carries, but what is kept about a change: why it stands still (`Trouble`), why a device is in its
+/// state, and why a check was not made.
+fn in_data(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (at, start) in text.match_indices("Trouble") {
+        let after = &text[at + start.len()..];
+        let other_type = text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+        let first =
+            after.strip_prefix("::new(").or_else(|| after.strip_prefix(" {")?.trim_start().strip_prefix("code:"));
+        found.extend(first.filter(|_| !other_type).and_then(literal));
+    }
+    for (at, start) in text.match_indices("(DeviceState::") {
+        let after = text[at + start.len()..].trim_start_matches(char::is_alphanumeric);
+        found.extend(after.strip_prefix(',').and_then(literal));
+    }
+    for (at, start) in text.match_indices("\"not_compared\",") {
+        let after = text[at + start.len()..].trim_start().strip_prefix("json!({").map(str::trim_start);
+        found.extend(after.and_then(|after| after.strip_prefix("\"code\":")).and_then(literal));
+    }
     found
 }
 
@@ -186,6 +211,48 @@ mod tests {
             "token_expired",
         ];
         assert_eq!(codes(text), want);
+    }
+
+    #[test]
+    fn codes_in_what_is_kept_about_a_change_are_found() {
+        let text = r#"
+            Trouble::new("plan_stale", "…");
+            Trouble::new(
+                "step_not_taken",
+                "…",
+            );
+            Trouble::new(&code, message);
+            Trouble {
+                code: "check_failed".to_owned(),
+                message: format!("…"),
+            };
+            Trouble { code: refusal.code.clone(), message: "sentence".to_owned() };
+            OtherTrouble::new("somebody_elses", "…");
+            pub struct Trouble { pub code: String }
+            let (state, code) = match direction {
+                Forward => (DeviceState::AppliedWithDifferences, "applied_with_differences"),
+                Undo => (DeviceState::Restored, None),
+            };
+            result("not_compared", json!({"code": "observation_stale"}), None);
+            ("not_compared", json!({ "code": error.code(), "message": "no_code" }), None);
+            json!({"code": "anything"});
+        "#;
+        let want = ["plan_stale", "step_not_taken", "check_failed", "applied_with_differences", "observation_stale"];
+        assert_eq!(codes(text), want);
+    }
+
+    #[test]
+    fn a_code_that_only_a_sentence_a_test_or_another_file_names_does_not_use_its_page() {
+        let page = file("docs/errors/tool_unknown.md", PAGE);
+        for (path, text) in [
+            ("crates/x/src/a.rs", "//! Answers `tool_unknown`.\nlet x = \"tool_unknown\";\n"),
+            ("crates/x/src/a.rs", "fn a() {}\n#[cfg(test)]\nmod tests { Trouble::new(\"tool_unknown\", \"…\") }"),
+            ("crates/x-suites/src/a.rs", "Trouble::new(\"tool_unknown\", \"…\")"),
+            ("CHANGELOG.md", "Trouble::new(\"tool_unknown\", \"…\")"),
+        ] {
+            let found = check(&[file(path, text), file(&page.path, &page.text)]);
+            assert!(found.len() == 1 && found[0].weight == Weight::Warn, "{path}: {found:?}");
+        }
     }
 
     #[test]

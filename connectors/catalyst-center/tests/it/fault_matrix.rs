@@ -10,9 +10,10 @@ use connector_suites::faults::{Bench, Call, compare, matrix};
 use platform::Json;
 use serde_json::json;
 use tool_runtime::ports::config_changer::{
-    APPLY, Handle, OpenIntent, Polled, Progress, RENDER, STAGE, Settled, StepSpec,
+    APPLY, Handle, OpenIntent, PROVE, Polled, Progress, RENDER, SAVE, STAGE, Settled, StepSpec,
 };
 use tool_runtime::ports::config_reader::READ_LIVE;
+use tool_runtime::ports::template_source::DESCRIBE;
 use world::{Fault, Faults, Reachability};
 
 use crate::lab::{Lab, NAME, PASSWORD, QUICK};
@@ -56,7 +57,14 @@ impl Bench for Center {
         vec![
             read("list_devices", "/network-device", json!({"hostname": "sjc.*"})),
             read("get_device_config", "/config", of_device.clone()),
-            Call { tool: READ_LIVE, arguments: of_device, method: "POST", path: "/cli/read-request", writes: false },
+            read(PROVE, "/network-device/", of_device.clone()),
+            Call {
+                tool: READ_LIVE,
+                arguments: of_device.clone(),
+                method: "POST",
+                path: "/cli/read-request",
+                writes: false,
+            },
             Call {
                 tool: "run_show_commands",
                 arguments: json!({"device_ids": [self.device], "commands": ["show version", "show running-config"]}),
@@ -78,6 +86,7 @@ impl Bench for Center {
                 path: "/write-memory",
                 writes: true,
             },
+            Call { tool: SAVE, arguments: of_device, method: "POST", path: "/write-memory", writes: true },
             Call {
                 tool: "deploy_template",
                 arguments: json!({
@@ -88,6 +97,7 @@ impl Bench for Center {
                 path: DEPLOY,
                 writes: true,
             },
+            read(DESCRIBE, "/template/version/", json!({"template_id": self.step.0.carrier.template_id})),
             Call {
                 tool: RENDER,
                 arguments: serde_json::to_value(&self.step.0).unwrap(),

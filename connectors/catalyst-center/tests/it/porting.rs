@@ -68,7 +68,7 @@ pub(crate) async fn sealed(road: &Road, text: &str) -> SealedLines {
     SealedLines { artifact, sha256: hex::encode(platform::canonical::sha256(text.as_bytes())) }
 }
 
-async fn ended(road: &Road, device_id: &str, handle: Handle) -> Polled {
+pub(crate) async fn ended(road: &Road, device_id: &str, handle: Handle) -> Polled {
     let mut handle = handle;
     let polling = async {
         loop {

@@ -227,6 +227,10 @@ pub struct Danger {
     pub kind: String,
     /// The line, masked.
     pub line: String,
+    /// The device has this line already, and entering it once more does nothing: it makes no step disruptive. Left out where it
+    /// is not so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub already_there: bool,
 }
 
 /// How a device is undone (T21).

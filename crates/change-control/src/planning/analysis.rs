@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use device_config::{
-    Class, Config, DangerKind, Diff, Lines, NoUndo, PlacedLine, Platform, TemplateLines, dangers, diff, parse,
-    placed_lines, template_lines, undo,
+    Class, Config, DangerKind, Diff, Lines, NoUndo, PlacedLine, Platform, TemplateLine, TemplateLines, dangers, diff,
+    numbered_lines, parse, placed_lines, template_lines, undo,
 };
 use platform::policy::Risk;
 use platform::{Error, ErrorKind};
@@ -58,7 +58,8 @@ pub(super) fn analyse(reading: Reading<'_>) -> Result<Analysis, Error> {
         .with_details(json!({ "line": fault.number }))
     })?;
     let before = parse(platform, reading.running);
-    let merged = before.merge(&Lines::new(template.config_text()));
+    let lines = Lines::new(template.config_text());
+    let merged = before.merge(&lines);
     let (was, will) = (before.text(), merged.after.text());
     let masker = Masker::of(platform, &[&was, &will, reading.rendered], reading.secrets.iter().cloned());
     let difference = diff(&before, &merged.after);
@@ -67,8 +68,10 @@ pub(super) fn analyse(reading: Reading<'_>) -> Result<Analysis, Error> {
         why: unmodelled.why.sentence().to_owned(),
     });
     let unmodelled: Vec<Unmodelled> = shown.collect();
-    let (mut dangers, cut_off) = marked(&marks_of(&reading, &difference), &masker);
-    dangers.extend(commands(&template, &masker));
+    let marks = marks_of(&reading, &difference);
+    let idle = idle_lines(&before, &lines, &template, &marks);
+    let (mut dangers, cut_off) = marked(&marks, &idle, &masker);
+    dangers.extend(commands(&template, &idle, &masker));
     let changes = !difference.is_empty() || !unmodelled.is_empty() || template.beyond_undo().is_some();
     let undo = if !changes {
         Err("It changes nothing, so that there is nothing to undo.".to_owned())
@@ -84,7 +87,8 @@ pub(super) fn analyse(reading: Reading<'_>) -> Result<Analysis, Error> {
             device_config::Undo::None(reason) => Err(told(&reason, &masker)),
         }
     };
-    let disruptive = changes && (undo.is_err() || template.class == Class::Disruptive);
+    let stops = template.config.iter().any(|line| line.class == Class::Disruptive && !idle.contains(&line.number));
+    let disruptive = changes && (undo.is_err() || stops);
     Ok(Analysis {
         diff: shown_diff(&difference, &masker),
         unmodelled,
@@ -118,14 +122,36 @@ fn placed(masker: &Masker, within: &[String], line: &str) -> String {
     sections.chain([masker.line(&parents, line)]).collect::<Vec<_>>().join(" > ")
 }
 
+/// A mark on a line.
+struct Mark {
+    kind: DangerKind,
+    line: PlacedLine,
+    /// The number of the line in the rendered text, from 1; nothing where the mark is of an effect.
+    number: Option<usize>,
+}
+
 /// The marks of the lines as they are entered, and of what they do to the configuration: a line without its section, or one that
 /// takes others with it, is recognised by its effect.
-fn marks_of(reading: &Reading<'_>, difference: &Diff) -> Vec<(DangerKind, PlacedLine)> {
-    let mut change = placed_lines(reading.rendered);
+fn marks_of(reading: &Reading<'_>, difference: &Diff) -> Vec<Mark> {
+    let (numbers, mut change): (Vec<usize>, Vec<PlacedLine>) = numbered_lines(reading.rendered).into_iter().unzip();
     effects(&difference.changes, &mut Vec::new(), &mut change);
     let running = placed_lines(reading.running);
     let found = dangers(reading.platform, reading.management, &running, &change);
-    found.into_iter().filter_map(|danger| Some((danger.kind, change.get(danger.at)?.clone()))).collect()
+    let mark = |danger: device_config::Danger| {
+        let line = change.get(danger.at)?.clone();
+        Some(Mark { kind: danger.kind, line, number: numbers.get(danger.at).copied() })
+    };
+    found.into_iter().filter_map(mark).collect()
+}
+
+/// Of the lines that ask for attention, those that the device has already and that do nothing when they are entered once more;
+/// by their number in the rendered text.
+fn idle_lines(before: &Config, lines: &Lines, template: &TemplateLines, marks: &[Mark]) -> BTreeSet<usize> {
+    let marked: BTreeSet<usize> = marks.iter().filter_map(|mark| mark.number).collect();
+    let asks = |line: &TemplateLine| line.class == Class::Disruptive || marked.contains(&line.number);
+    let asked = template.config.iter().enumerate().filter(|(_, line)| asks(line)).map(|(at, _)| at).collect();
+    let there = before.already_there(lines, &asked).into_iter();
+    there.filter_map(|at| template.config.get(at)).map(|line| line.number).collect()
 }
 
 fn effects(changes: &[device_config::Change], parents: &mut Vec<String>, out: &mut Vec<PlacedLine>) {
@@ -152,25 +178,30 @@ fn node_lines(node: &device_config::Node, sign: &str, parents: &mut Vec<String>,
     parents.pop();
 }
 
-/// The marks, masked and each once, and whether one of them may cut the device off.
-fn marked(found: &[(DangerKind, PlacedLine)], masker: &Masker) -> (Vec<Danger>, bool) {
+/// The marks, masked and each once, and whether one of them may cut the device off. A line that is there already cuts nothing off.
+fn marked(found: &[Mark], idle: &BTreeSet<usize>, masker: &Masker) -> (Vec<Danger>, bool) {
+    let is_idle = |mark: &Mark| mark.number.is_some_and(|number| idle.contains(&number));
     let mut seen = BTreeSet::new();
     let mut shown = Vec::new();
-    for (kind, line) in found {
-        let line = placed(masker, &line.parents, &line.line);
-        if seen.insert((*kind, line.clone())) {
-            shown.push(Danger { kind: kind.name().to_owned(), line });
+    for mark in found {
+        let (line, already_there) = (placed(masker, &mark.line.parents, &mark.line.line), is_idle(mark));
+        if seen.insert((mark.kind, line.clone(), already_there)) {
+            shown.push(Danger { kind: mark.kind.name().to_owned(), line, already_there });
         }
     }
-    (shown, found.iter().any(|(kind, _)| CUT_OFF.contains(kind)))
+    (shown, found.iter().any(|mark| CUT_OFF.contains(&mark.kind) && !is_idle(mark)))
 }
 
 /// Commands of the prompt, and configuration lines that may stop traffic or lose what cannot be got back.
-fn commands(template: &TemplateLines, masker: &Masker) -> Vec<Danger> {
-    let of = |kind: &str, line: &str| Danger { kind: kind.to_owned(), line: masker.line(&[], line.trim()) };
-    let prompt = template.exec.iter().map(|line| of("exec_command", &line.line));
+fn commands(template: &TemplateLines, idle: &BTreeSet<usize>, masker: &Masker) -> Vec<Danger> {
+    let of = |kind: &str, line: &TemplateLine, already_there: bool| Danger {
+        kind: kind.to_owned(),
+        line: masker.line(&[], line.line.trim()),
+        already_there,
+    };
+    let prompt = template.exec.iter().map(|line| of("exec_command", line, false));
     let config = template.config.iter().filter(|line| line.class == Class::Disruptive);
-    prompt.chain(config.map(|line| of("disruptive_line", &line.line))).collect()
+    prompt.chain(config.map(|line| of("disruptive_line", line, idle.contains(&line.number)))).collect()
 }
 
 /// Why there is no undo, in words that hold no secret.
@@ -287,6 +318,56 @@ mod tests {
             assert!(!shown.contains(secret), "{shown}");
         }
         assert!(shown.contains("description <masked> <masked>"), "{shown}");
+    }
+
+    /// A device whose baseline a hardening template has been put on before.
+    const HARDENED: &str = "hostname sw1\naaa new-model\nno ip http server\nusername ops secret 9 $9$0ld.secret\nvlan 10\n name \
+                            USERS\ninterface Vlan1\n ip address 10.0.0.2 255.255.255.0\nip route 0.0.0.0 0.0.0.0 10.0.0.1\nline \
+                            vty 0 4\n transport input ssh\nend\n";
+
+    fn hardened(rendered: &str) -> Analysis {
+        let reading =
+            Reading { platform: IosXe, running: HARDENED, rendered, management: Some("10.0.0.2"), secrets: &[] };
+        analyse(reading).unwrap()
+    }
+
+    fn kinds(analysis: &Analysis, already_there: bool) -> Vec<&str> {
+        let own = analysis.dangers.iter().filter(|danger| danger.already_there == already_there);
+        own.map(|danger| danger.kind.as_str()).collect()
+    }
+
+    #[test]
+    fn t21_lines_that_are_there_already_are_told_and_cost_no_undo() {
+        let analysis = hardened(
+            "aaa new-model\nno ip http server\nusername ops secret 9 $9$0ld.secret\nip route 0.0.0.0 0.0.0.0 10.0.0.1\nline vty 0 \
+             4\n transport input ssh\ninterface Vlan1\n ip address 10.0.0.2 255.255.255.0\nvlan 20\n name GUESTS\n",
+        );
+        assert_eq!(analysis.undo.as_deref(), Ok("no vlan 20\n"), "{:?}", analysis.dangers);
+        assert_eq!((analysis.risk, kinds(&analysis, false)), (Risk::Change, Vec::new()));
+        let told = kinds(&analysis, true);
+        for kind in ["aaa", "vty", "default_route", "management_path", "disruptive_line"] {
+            assert!(told.contains(&kind), "{kind}: {told:?}");
+        }
+    }
+
+    #[test]
+    fn t21_a_line_that_differs_in_one_word_or_acts_by_itself_keeps_its_mark() {
+        for (rendered, kind) in [
+            ("username ops secret 9 $9$n3w.secret\n", "aaa"),
+            ("line vty 0 4\n transport input ssh telnet\n", "vty"),
+            ("no aaa new-model\naaa new-model\n", "aaa"),
+            ("interface Vlan1\n shutdown\n no shutdown\n", "management_path"),
+            // The configuration does not show it, so that nobody knows.
+            ("interface Vlan1\n no shutdown\n", "management_path"),
+            ("default interface Vlan1\ninterface Vlan1\n ip address 10.0.0.2 255.255.255.0\n", "management_path"),
+            ("crypto key zeroize rsa\n", "vty"),
+        ] {
+            let analysis = hardened(&format!("vlan 20\n{rendered}"));
+            assert!(kinds(&analysis, false).contains(&kind), "{rendered}: {:?}", analysis.dangers);
+            assert_eq!((analysis.risk, analysis.undo.is_err()), (Risk::Disruptive, true), "{rendered}");
+        }
+        let analysis = hardened("aaa new-model\nvlan 20\n#MODE_ENABLE\nclear line vty 1\n#MODE_END_ENABLE\n");
+        assert_eq!((analysis.risk, analysis.undo.is_err()), (Risk::Disruptive, true), "a command of the prompt acts");
     }
 
     #[test]

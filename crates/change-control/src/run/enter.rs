@@ -1,5 +1,7 @@
 //! How a run begins: what it needs of the plan, its window, and its locks.
 
+use std::collections::BTreeSet;
+
 use platform::Error;
 use platform::store::Op;
 
@@ -166,18 +168,22 @@ impl Changes {
     }
 
     /// Settles what earlier holders of these devices left open, by the target's own records; the first one that cannot be
-    /// told now, if any.
+    /// told now, if any. A device is known by its serial numbers, as its locks are: the earlier holder may have reached it by
+    /// another server.
     async fn settle_others(&self, id: &ChangeId, plan: &PublicPlan) -> Result<Option<Attempt>, Error> {
-        let mine = |attempt: &Attempt| plan.devices.iter().any(|device| device.device_id == attempt.device_id);
+        let mine: BTreeSet<&String> = plan.devices.iter().flat_map(|device| &device.serials).collect();
         for outcome in ["open", "accepted", "unknown"] {
             for attempt in self.book().attempts_that_are(outcome).await? {
-                if attempt.change == id.as_str() || !mine(&attempt) {
+                if attempt.change == id.as_str() {
                     continue;
                 }
-                let other = self.book().get(&ChangeId::parse(&attempt.change)?).await?.change;
-                if other.instance.name != plan.instance.name {
+                let other = ChangeId::parse(&attempt.change)?;
+                let theirs = self.plan_to_run(&other).await?;
+                let device = theirs.devices.iter().find(|device| device.device_id == attempt.device_id);
+                if !device.is_some_and(|device| device.serials.iter().any(|serial| mine.contains(serial))) {
                     continue;
                 }
+                let other = self.book().get(&other).await?.change;
                 let settled = Box::pin(self.settled_row(&other, attempt.clone())).await?;
                 if !settled.is_over() {
                     return Ok(Some(attempt));

@@ -260,7 +260,11 @@ const fn not_seen(direction: Direction) -> DeviceState {
 fn unread(result: &CheckResult) -> Trouble {
     let said = |name: &str| result.detail.get(name).and_then(Json::as_str).map(str::to_owned);
     let message = said("message").unwrap_or_else(|| "The device could not be read.".to_owned());
-    Trouble { code: said("code").unwrap_or_else(|| "device_unread".to_owned()), message, detail: Json::Null }
+    let unread = Trouble::new("device_unread", message);
+    match said("code") {
+        Some(code) => Trouble { code, ..unread },
+        None => unread,
+    }
 }
 
 fn named(device: &DevicePlan) -> &str {

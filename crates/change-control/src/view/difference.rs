@@ -148,7 +148,10 @@ fn text(groups: &[DiffGroup]) -> String {
             text.push("  nothing differs".to_owned());
         }
         text.extend(group.lines.iter().map(|line| format!("{}{}", sign(line), line.line)));
-        text.extend(group.dangers.iter().map(|danger| format!("! danger ({}): {}", danger.kind, danger.line.trim())));
+        text.extend(group.dangers.iter().map(|danger| {
+            let there = if danger.already_there { ", already there" } else { "" };
+            format!("! danger ({}{there}): {}", danger.kind, danger.line.trim())
+        }));
         text.extend(group.unmodelled.iter().map(|u| format!("! not understood ({}): {}", u.why, u.line.trim())));
         match &group.undo_missing {
             Some(reason) => text.push(format!("! no undo: {reason}")),

@@ -30,7 +30,7 @@ use crate::model::state::State;
 pub const MAX_ROWS: usize = 200;
 /// Rows that one request looks at, whatever of them the caller may see: a page may come short, and has a next one then.
 const LOOKED_AT: usize = 400;
-/// Rows that are read at a time.
+/// Fewest rows that are read at a time once the first ones did not make a page: whoever sees few is not served one by one.
 const STEP: usize = 100;
 
 /// Whose changes.
@@ -127,7 +127,9 @@ impl Changes {
         };
         let (mut items, mut looked_at) = (Vec::new(), 0);
         loop {
-            let step = STEP.min(LOOKED_AT - looked_at);
+            // One row beyond the page says whether there is a next one.
+            let missing = limit + 1 - items.len();
+            let step = if looked_at == 0 { missing } else { missing.max(STEP) }.min(LOOKED_AT - looked_at);
             let read = self.book().newest(newest, before.as_ref(), step).await?;
             let last = read.len() < step;
             looked_at += read.len();

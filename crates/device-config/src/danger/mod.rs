@@ -62,16 +62,22 @@ pub struct PlacedLine {
 
 /// The lines of a text with what they stand below, by their indentation. Blank lines and comments are left out.
 pub fn placed_lines(text: &str) -> Vec<PlacedLine> {
+    numbered_lines(text).into_iter().map(|(_, placed)| placed).collect()
+}
+
+/// The same, each with its number in the text, from 1.
+pub fn numbered_lines(text: &str) -> Vec<(usize, PlacedLine)> {
     let mut open: Vec<(usize, String)> = Vec::new();
     let mut placed = Vec::new();
-    for line in text.lines() {
+    for (line, number) in text.lines().zip(1..) {
         let bare = line.trim();
         if bare.is_empty() || bare.starts_with('!') {
             continue;
         }
         let indent = line.len() - line.trim_start().len();
         open.retain(|(depth, _)| *depth < indent);
-        placed.push(PlacedLine { parents: open.iter().map(|(_, line)| line.clone()).collect(), line: bare.to_owned() });
+        let parents = open.iter().map(|(_, line)| line.clone()).collect();
+        placed.push((number, PlacedLine { parents, line: bare.to_owned() }));
         open.push((indent, bare.to_owned()));
     }
     placed

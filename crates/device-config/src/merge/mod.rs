@@ -1,7 +1,8 @@
 //! Lines entered into a configuration, as the device would take them. Next: [`stream`] for which section a line goes to,
-//! [`apply`] for what it does there, [`crate::undo`] for the way back.
+//! [`apply`] for what it does there, [`repeat`] for lines that are there already, [`crate::undo`] for the way back.
 
 mod apply;
+mod repeat;
 mod stream;
 
 use std::fmt;

@@ -199,6 +199,11 @@ impl Keyed<'_> {
         }
     }
 
+    /// Whether it opens a section that every device has, printed or not.
+    pub(crate) fn is_given(&self) -> bool {
+        self.hit.as_ref().is_some_and(|hit| hit.rule.given)
+    }
+
     /// What keeps the order of entry with it, if anything does.
     pub(crate) fn ordered_among(&self) -> Option<String> {
         let hit = self.hit.as_ref().filter(|hit| hit.rule.is_ordered() && !self.negated)?;

@@ -29,7 +29,7 @@
 //! Attributes: `short` (negated by its slot alone), `cut N` (negated by its first `N` words), `shown` (its `no` is a state, and the device prints it), `prints` (the device
 //! prints its `no`, which says no more than its absence), `hides V` (the value that it
 //! does not print), `bare` (needs no value), `wipes A / B` (what changes with it is lost), `fixed` (a section that cannot be
-//! removed), `ordered` (order matters among such lines), `numbering AT [WORD] STEP` (how an entry without a number gets one),
+//! removed), `given` (a section that every device has: it cannot be removed, and its line alone says nothing), `ordered` (order matters among such lines), `numbering AT [WORD] STEP` (how an entry without a number gets one),
 //! `always` (it gets one in an empty list too), `whole` (`no` of one entry removes all), `positions WORD` (the word and a number after the slot say where; without a word the number alone),
 //! `held` (a section that is not removed while another line names it), `names` (its value names it elsewhere),
 //! `adds` (a list of VLANs adds to the set), `replaces` (an entry's number may be used again), `drags A` (removing it changes lines that begin so and name it),
@@ -98,6 +98,7 @@ pub(crate) struct Rule {
     pub(crate) hides: Option<String>,
     pub(crate) bare: bool,
     pub(crate) fixed: bool,
+    pub(crate) given: bool,
     pub(crate) ordered: bool,
     pub(crate) whole: bool,
     pub(crate) positions: Option<String>,
@@ -276,6 +277,7 @@ fn row(id: usize, kind: &str, rest: &str) -> Result<Rule, String> {
         hides: None,
         bare: false,
         fixed: false,
+        given: false,
         ordered: false,
         whole: false,
         positions: None,
@@ -318,6 +320,7 @@ fn attribute(rule: &mut Rule, text: &str) -> Result<(), String> {
         "prints" => rule.prints = true,
         "bare" => rule.bare = true,
         "fixed" => rule.fixed = true,
+        "given" => rule.given = true,
         "ordered" => rule.ordered = true,
         "whole" => rule.whole = true,
         "positions" => rule.positions = Some(value.to_owned()),

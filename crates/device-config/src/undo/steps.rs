@@ -119,7 +119,7 @@ impl Sides<'_> {
         let Some((left, was, old)) =
             partner.and_then(|at| Some((at, self.from.nodes.get(at)?, self.from.keys.get(at)?)))
         else {
-            if !key.is_silent() {
+            if !self.to.is_silent(at) {
                 additions.push(node.clone());
             }
             return Ok(());
@@ -253,8 +253,13 @@ impl Sides<'_> {
         let Some(hit) = &key.hit else {
             return Ok(Some(Node::new(if key.negated { positive.to_owned() } else { format!("no {line}") })));
         };
-        if key.is_silent() {
+        if self.from.is_silent(at) {
             return Ok(None);
+        }
+        if hit.rule.given {
+            // The section stays; what stands in it goes.
+            let children = level(self.platform, below(self.platform, self.mode, key), 1, &node.children, &[])?;
+            return Ok(Some(Node { text: line.to_owned(), children, closed_by: None }));
         }
         let interface = line.strip_prefix("interface ");
         let stays = interface.is_some_and(|name| hit.rule.opens() && !interfaces::is_removable(self.platform, name));

@@ -6,6 +6,7 @@ extern crate interlock_device_config as device_config;
 mod asa;
 mod commands;
 mod danger;
+mod given;
 mod masking;
 mod pairs;
 mod properties;

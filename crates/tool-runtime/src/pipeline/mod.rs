@@ -12,6 +12,7 @@ mod artifacts;
 mod audit_guard;
 mod authorise;
 mod cache;
+mod call;
 mod change;
 mod execute;
 mod intent;
@@ -34,11 +35,9 @@ mod validate;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use platform::artifacts::Artifacts;
 use platform::audit::AuditLog;
 use platform::config::LimitsConfig;
-use platform::context::CallReferences;
 use platform::keyed_hash::KeyedHash;
 use platform::policy::PolicyEngine;
 use platform::resource::BaseUrl;
@@ -47,10 +46,11 @@ use platform::secrets::SecretStore;
 use platform::shared::{RateLimit, SharedState};
 use platform::store::Store;
 use platform::telemetry::Metrics;
-use platform::{CallContext, Error, Json, SharedClock};
+use platform::{CallContext, Error, SharedClock};
 use tokio_util::task::TaskTracker;
 
 pub(crate) use self::artifacts::may_read;
+pub use self::call::{Answer, CallRequest};
 pub use self::intent::IntentJournal;
 pub use self::resolve::tool_unknown;
 pub use self::settle::settle_after_crash;
@@ -63,7 +63,6 @@ use crate::change_gate::ChangeGate;
 use crate::elevation::Elevations;
 use crate::targets::TargetDirectory;
 use crate::targets::live::LiveFacts;
-use crate::tool::FollowUp;
 use crate::visibility::Visibility;
 
 /// The stages in the order in which a call passes them; the documentation and a test compare themselves with it.
@@ -85,34 +84,6 @@ pub const STAGES: [&str; 16] = [
     "redact",
     "audit_close",
 ];
-
-/// A call of a tool. It has no `Debug`: arguments may be secrets.
-#[derive(Clone)]
-pub struct CallRequest {
-    /// Server instance.
-    pub server: String,
-    /// Tool name.
-    pub tool: String,
-    /// Arguments; an object.
-    pub arguments: Json,
-    /// References that came inside the message (`_meta["dev.interlock/call"]`); headers are in the context.
-    pub references: CallReferences,
-}
-
-/// A successful answer.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
-    /// Structured result.
-    pub structured: Json,
-    /// The same as JSON text, where it is at hand: a door that writes it need not make it again.
-    pub text: Option<Bytes>,
-    /// Work that goes on.
-    pub follow_up: Option<FollowUp>,
-    /// The result of an earlier call with the same idempotency key.
-    pub replayed: bool,
-    /// How long the call's requests waited for their turn in the budget of their target (T31), milliseconds in all.
-    pub queued_ms: u64,
-}
 
 /// What the pipeline is made of.
 pub struct Parts {

@@ -63,7 +63,11 @@ impl<C: WorkflowContext> Run<C> {
     pub(super) async fn step(&mut self, device: &str) -> Result<Stepped, WorkflowError> {
         let calls = self.calls.shielded();
         let which = self.next_try(device, Direction::Forward);
-        let failed = match self.sent(&calls, &which).await? {
+        let outcome = self.sent(&calls, &which).await;
+        if !matches!(outcome, Ok(Outcome::Refused { .. } | Outcome::NotDone { .. })) {
+            self.written.push(device.to_owned());
+        }
+        let failed = match outcome? {
             Outcome::Ended { failed } => failed,
             Outcome::Refused { trouble } => {
                 // Where the locks were lost, that is why; they are taken again, and the device is compared again.
@@ -75,7 +79,9 @@ impl<C: WorkflowContext> Run<C> {
             }
             Outcome::NotDone { trouble } => return self.not_done(&calls, &which, trouble).await,
         };
-        calls.go(State::Verifying, "the step ended: the device is compared").await?;
+        while !calls.go(State::Verifying, "the step ended: the device is compared").await?.locked {
+            self.relock().await?;
+        }
         let verify = self.verify_of(device, Direction::Forward, failed);
         let mut held = false;
         loop {

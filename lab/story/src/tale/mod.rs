@@ -4,6 +4,7 @@
 //! Next: `chapters` for the tale of a second factor, `changes` for the one of changes: which of them depends on the lab's
 //! policy profile.
 
+mod change_read;
 mod changes;
 mod chapters;
 

@@ -29,6 +29,7 @@ use platform::secrets::SecretStore as _;
 use platform::store::{Expect, Op, OpResult, Store as _};
 use platform::telemetry::Metrics;
 use platform::{CallContext, Clock as _, Error, Json, Principal, Secret, SharedClock};
+use platform_suites::store::InterceptedStore;
 use platform_suites::tokens::person;
 use platform_suites::{
     MemoryArtifacts, MemoryAudit, MemorySecrets, MemoryShared, MemoryStore, StaticPolicy, sealed_artifacts,
@@ -48,6 +49,8 @@ use tool_runtime::{
     Answer, ArtifactReference, CallRequest, Catalogue, Connector, Instance, Pipeline, TargetArgument, Tool, ToolCx,
     ToolSpec, Visibility,
 };
+
+use crate::listing::RowsRead;
 
 pub(crate) const SERVER: &str = "controller-1";
 pub(crate) const DEVICES: [&str; 2] = ["dev-1", "dev-2"];
@@ -296,7 +299,7 @@ pub(crate) struct Rig {
     pub(crate) changes: Arc<Changes>,
     pub(crate) controller: Arc<Controller>,
     pub(crate) clock: Arc<AdjustableClock>,
-    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) store: Arc<InterceptedStore<RowsRead>>,
     pub(crate) audit: Arc<Watched>,
     pub(crate) floors: Arc<Floors>,
     pub(crate) starter: Arc<Starter>,
@@ -332,6 +335,7 @@ impl Rig {
         let clock = Arc::new(AdjustableClock::default());
         let shared: SharedClock = Arc::clone(&clock) as SharedClock;
         let store = Arc::new(MemoryStore::new(Arc::clone(&shared)));
+        let store = Arc::new(InterceptedStore::new(store, RowsRead::default()));
         let audit = Arc::new(Watched::default());
         let secrets = Arc::new(MemorySecrets::new(Arc::clone(&shared)));
         let fields = BTreeMap::from([("password".to_owned(), Secret::new("secret"))]);

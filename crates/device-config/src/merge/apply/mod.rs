@@ -129,7 +129,7 @@ impl Level<'_> {
     }
 
     fn remove_section(&mut self, line: &Entered<'_>, hit: &Hit<'_>) -> Effect {
-        if hit.rule.fixed || line.stays {
+        if hit.rule.fixed || hit.rule.given || line.stays {
             return Effect::doubt(Why::Refused);
         }
         if let Some(at) = self.place_of(hit) {

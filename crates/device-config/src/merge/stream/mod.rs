@@ -5,12 +5,14 @@
 mod typed;
 
 use self::typed::{is_exec, text_of};
+use std::collections::BTreeSet;
+
 use super::apply::{Effect, Entered, Level, begins, sweep};
 use super::{Lines, Merged, Unmodelled, Why};
 use crate::config::Node;
 use crate::physical::{self, Physical, Written, words};
 use crate::rules::{Hit, Kind, Mode, Negation, Table, find, find_abbreviated, keyed, split_negation};
-use crate::{Config, Platform, interfaces};
+use crate::{Config, Platform, diff, interfaces};
 
 /// A section that is open. An `interface range` opens several at once.
 #[derive(Clone)]
@@ -40,10 +42,40 @@ pub(super) struct Stream {
     frames: Vec<Frame>,
     unmodelled: Vec<Unmodelled>,
     ended: bool,
+    /// Whether the line that is being entered stood where it goes, and takes no others with it; nothing before it is known where
+    /// it goes.
+    standing: Option<bool>,
 }
 
 impl Stream {
+    /// Enters all lines.
     pub(super) fn enter(before: &Config, lines: &Lines) -> Merged {
+        let mut stream = Self::over(before);
+        stream.all(lines, |stream, _, line, value| stream.line(line, value));
+        Merged { after: stream.after, unmodelled: stream.unmodelled }
+    }
+
+    /// Enters all lines, and says which of those that are asked about left everything as it was. The others are not looked at:
+    /// to look means to compare the whole configuration.
+    pub(super) fn idle(before: &Config, lines: &Lines, asked: &BTreeSet<usize>) -> BTreeSet<usize> {
+        let mut idle = BTreeSet::new();
+        Self::over(before).all(lines, |stream, number, line, value| {
+            if !asked.contains(&number) {
+                return stream.line(line, value);
+            }
+            let (was, doubts) = (stream.after.clone(), stream.unmodelled.len());
+            stream.standing = None;
+            stream.line(line, value);
+            // A `no` that says no more than its absence would is not kept.
+            let same = || stream.after == was || diff(&was, &stream.after).is_empty();
+            if stream.standing == Some(true) && stream.unmodelled.len() == doubts && same() {
+                idle.insert(number);
+            }
+        });
+        idle
+    }
+
+    fn over(before: &Config) -> Self {
         let platform = before.platform();
         let root = Frame {
             column: 0,
@@ -53,23 +85,27 @@ impl Stream {
             indented: false,
             block: false,
         };
-        let mut stream =
-            Self { platform, after: before.clone(), frames: vec![root], unmodelled: Vec::new(), ended: false };
-        let mut physical = lines.text().lines();
-        while let Some(raw) = physical.next() {
+        let (after, frames) = (before.clone(), vec![root]);
+        Self { platform, after, frames, unmodelled: Vec::new(), ended: false, standing: None }
+    }
+
+    /// Takes the lines one by one: with their number in the text, and the whole value of one that goes on over several.
+    fn all(&mut self, lines: &Lines, mut take: impl FnMut(&mut Self, usize, Physical<'_>, Option<String>)) {
+        let platform = self.platform;
+        let mut physical = lines.text().lines().enumerate();
+        while let Some((number, raw)) = physical.next() {
             let line = Physical::of(raw);
             if line.text.is_empty() || line.text.starts_with('!') || line.text == ":" || line.text.starts_with(": ") {
                 continue;
             }
             if let Some(delimiter) = physical::opens_banner(platform, line.text, Written::ForDevice) {
-                let value = physical::banner_text(line.text, &delimiter, &mut physical);
-                stream.frames.truncate(1);
-                stream.line(Physical { indent: line.indent, text: line.text }, Some(value));
+                let value = physical::banner_text(line.text, &delimiter, &mut physical.by_ref().map(|(_, line)| line));
+                self.frames.truncate(1);
+                take(self, number, Physical { indent: line.indent, text: line.text }, Some(value));
             } else {
-                stream.line(line, None);
+                take(self, number, line, None);
             }
         }
-        Merged { after: stream.after, unmodelled: stream.unmodelled }
     }
 
     fn doubt(&mut self, line: &str, why: Why) {
@@ -138,11 +174,14 @@ impl Stream {
         };
         let mut places = Vec::new();
         let mut doubt = meant.doubt;
+        let alone = meant.hit.as_ref().is_some_and(|hit| hit.rule.wipes.is_empty());
         for place in &frame.places {
             if meant.hit.as_ref().is_some_and(|hit| self.renames(place, &frame, hit, negation)) {
                 doubt = doubt.or(Some(Why::SideEffects));
             }
             let Some(nodes) = nodes_at(&mut self.after, place) else { continue };
+            let stood = alone && nodes.iter().any(|node| node.text == text);
+            self.standing = Some(stood && self.standing != Some(false));
             let entered =
                 Entered { negation, hit: meant.hit.as_ref(), text: text.clone(), body: body_text.clone(), stays };
             let Effect { opened, doubt: own } = Level { nodes, mode: frame.mode }.enter(&entered);

@@ -43,7 +43,8 @@ fn groups(plan: &PublicPlan) -> Vec<Vec<&DevicePlan>> {
 /// What must not be overlooked, before anything else.
 pub(super) fn alarms(plan: &PublicPlan) -> Markup {
     let of = |find: fn(&DevicePlan) -> bool| plan.devices.iter().filter(|d| find(d)).collect::<Vec<_>>();
-    let dangerous = of(|d| !d.dangers.is_empty());
+    let dangerous = of(|d| d.dangers.iter().any(|danger| !danger.already_there));
+    let idle = of(|d| d.dangers.iter().any(|danger| danger.already_there));
     let unmodelled = of(|d| !d.unmodelled.is_empty());
     let without_undo = of(|d| matches!(d.undo, PlannedUndo::None { .. }));
     let unseen = of(|d| d.baseline.secrets_unseen);
@@ -51,9 +52,7 @@ pub(super) fn alarms(plan: &PublicPlan) -> Markup {
         @if !dangerous.is_empty() {
             div.alarm role="note" {
                 strong { "Danger: " (names(&dangerous)) }
-                ul { @for (kind, line) in distinct(dangerous.iter().flat_map(|d| d.dangers.iter().map(|x| (&x.kind, &x.line)))) {
-                    li { (danger(kind)) ": " code { (text::plain(line)) } }
-                } }
+                (marks(&dangerous, false))
             }
         }
         @if !unmodelled.is_empty() {
@@ -74,6 +73,13 @@ pub(super) fn alarms(plan: &PublicPlan) -> Markup {
                 })) { li { (text::plain(reason)) } } }
             }
         }
+        @if !idle.is_empty() {
+            div.caution role="note" {
+                strong { "Already there: " (names(&idle)) }
+                p { "These lines would be dangerous if they changed anything. The devices have them, and entering them once more does nothing." }
+                (marks(&idle, true))
+            }
+        }
         @if !unseen.is_empty() {
             div.caution role="note" {
                 strong { "Secrets not seen: " (names(&unseen)) }
@@ -85,6 +91,16 @@ pub(super) fn alarms(plan: &PublicPlan) -> Markup {
 
 fn names(devices: &[&DevicePlan]) -> String {
     devices.iter().map(|d| d.hostname.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// The lines that ask for attention, those that are there already or the others.
+fn marks(devices: &[&DevicePlan], already_there: bool) -> Markup {
+    let of_it = devices.iter().flat_map(|d| d.dangers.iter().filter(|x| x.already_there == already_there));
+    html! {
+        ul { @for (kind, line) in distinct(of_it.map(|x| (&x.kind, &x.line))) {
+            li { (danger(kind)) ": " code { (text::plain(line)) } }
+        } }
+    }
 }
 
 fn distinct<'a>(all: impl Iterator<Item = (&'a String, &'a String)>) -> Vec<(&'a String, &'a String)> {

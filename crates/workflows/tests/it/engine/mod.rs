@@ -1,8 +1,10 @@
 //! Whole runs: the body on the engine that ships, real activities, the road with its gate, over a network of texts. Where to go
-//! next: `network` for what a device and its controller do, `rig` for the rest.
+//! next: `network` for what a device and its controller do, `rig` for the rest, `holders` for two platforms over one store.
 
+mod holders;
 mod network;
 mod rig;
+mod standing;
 
 use std::sync::Arc;
 
