@@ -123,7 +123,7 @@ impl Changes {
             let (submission, needed) = rules::open_submission(change)?;
             let given = giving::approvals_of(&change.approvals, &digest).len();
             if given >= usize::try_from(needed.count).unwrap_or(usize::MAX) {
-                let grant = giving::grant(change, submission, &digest, plan, now_ms);
+                let grant = giving::grant(change, submission, &digest, plan, now_ms)?;
                 change.grant = Some(self.parts.grants.sign(grant)?);
                 change.become_state(State::Approved, now_ms, format!("Approved; the last approval is {who}'s."))?;
             }
