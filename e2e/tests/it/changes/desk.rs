@@ -14,10 +14,21 @@ use crate::lab::{Lab, Launch};
 
 /// A machine that also compiles is slow.
 const PATIENCE: Duration = Duration::from_secs(240);
-/// How long a change may stand still before the clock is moved.
-const STILL: Duration = Duration::from_millis(1_500);
-/// How far it is moved then, seconds.
-const STEP_S: i64 = 30;
+/// How the lab's clock is moved while a change stands still.
+#[derive(Clone, Copy)]
+pub(crate) struct Pace {
+    /// How long it may stand still before.
+    pub(crate) still: Duration,
+    /// How far the clock is moved then, seconds: less than a lock is held for.
+    pub(crate) step_s: i64,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { still: Duration::from_millis(1_500), step_s: 30 }
+    }
+}
+
 /// An authenticator shows the next code after this many seconds.
 const NEXT_CODE_S: i64 = 31;
 /// States that nothing follows.
@@ -31,6 +42,7 @@ pub(crate) struct Desk {
     pub(crate) switches: Vec<String>,
     /// The template `access-vlan`.
     pub(crate) template: String,
+    pub(crate) pace: Pace,
 }
 
 /// One wish: a VLAN on switches. Unlike in production nobody waits five minutes for checks after the last device.
@@ -73,7 +85,7 @@ impl Desk {
         assert!(switches.len() >= 6, "{} switches", switches.len());
         let deployment = caller.deployment(&alice, CENTER, &switches[0], 2).await;
         let template = deployment["template_id"].as_str().unwrap().to_owned();
-        Self { caller, switches, template }
+        Self { caller, switches, template, pace: Pace::default() }
     }
 
     /// The lab, for what only its one owner may do.
@@ -181,8 +193,8 @@ impl Desk {
             assert!(began.elapsed() < PATIENCE, "it never becomes {states:?}: {}", told(&view));
             if seen != view["revision"] {
                 (seen, since) = (view["revision"].clone(), Instant::now());
-            } else if moving && since.elapsed() > STILL {
-                self.caller.lab.advance(&self.caller.http, STEP_S).await;
+            } else if moving && since.elapsed() > self.pace.still {
+                self.caller.lab.advance(&self.caller.http, self.pace.step_s).await;
                 since = Instant::now();
             }
             tokio::time::sleep(Duration::from_millis(100)).await;

@@ -15,7 +15,8 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::runs::{any_seed, asked};
-use crate::changes::desk::{Desk, ENDS, Wish, launch, told, trouble};
+use crate::caller::{Answer, OWN};
+use crate::changes::desk::{Desk, ENDS, Pace, Wish, launch, told, trouble};
 use crate::lab::Lab;
 
 /// Changes that one lab makes before the next begins with an empty folder: its logs grow with each.
@@ -24,10 +25,14 @@ const CHANGES: u64 = 20;
 const ROUND: u64 = 20;
 /// An approved change waits this long for its window, so that the platform can be started again before.
 const WINDOW_S: u64 = 120;
+/// A moment that does not come at once is waited for, and after this time the clock is moved.
+const SLOW: Duration = Duration::from_secs(3);
 /// A moment that does not come within this time never does.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How long the controller holds a reply back: longer than it takes to kill.
 const HELD_MS: u64 = 60_000;
+/// Most of a run's time is the settle time of a step that nobody heard of: by the lab's clock, and not by anybody's.
+const PACE: Pace = Pace { still: Duration::from_millis(500), step_s: 60 };
 /// What a deployment is sent to.
 const DEPLOY: &str = "/v2/template-programmer/template/deploy";
 
@@ -87,6 +92,19 @@ impl Case {
             At::Any => below(random, 5_000),
         };
         Self { gap, back, hidden, nth }
+    }
+}
+
+impl Case {
+    /// In words, for the line of its run.
+    fn told(&self) -> String {
+        let way = if self.back { "back" } else { "there" };
+        let hidden = if self.hidden { ", its task hidden" } else { "" };
+        let nth = match self.gap.at {
+            At::Any => format!("after {} ms", self.nth),
+            At::Failpoint(..) | At::HeldReply => format!("time {}", self.nth),
+        };
+        format!("{way}, between {}, {nth}{hidden}", self.gap.between)
     }
 }
 
@@ -177,15 +195,20 @@ async fn dies(desk: &mut Desk, victim: &Victim, case: &Case) -> Result<(), Strin
         held = Some(desk.fault(json!({"path": DEPLOY}), late(HELD_MS), 1).await);
     }
     if case.back {
-        let wished =
-            desk.own("alice", "undo_change", &json!({"change_id": victim.id, "reason": "It was half done"})).await;
-        if wished.status != 202 && wished.status != 200 {
-            return Err(format!("the wish for an undo: {wished:?}"));
+        let token = desk.caller.lab.token("alice").await;
+        let arguments = json!({"change_id": victim.id, "reason": "It was half done"});
+        let wish = desk.caller.rest_request(&token, OWN, "undo_change", &arguments);
+        match Answer::received(wish).await {
+            Ok(wished) if wished.status != 202 && wished.status != 200 => {
+                return Err(format!("the wish for an undo: {wished:?}"));
+            }
+            // It may die before it has answered: whoever wished looks again later.
+            Ok(_) | Err(_) => {}
         }
     } else {
         desk.caller.lab.advance(&desk.caller.http, i64::try_from(WINDOW_S).unwrap()).await;
     }
-    let began = Instant::now();
+    let (began, mut moved) = (Instant::now(), Instant::now());
     loop {
         let due = match (case.gap.at, held) {
             (At::Failpoint(..), _) => desk.caller.lab.is_zombie(),
@@ -199,6 +222,11 @@ async fn dies(desk: &mut Desk, victim: &Victim, case: &Case) -> Result<(), Strin
         }
         if began.elapsed() > PATIENCE {
             return Err(format!("the moment never came: {}", told(&desk.view(&victim.id).await)));
+        }
+        // Who looked at the time just before it was moved waits for as long as was left then.
+        if !matches!(case.gap.at, At::Any) && moved.elapsed() > SLOW {
+            desk.caller.lab.advance(&desk.caller.http, PACE.step_s).await;
+            moved = Instant::now();
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -253,10 +281,10 @@ fn waits_for_a_person(view: &Json) -> bool {
     last.is_some_and(|step| step["why"] == "it waits for a person")
 }
 
-/// Waits until something has happened since this view.
+/// Waits until the change has moved since this view: a person's word is a revision of its own, and moves nothing yet.
 async fn moved_on(desk: &Desk, victim: &Victim, seen: &Json) -> Result<(), String> {
     let began = Instant::now();
-    while desk.view(&victim.id).await["revision"] == seen["revision"] {
+    while desk.view(&victim.id).await["history"] == seen["history"] {
         if began.elapsed() > PATIENCE {
             return Err(format!("nothing happens any more: {}", told(seen)));
         }
@@ -307,12 +335,23 @@ async fn verdict(desk: &Desk, victim: &Victim, case: &Case, view: &Json, parked:
 
 /// One change, one death, one verdict.
 async fn one(desk: &mut Desk, run: u64, case: &Case, sum: &mut Sum) -> Result<(), String> {
+    let began = Instant::now();
     let victim = prepared(desk, run, case).await;
+    let approved = began.elapsed();
     dies(desk, &victim, case).await?;
+    let dead = began.elapsed();
     desk.lab().dies_at(None);
     desk.lab().try_start_again().map_err(|why| format!("it does not come back: {why}"))?;
     let (view, parked) = followed(desk, &victim, sum).await?;
     let findings = verdict(desk, &victim, case, &view, parked, sum).await;
+    println!(
+        "crash: changes: run {run}, {}: {}; approved after {:.1} s, dead after {:.1}, ended after {:.1}",
+        case.told(),
+        view["state"],
+        approved.as_secs_f64(),
+        dead.as_secs_f64(),
+        began.elapsed().as_secs_f64()
+    );
     sum.deaths += 1;
     *sum.gaps.entry((case.gap.between, case.back)).or_default() += 1;
     sum.undecidable += u64::from(case.hidden);
@@ -341,7 +380,8 @@ pub(super) async fn die(runs: u64, seed: u64) {
     for run in 0..runs {
         if run.is_multiple_of(CHANGES) {
             drop(desk.take());
-            desk = Some(Desk::over(Lab::start_as(TempDir::new().unwrap(), launch("60"))).await);
+            let lab = Lab::start_as(TempDir::new().unwrap(), launch("60"));
+            desk = Some(Desk { pace: PACE, ..Desk::over(lab).await });
         }
         let desk = desk.as_mut().unwrap();
         let mut random = ChaCha8Rng::seed_from_u64(seed);
