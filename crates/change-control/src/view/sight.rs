@@ -7,8 +7,9 @@ use platform::{Error, Principal};
 use tool_runtime::Visibility;
 use tool_runtime::catalogue::{OWN_SERVER, Server};
 
+use crate::book::Listed;
 use crate::model::approval::PersonRef;
-use crate::model::change::Change;
+use crate::model::change::{ApproversNeeded, Change};
 
 /// The tool by which auditors are known: who reads everybody's records sees everybody's changes.
 const OF_AUDITORS: &str = "search_audit";
@@ -41,10 +42,16 @@ impl Sight {
     }
 
     pub(crate) fn reaches(&self, change: &Change) -> bool {
-        let approves = || change.approvers.iter().flat_map(|a| &a.groups).any(|group| self.groups.contains(group));
-        self.everything
-            || self.servers.contains(&change.instance.name)
-            || change.requester.who.is_same_person(&self.who)
-            || approves()
+        self.sees(&change.instance.name, &change.requester.who, change.approvers.as_ref())
+    }
+
+    /// The same, of a change in a list.
+    pub(crate) fn reaches_listed(&self, change: &Listed) -> bool {
+        self.sees(&change.instance.name, &change.requester.who, change.approvers.as_ref())
+    }
+
+    fn sees(&self, server: &str, requester: &PersonRef, approvers: Option<&ApproversNeeded>) -> bool {
+        let approves = || approvers.iter().flat_map(|a| &a.groups).any(|group| self.groups.contains(group));
+        self.everything || self.servers.contains(server) || requester.is_same_person(&self.who) || approves()
     }
 }
