@@ -56,6 +56,9 @@ struct Arguments {
     /// With `--part`: the document whose table is written anew.
     #[arg(long)]
     into: Option<PathBuf>,
+    /// With `--part targets`: only the rows whose names contain this; a part of the table is for no document.
+    #[arg(long, conflicts_with = "into")]
+    only: Option<String>,
     /// Be a yardstick instead; the benchmark starts itself with this.
     #[arg(long, hide = true)]
     bare: Option<Bare>,
@@ -95,7 +98,9 @@ fn main() -> Result<()> {
         Some(Part::Targets) => {
             let (binary, out) = places(&arguments)?;
             let here = out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            runtime.block_on(targets::measure(&binary, here, arguments.calls.min(20_000), arguments.into.as_ref()))
+            let calls = arguments.calls.min(20_000);
+            let (only, into) = (arguments.only.as_deref(), arguments.into.as_ref());
+            runtime.block_on(targets::measure(&binary, here, calls, only, into))
         }
         _ => runtime.block_on(measure(&arguments)),
     }

@@ -181,7 +181,14 @@ impl Lab {
 }
 
 /// Measures with `calls` calls a row, in a folder below `here`, and writes the table into the document `into`.
-pub(crate) async fn measure(program: &Path, here: &Path, calls: usize, into: Option<&PathBuf>) -> Result<()> {
+/// With `only`, the rows whose names contain it.
+pub(crate) async fn measure(
+    program: &Path,
+    here: &Path,
+    calls: usize,
+    only: Option<&str>,
+    into: Option<&PathBuf>,
+) -> Result<()> {
     let machine = Machine::read();
     let folder = tempfile::Builder::new().prefix("bench-targets-").tempdir_in(here)?;
     progress(format_args!("a lab with {DEVICES} devices for each controller"));
@@ -225,8 +232,12 @@ pub(crate) async fn measure(program: &Path, here: &Path, calls: usize, into: Opt
     ];
     let mut rows = Vec::new();
     for (what, request, counts) in cases {
+        if only.is_some_and(|only| !what.contains(only)) {
+            continue;
+        }
         rows.push(lab.measure(what, request, calls, counts).await?);
     }
+    ensure!(!rows.is_empty(), "no row has `{}` in its name", only.unwrap_or_default());
     let end = lab.memory()?;
     let all_read = lab.ask("interlock", "list_target_sources", &json!({})).await?["fit_for_changes"] == true;
     lab.platform.stop()?;

@@ -18,6 +18,8 @@ use crate::error::AuditFault;
 
 /// What the month's key is used for; another use has another key.
 const PURPOSE: &str = "sealed audit payloads";
+/// Bytes of most payloads.
+const USUAL: usize = 4_096;
 /// Most rows that one transaction deletes, so that no record waits long for it.
 pub(crate) const FORGET_AT_ONCE: u32 = 4_096;
 
@@ -45,7 +47,9 @@ impl Month {
 
     /// Seals a payload for the record `event` of the log `origin`.
     pub(crate) fn seal(&self, origin: &str, event: &str, payload: &Json) -> Result<Sealed> {
-        let plain = zeroize::Zeroizing::new(serde_json::to_vec(payload).map_err(Error::internal)?);
+        // Room for most of them: a buffer that grows is copied, and leaves its old places behind unwiped.
+        let mut plain = zeroize::Zeroizing::new(Vec::with_capacity(USUAL));
+        serde_json::to_writer(&mut *plain, payload).map_err(Error::internal)?;
         Ok(Sealed { key: self.id.clone(), bytes: self.sealer.seal(&place(origin, event), &plain)? })
     }
 }

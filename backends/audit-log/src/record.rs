@@ -4,8 +4,8 @@
 use std::net::IpAddr;
 
 use aws_lc_rs::hmac;
-use platform::Json;
 use platform::audit::{AuditActor, AuditEntry, Outcome, Phase};
+use platform::{Json, canonical};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -49,8 +49,7 @@ impl PreparedRecord {
             (Some(payload), Some(with)) => Some(with.month.seal(with.origin, &id, payload).map_err(unfit)?),
             _ => None,
         };
-        let line =
-            platform::canonical::to_bytes(&document(entry, id, service, key, sealed.as_ref())?).map_err(unfit)?;
+        let line = document(entry, id, service, key, sealed.as_ref())?.to_line()?;
         let line = String::from_utf8(line).map_err(|e| AuditFault::Record(e.to_string()))?;
         let (before, after) =
             line.split_once(PLACE).ok_or_else(|| AuditFault::Record("no place for its position".to_owned()))?;
@@ -82,6 +81,7 @@ fn unfit(error: impl std::fmt::Display) -> AuditFault {
     AuditFault::Record(error.to_string())
 }
 
+// The members of this and of all below stand in canonical order.
 #[derive(Serialize)]
 struct Record<'a> {
     #[serde(rename = "@timestamp")]
@@ -89,15 +89,28 @@ struct Record<'a> {
     ecs: Ecs,
     event: Event<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    user: Option<User<'a>>,
+    http: Option<Http<'a>>,
+    interlock: Map<String, Json>,
+    service: Service<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<Source>,
     #[serde(skip_serializing_if = "Option::is_none")]
     trace: Option<Id<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    http: Option<Http<'a>>,
-    service: Service<'a>,
-    interlock: Map<String, Json>,
+    user: Option<User<'a>>,
+}
+
+impl Record<'_> {
+    /// Its canonical bytes, which are Serde's own where nothing in it has to be put in order or written otherwise: a record
+    /// stands before every reply.
+    fn to_line(&self) -> Result<Vec<u8>, AuditFault> {
+        let plain =
+            self.event.duration.is_none_or(canonical::is_plain_integer) && canonical::are_plain(&self.interlock);
+        match plain {
+            true => serde_json::to_vec(self).map_err(unfit),
+            false => canonical::to_bytes(self).map_err(unfit),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -107,18 +120,18 @@ struct Ecs {
 
 #[derive(Serialize)]
 struct Event<'a> {
-    id: String,
-    kind: &'static str,
-    category: [&'static str; 1],
-    #[serde(rename = "type")]
-    types: Vec<&'static str>,
     action: &'a str,
-    outcome: &'static str,
-    sequence: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    duration: Option<u64>,
+    category: [&'static str; 1],
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration: Option<u64>,
+    id: String,
+    kind: &'static str,
+    outcome: &'static str,
+    sequence: u64,
+    #[serde(rename = "type")]
+    types: Vec<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -222,7 +235,7 @@ fn own_members(entry: &AuditEntry, key: &hmac::Key, sealed: Option<&Sealed>) -> 
         put("decision", serde_json::to_value(decision).map_err(unfit)?);
     }
     if let Some(arguments) = &entry.arguments {
-        let bytes = platform::canonical::to_bytes(arguments).map_err(unfit)?;
+        let bytes = canonical::json_bytes(arguments).map_err(unfit)?;
         put("arguments_hmac", Value::from(hex::encode(hmac::sign(key, &bytes).as_ref())));
     }
     if let Some(sealed) = sealed {
@@ -295,4 +308,58 @@ fn classify(entry: &AuditEntry) -> (&'static str, Vec<&'static str>) {
         Outcome::Unknown => {}
     }
     (category, types)
+}
+
+#[cfg(test)]
+mod tests {
+    use platform::canonical;
+    use serde_json::{Map, Value, json};
+
+    use super::{Ecs, Event, Http, Id, Record, Service, Source, User};
+
+    fn record<'a>(text: &'a str, roles: &'a [String], duration: u64, interlock: Value) -> Record<'a> {
+        let Value::Object(interlock) = interlock else { return record(text, roles, duration, json!({})) };
+        Record {
+            timestamp: text.to_owned(),
+            ecs: Ecs { version: "9" },
+            event: Event {
+                action: text,
+                category: ["api"],
+                code: Some(text),
+                duration: Some(duration),
+                id: text.to_owned(),
+                kind: "event",
+                outcome: "success",
+                sequence: 0,
+                types: vec!["access"],
+            },
+            http: Some(Http { request: Id { id: text } }),
+            interlock,
+            service: Service { name: text },
+            source: Some(Source { ip: std::net::Ipv4Addr::LOCALHOST.into() }),
+            trace: Some(Id { id: text }),
+            user: Some(User { id: text, name: text, roles }),
+        }
+    }
+
+    #[test]
+    fn t25_a_line_is_canonical_whichever_way_it_is_written() {
+        let roles = ["ä\"\\\u{1}\u{7f}\u{2028}/😀\n\t".to_owned()];
+        let far = Map::from_iter([("\u{ff5e}".to_owned(), json!(1)), ("😀".to_owned(), json!(2))]);
+        let facts = [
+            json!({"b": [1, -2, null, true], "a": {"d": "é\u{8}", "c": []}, "n": 9_007_199_254_740_991_u64}),
+            json!({"n": 9_007_199_254_740_993_u64}),
+            json!({"n": -9_007_199_254_740_993_i64}),
+            json!({"n": [{"f": 1.0}]}),
+            json!({"n": [{"f": 1e30}]}),
+            json!({"n": [Value::Object(far)]}),
+        ];
+        for interlock in facts {
+            for duration in [0, 9_007_199_254_740_991, 9_007_199_254_740_993, u64::MAX] {
+                let record = record(&roles[0], &roles, duration, interlock.clone());
+                let canonical = String::from_utf8(canonical::to_bytes(&record).unwrap()).unwrap();
+                assert_eq!(String::from_utf8(record.to_line().unwrap()).unwrap(), canonical);
+            }
+        }
+    }
 }

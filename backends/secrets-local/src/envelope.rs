@@ -21,6 +21,7 @@ const KEK_PURPOSE: &[u8] = b"interlock secrets: key-encryption key, 1";
 const CHECK_BOUND_TO: &str = "interlock secrets: check value, 1";
 
 /// Sealed bytes and the nonce they were sealed under.
+#[derive(Clone)]
 pub(crate) struct Sealed {
     pub(crate) nonce: Vec<u8>,
     pub(crate) bytes: Vec<u8>,

@@ -5,10 +5,11 @@
 //! ever reach the file: field names and values stand inside them.
 //!
 //! Where next: [`LocalSecrets`]; `envelope` for the keys, `rekey` for how they change, `managed` for who changes them,
-//! `fields` for the plaintext's form, `versions` for the rows.
+//! `fields` for the plaintext's form, `versions` for the rows, `kept` for those that are read again and again.
 
 mod envelope;
 mod fields;
+mod kept;
 mod managed;
 mod paths;
 mod rekey;
@@ -28,6 +29,7 @@ use platform::secrets::{SecretMetadata, SecretRules, SecretStore, SecretVersion,
 use sqlite_file::SqliteFile;
 
 use self::envelope::Keyring;
+use self::kept::Kept;
 use self::versions::{Failure, State, stored};
 
 /// `platform::secrets::SecretStore` in a SQLite file. Clones share the file and the opened keys.
@@ -35,6 +37,7 @@ use self::versions::{Failure, State, stored};
 pub struct LocalSecrets {
     file: SqliteFile,
     keys: Arc<ArcSwap<Keyring>>,
+    kept: Arc<Kept>,
     clock: SharedClock,
 }
 
@@ -48,7 +51,7 @@ impl LocalSecrets {
         let now = clock.now();
         let setup = |connection: &rusqlite::Connection| envelope::open_or_create(connection, master, now);
         let (file, keys) = SqliteFile::open_with(path, schema::LAYOUT, setup).map_err(Failure::at_open)?;
-        Ok(Self { file, keys: Arc::new(ArcSwap::from_pointee(keys)), clock })
+        Ok(Self { file, keys: Arc::new(ArcSwap::from_pointee(keys)), kept: Arc::default(), clock })
     }
 
     async fn change(&self, path: &str, versions: &[u64], to: State) -> Result<(), Error> {
@@ -93,6 +96,7 @@ impl LocalSecrets {
 
     /// Sealed bytes are overwritten in the file; this takes their older copy out of the write-ahead log too.
     async fn forget(&self) -> Result<(), Error> {
+        self.kept.forget();
         self.file.checkpoint().await.map_err(|error| Failure::from(error).into_error())
     }
 }
@@ -101,9 +105,24 @@ impl LocalSecrets {
 impl SecretStore for LocalSecrets {
     async fn get(&self, path: &str, version: Option<u64>) -> Result<SecretVersion, Error> {
         let path = paths::checked(path)?;
-        let keys = Arc::clone(&self.keys);
-        let work = move |c: &rusqlite::Connection| versions::get(c, &keys.load(), &path, version.map(stored));
-        self.file.read(work).await.map_err(Failure::into_error)
+        // The keys first: those that are in force now open what stands in the file now.
+        let keys = self.keys.load_full();
+        let generation = self.file.generation();
+        if version.is_none()
+            && let Some(row) = self.kept.find(generation, &path)
+        {
+            return row.open(&keys, &path).map_err(Failure::into_error);
+        }
+        let (keys, at) = (Arc::clone(&self.keys), path.clone());
+        let work = move |c: &rusqlite::Connection| {
+            let row = versions::row(c, &at, version.map(stored))?;
+            Ok((row.clone().open(&keys.load(), &at)?, row))
+        };
+        let (found, row) = self.file.read(work).await.map_err(Failure::into_error)?;
+        if version.is_none() {
+            self.kept.keep(generation, path, row);
+        }
+        Ok(found)
     }
 
     async fn put(&self, path: &str, data: BTreeMap<String, Secret>, cas: Option<u64>) -> Result<u64, Error> {

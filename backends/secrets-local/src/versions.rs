@@ -118,27 +118,51 @@ pub(crate) fn bound_to(path: &str, version: i64, key_id: i64) -> String {
     format!("{path}|{version}|{key_id}")
 }
 
-pub(crate) fn get(
-    connection: &Connection,
-    keys: &Keyring,
-    path: &str,
-    version: Option<i64>,
-) -> Result<SecretVersion, Failure> {
+/// A version as it stands in the file.
+#[derive(Clone)]
+pub(crate) struct SealedVersion {
+    version: i64,
+    created_at: i64,
+    key_id: i64,
+    sealed: Sealed,
+}
+
+impl SealedVersion {
+    /// Opens it, at the path where it stands.
+    pub(crate) fn open(self, keys: &Keyring, path: &str) -> Result<SecretVersion, Failure> {
+        let Self { version, created_at, key_id, sealed } = self;
+        let plaintext = keys.open(key_id, &bound_to(path, version, key_id), sealed)?;
+        let data = fields::decode(&plaintext).ok_or(Failure::Damaged("a version's fields cannot be read"))?;
+        Ok(SecretVersion { version: number(version)?, data, created_at: time(created_at)? })
+    }
+}
+
+#[cfg(test)]
+impl SealedVersion {
+    pub(crate) fn numbered(version: i64) -> Self {
+        Self { version, created_at: 0, key_id: 1, sealed: Sealed { nonce: Vec::new(), bytes: Vec::new() } }
+    }
+
+    pub(crate) fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+/// The row of a version, or of the current one.
+pub(crate) fn row(connection: &Connection, path: &str, version: Option<i64>) -> Result<SealedVersion, Failure> {
     let mut statement = connection.prepare_cached(
         "SELECT v.version, v.created_at, v.key_id, v.nonce, v.sealed
          FROM secret s JOIN version v ON v.path = s.path AND v.version = coalesce(?2, s.current_version)
          WHERE s.path = ?1 AND v.deleted_at IS NULL AND v.destroyed = 0",
     )?;
     let row = statement.query_row(params![path, version], |row| {
-        let numbers: (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        Ok((numbers, Sealed { nonce: row.get(3)?, bytes: row.get(4)? }))
+        let sealed = Sealed { nonce: row.get(3)?, bytes: row.get(4)? };
+        Ok(SealedVersion { version: row.get(0)?, created_at: row.get(1)?, key_id: row.get(2)?, sealed })
     });
-    let Some(((version, created_at, key_id), sealed)) = row.optional()? else {
-        return Err(gone(connection, path, version)?);
-    };
-    let plaintext = keys.open(key_id, &bound_to(path, version, key_id), sealed)?;
-    let data = fields::decode(&plaintext).ok_or(Failure::Damaged("a version's fields cannot be read"))?;
-    Ok(SecretVersion { version: number(version)?, data, created_at: time(created_at)? })
+    match row.optional()? {
+        Some(row) => Ok(row),
+        None => Err(gone(connection, path, version)?),
+    }
 }
 
 /// Why a version cannot be read: it is not there, or it was deleted or destroyed.

@@ -96,6 +96,12 @@ impl SqliteFile {
         task.await.unwrap_or_else(|failed| Err(FileError::Defect(format!("a read panicked: {failed}")).into()))
     }
 
+    /// A number that is another one after every write that was acknowledged. What was read after this said n is what stands in
+    /// the file for as long as it says n.
+    pub fn generation(&self) -> u64 {
+        self.inner.writer.groups()
+    }
+
     /// Folds the write-ahead log into the file and empties it, so that overwritten pages are gone from both.
     pub async fn checkpoint(&self) -> Result<(), FileError> {
         self.inner.writer.checkpoint().await

@@ -3,6 +3,8 @@
 //! disk, refusals included, since a refusal may rest on a neighbour that a failed commit would undo.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 
 use rusqlite::{Connection, TransactionBehavior};
@@ -18,6 +20,8 @@ const GROUP: usize = 256;
 pub(crate) struct Writer {
     queue: Option<mpsc::Sender<Message>>,
     thread: Option<JoinHandle<()>>,
+    /// Groups whose fate is known.
+    groups: Arc<AtomicU64>,
 }
 
 enum Message {
@@ -66,8 +70,15 @@ where
 impl Writer {
     pub(crate) fn start(connection: Connection) -> Result<Self, FileError> {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        let thread = thread::Builder::new().name("sqlite-writer".to_owned()).spawn(move || work(connection, jobs))?;
-        Ok(Self { queue: Some(queue), thread: Some(thread) })
+        let groups = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&groups);
+        let thread = thread::Builder::new().name("sqlite-writer".to_owned());
+        let thread = thread.spawn(move || work(connection, jobs, &counted))?;
+        Ok(Self { queue: Some(queue), thread: Some(thread), groups })
+    }
+
+    pub(crate) fn groups(&self) -> u64 {
+        self.groups.load(Ordering::SeqCst)
     }
 
     pub(crate) async fn write<T, E, F>(&self, work: F) -> Result<T, E>
@@ -121,7 +132,7 @@ pub(crate) fn alone<T, E: From<FileError>>(
     Ok(answer)
 }
 
-fn work(connection: Connection, mut queue: mpsc::Receiver<Message>) {
+fn work(connection: Connection, mut queue: mpsc::Receiver<Message>, groups: &AtomicU64) {
     let mut broken: Option<FileError> = None;
     let mut checkpoints = Vec::new();
     while let Some(first) = queue.blocking_recv() {
@@ -147,6 +158,8 @@ fn work(connection: Connection, mut queue: mpsc::Receiver<Message>) {
                 Err(error) => tracing::error!(%error, jobs = jobs.len(), "a group of writes failed"),
                 Ok(()) => {}
             }
+            // Before anybody is answered, and also where it cannot be told whether the group stands.
+            groups.fetch_add(1, Ordering::SeqCst);
             for job in jobs {
                 job.answer(fate.clone());
             }

@@ -122,8 +122,7 @@ impl BackChannelLogout {
         match self.store.transact(vec![once]).await {
             Ok(_) => Ok(()),
             Err(TransactError::Conflict { conflict: Conflict::AlreadyUsed, .. }) => Err(refused("used before")),
-            Err(TransactError::Store(error)) => Err(error),
-            Err(other) => Err(Error::internal(other)),
+            Err(error) => Err(error.into()),
         }
     }
 }

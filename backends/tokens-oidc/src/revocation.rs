@@ -163,8 +163,7 @@ impl RevocationFloors {
             match self.store.transact(vec![number, floor]).await {
                 Ok(_) => return Ok(()),
                 Err(TransactError::Conflict { conflict: Conflict::Revision { .. }, .. }) => {}
-                Err(TransactError::Store(error)) => return Err(error),
-                Err(other) => return Err(Error::internal(other)),
+                Err(error) => return Err(error.into()),
             }
         }
         Err(Error::internal("another writer numbers every revocation first"))

@@ -3,6 +3,8 @@
 //! a fixed list, a value that could be read as more than a value is refused, and [`Built::check`] holds every row that comes
 //! back against the clauses.
 
+use std::collections::BTreeSet;
+
 use platform::{Error, ErrorKind};
 
 use crate::error;
@@ -160,7 +162,9 @@ impl Built {
     /// Whether rows meet every clause. Errors: `servicenow_query_ignored`.
     pub(crate) fn check(&self, rows: &[Record]) -> Result<(), Error> {
         for clause in &self.clauses {
-            if !rows.iter().all(|row| clause.is_met(row.text(clause.field).unwrap_or_default())) {
+            // Once for all rows: a list of ids is as long as a page.
+            let values: BTreeSet<String> = clause.values.iter().map(|value| value.to_lowercase()).collect();
+            if !rows.iter().all(|row| clause.is_met(&values, row.text(clause.field).unwrap_or_default())) {
                 return Err(error::query_ignored(clause.field));
             }
         }
@@ -169,17 +173,17 @@ impl Built {
 }
 
 impl Clause {
-    /// As the vendor's database compares: the case of letters does not count; its times compare as texts.
-    fn is_met(&self, found: &str) -> bool {
-        let (found, same) = (found.to_lowercase(), |value: &String| value.to_lowercase());
-        let mut values = self.values.iter().map(same);
+    /// As the vendor's database compares: the case of letters does not count; its times compare as texts. `values` are the
+    /// clause's own in lower case.
+    fn is_met(&self, values: &BTreeSet<String>, found: &str) -> bool {
+        let found = found.to_lowercase();
         match self.operator {
-            Operator::Is | Operator::OneOf => values.any(|v| v == found),
-            Operator::NoneOf => values.all(|v| v != found),
-            Operator::Contains => values.all(|v| found.contains(&v)),
-            Operator::StartsWith => values.all(|v| found.starts_with(&v)),
-            Operator::NotBefore => values.all(|v| found >= v),
-            Operator::Before => values.all(|v| !found.is_empty() && found < v),
+            Operator::Is | Operator::OneOf => values.contains(&found),
+            Operator::NoneOf => !values.contains(&found),
+            Operator::Contains => values.iter().all(|v| found.contains(v)),
+            Operator::StartsWith => values.iter().all(|v| found.starts_with(v)),
+            Operator::NotBefore => values.iter().all(|v| found >= *v),
+            Operator::Before => values.iter().all(|v| !found.is_empty() && found < *v),
             Operator::IsSet => !found.is_empty(),
         }
     }

@@ -28,7 +28,7 @@ pub const ATTEMPTS: Collection = Collection {
     indexes: &[Index { name: "change", pointer: "/change" }, Index { name: "outcome", pointer: "/outcome/outcome" }],
 };
 /// How often an update is tried again when somebody else was faster.
-const TRIES: usize = 16;
+pub(crate) const TRIES: usize = 16;
 
 /// A change with the revision that it was read at.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +63,8 @@ pub struct Listed {
     pub submission: Option<ListedSubmission>,
     /// Who must approve.
     pub approvers: Option<ApproversNeeded>,
+    /// How far its run is.
+    pub run: ListedRun,
     /// When it was asked for, milliseconds since the epoch.
     pub created_at_ms: i64,
     /// When something happened last.
@@ -74,6 +76,14 @@ pub struct Listed {
 pub struct ListedRequester {
     /// The person, or the program.
     pub who: PersonRef,
+}
+
+/// How far a run is, in a list.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct ListedRun {
+    /// When a held one tries again by itself, milliseconds since the epoch.
+    #[serde(default)]
+    pub goes_on_at_ms: Option<i64>,
 }
 
 /// What was handed in, in a list.
@@ -111,6 +121,16 @@ pub enum Refused {
 impl From<Error> for Refused {
     fn from(error: Error) -> Self {
         Self::Error(error)
+    }
+}
+
+/// Where no condition was meant to fail.
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Error(error) => error,
+            Refused::Condition { index, conflict } => Self::internal(format!("operation {index}: {conflict}")),
+        }
     }
 }
 
@@ -175,10 +195,7 @@ impl ChangeBook {
         id: &ChangeId,
         edit: impl FnMut(&mut Change) -> Result<(T, Vec<Op>), Error>,
     ) -> Result<(T, Change), Error> {
-        self.update_where(id, edit).await.map_err(|refused| match refused {
-            Refused::Error(error) => error,
-            Refused::Condition { index, conflict } => Error::internal(format!("operation {index}: {conflict}")),
-        })
+        Ok(self.update_where(id, edit).await?)
     }
 
     /// As [`ChangeBook::update`], for operations whose own conditions may not hold.
@@ -188,24 +205,32 @@ impl ChangeBook {
         mut edit: impl FnMut(&mut Change) -> Result<(T, Vec<Op>), Error>,
     ) -> Result<(T, Change), Refused> {
         for _ in 0..TRIES {
-            let Kept { mut change, revision } = self.get(id).await?;
-            let (result, more) = edit(&mut change)?;
-            let mut ops = vec![put(&change, Expect::Revision(revision))?];
-            ops.extend(more);
-            match self.store.transact(ops).await {
-                Ok(_) => return Ok((result, change)),
-                Err(TransactError::Conflict { index: 0, conflict: Conflict::Revision { .. } }) => {}
-                Err(TransactError::Conflict { index, conflict }) => {
-                    return Err(Refused::Condition { index: index.saturating_sub(1), conflict });
-                }
-                Err(TransactError::Store(error)) => return Err(Refused::Error(error)),
+            let kept = self.get(id).await?;
+            if let Some(done) = self.update_at(kept, &mut edit).await? {
+                return Ok(done);
             }
         }
-        Err(Refused::Error(Error::new(
-            ErrorKind::Conflict,
-            "change_busy",
-            "The change is being changed by others all the time. Try again in a moment.",
-        )))
+        Err(Refused::Error(busy()))
+    }
+
+    /// As [`ChangeBook::update_where`], over exactly this row; nothing, and nothing is written, where somebody else was faster.
+    pub async fn update_at<T>(
+        &self,
+        kept: Kept,
+        edit: impl FnOnce(&mut Change) -> Result<(T, Vec<Op>), Error>,
+    ) -> Result<Option<(T, Change)>, Refused> {
+        let Kept { mut change, revision } = kept;
+        let (result, more) = edit(&mut change)?;
+        let mut ops = vec![put(&change, Expect::Revision(revision))?];
+        ops.extend(more);
+        match self.store.transact(ops).await {
+            Ok(_) => Ok(Some((result, change))),
+            Err(TransactError::Conflict { index: 0, conflict: Conflict::Revision { .. } }) => Ok(None),
+            Err(TransactError::Conflict { index, conflict }) => {
+                Err(Refused::Condition { index: index.saturating_sub(1), conflict })
+            }
+            Err(TransactError::Store(error)) => Err(Refused::Error(error)),
+        }
     }
 
     /// The public plan of a change.
@@ -271,7 +296,7 @@ impl ChangeBook {
 
     /// A transaction of the store, with the platform's error.
     pub async fn transact(&self, ops: Vec<Op>) -> Result<Vec<OpResult>, Error> {
-        self.store.transact(ops).await.map_err(failed)
+        Ok(self.store.transact(ops).await?)
     }
 }
 
@@ -284,9 +309,11 @@ fn read<T: DeserializeOwned>(record: Record) -> Result<T, Error> {
     serde_json::from_value(record.body).map_err(Error::internal)
 }
 
-fn failed(error: TransactError) -> Error {
-    match error {
-        TransactError::Store(error) => error,
-        TransactError::Conflict { index, conflict } => Error::internal(format!("operation {index}: {conflict}")),
-    }
+/// What is told when others are faster each time.
+pub(crate) fn busy() -> Error {
+    Error::new(
+        ErrorKind::Conflict,
+        "change_busy",
+        "The change is being changed by others all the time. Try again in a moment.",
+    )
 }

@@ -118,7 +118,7 @@ impl State {
             used_at: now,
             access: vec![(jti.to_owned(), exp)],
         };
-        self.store.transact(vec![put(id, &family, Expect::Absent)?]).await.map_err(failed)?;
+        self.store.transact(vec![put(id, &family, Expect::Absent)?]).await?;
         Ok(token)
     }
 
@@ -160,7 +160,7 @@ impl State {
                 self.end(id).await?;
                 Ok(None)
             }
-            Err(error) => Err(failed(error)),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -220,13 +220,6 @@ fn put(id: [u8; 16], family: &Family, expect: Expect) -> Result<Op, Error> {
         body: serde_json::to_value(family).map_err(Error::internal)?,
         expires_at: Some(family.ends_at()),
     })
-}
-
-fn failed(error: TransactError) -> Error {
-    match error {
-        TransactError::Store(error) => error,
-        conflict => Error::internal(conflict),
-    }
 }
 
 #[cfg(test)]

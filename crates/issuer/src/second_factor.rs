@@ -49,8 +49,7 @@ pub(crate) async fn check(store: &dyn Store, sub: &str, totp: &Totp, code: &str,
     match store.transact(vec![once]).await {
         Ok(_) => Ok(CodeCheck::Accepted),
         Err(TransactError::Conflict { conflict: Conflict::AlreadyUsed, .. }) => Ok(CodeCheck::Used),
-        Err(TransactError::Conflict { conflict, .. }) => Err(Error::internal(conflict)),
-        Err(TransactError::Store(error)) => Err(error),
+        Err(error) => Err(error.into()),
     }
 }
 

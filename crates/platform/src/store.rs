@@ -254,6 +254,17 @@ pub enum TransactError {
     Store(Error),
 }
 
+/// For a transaction whose conditions hold unless something is broken: what the store says is handed on, and a conflict is a
+/// defect. Whoever expects one matches it before.
+impl From<TransactError> for Error {
+    fn from(error: TransactError) -> Self {
+        match error {
+            TransactError::Store(error) => error,
+            conflict @ TransactError::Conflict { .. } => Self::internal(conflict),
+        }
+    }
+}
+
 /// An intent without an outcome.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OpenIntent {
@@ -336,10 +347,25 @@ pub async fn remove_all(store: &dyn Store, collection: Collection) -> Result<u64
         let delete = |record: Record| Op::Delete { collection, id: record.id, expect: Expect::Any };
         let ops: Vec<Op> = records.into_iter().map(delete).collect();
         if !ops.is_empty() {
-            store.transact(ops).await.map_err(Error::internal)?;
+            store.transact(ops).await?;
         }
         if !full {
             return Ok(removed);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Conflict, TransactError};
+    use crate::error::{Error, ErrorKind};
+
+    #[test]
+    fn a_store_that_is_away_stays_so_and_a_conflict_that_nobody_expects_is_a_defect() {
+        let away = Error::new(ErrorKind::Unavailable, "store_unavailable", "The store does not answer.");
+        assert_eq!(Error::from(TransactError::Store(away)).code(), "store_unavailable");
+        let defect = Error::from(TransactError::Conflict { index: 2, conflict: Conflict::AlreadyUsed });
+        assert_eq!(defect.code(), "internal_error");
+        assert!(defect.detail().is_some_and(|detail| detail.starts_with("operation 2: ")), "{:?}", defect.detail());
     }
 }

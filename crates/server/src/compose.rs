@@ -168,8 +168,7 @@ pub async fn compose(given: Given<'_>, stores: Stores) -> Result<Composed> {
     // One for the verifier, for everything that ends tokens, which ends the sessions that rest on them too, and for runs.
     let floors = Arc::new(RevocationFloors::open(Arc::clone(&store), Arc::clone(&clock)).await?);
     let grants = GrantKeys::open(Arc::clone(&secrets)).await?;
-    managed.add([grants.managed()]);
-    change_control::evidence::public_keys::publish(&config.platform.state, &grants)?;
+    managed.add([change_control::evidence::public_keys::published(&config.platform.state, &grants)?]);
     let changes = Changes::new(ChangeParts {
         book: ChangeBook::new(Arc::clone(&store)),
         clock: Arc::clone(&clock),

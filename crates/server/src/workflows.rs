@@ -38,15 +38,17 @@ impl Runs {
         Ok(Self { changes, engine, keep: config.keep() })
     }
 
-    /// Lets runs go on, from where the last process left them, and keeps their locks.
+    /// Lets runs go on, from where the last process left them, keeps their locks, and ends submissions that nobody decided about.
     pub(crate) async fn drive(&self) -> Result<Driving> {
         let changes = Arc::clone(&self.changes);
         let locks = tokio::spawn(async move { changes.keep_locks(std::future::pending()).await });
+        let changes = Arc::clone(&self.changes);
+        let expiry = tokio::spawn(async move { changes.expire_submissions(std::future::pending()).await });
         let definitions = Definitions::default().with::<ChangePlan>().with::<ChangeRun>();
         let driver = self.engine.drive(definitions, activities(&self.changes), self.keep)?;
         self.changes.restart_planning().await?;
         self.changes.start_approved().await?;
-        Ok(Driving { driver, locks })
+        Ok(Driving { driver, locks, expiry })
     }
 }
 
@@ -54,6 +56,7 @@ impl Runs {
 pub(crate) struct Driving {
     driver: Driver,
     locks: JoinHandle<()>,
+    expiry: JoinHandle<()>,
 }
 
 impl Driving {
@@ -61,5 +64,6 @@ impl Driving {
     pub(crate) async fn stop(self, grace: Duration) {
         self.driver.stop(grace).await;
         self.locks.abort();
+        self.expiry.abort();
     }
 }

@@ -356,8 +356,7 @@ async fn transact(store: &dyn Store, ops: Vec<Op>) -> Result<bool, AuditFault> {
     match store.transact(ops).await {
         Ok(_) => Ok(true),
         Err(TransactError::Conflict { conflict: Conflict::Revision { .. }, .. }) => Ok(false),
-        Err(TransactError::Conflict { conflict, .. }) => Err(AuditFault::Store(Error::internal(conflict))),
-        Err(TransactError::Store(error)) => Err(AuditFault::Store(error)),
+        Err(error) => Err(AuditFault::Store(error.into())),
     }
 }
 

@@ -195,3 +195,33 @@ async fn t24_a_file_of_the_first_schema_keeps_its_secrets_when_it_is_migrated() 
     assert!(secrets.list("").await.unwrap().is_empty());
     assert_eq!(secrets.put("api/a", data("new"), Some(0)).await.unwrap(), 1);
 }
+
+#[tokio::test]
+async fn t29_a_secret_that_was_read_before_is_what_it_is_now() {
+    let folder = tempfile::tempdir().unwrap();
+    let secrets = open(&folder.path().join("secrets.db")).unwrap();
+    let shown = async || match secrets.get("api/a", None).await {
+        Ok(found) => found.data["field-name-canary"].expose().to_owned(),
+        Err(error) => error.code().to_owned(),
+    };
+    // Each is asked for twice: the second answer may come from what the first one left.
+    let twice = async || (shown().await, shown().await);
+    let both = |text: &str| (text.to_owned(), text.to_owned());
+    secrets.put("api/a", data("a1"), None).await.unwrap();
+    assert_eq!(twice().await, both("a1"));
+    secrets.put("api/a", data("a2"), None).await.unwrap();
+    assert_eq!(twice().await, both("a2"));
+    secrets.delete_versions("api/a", &[2]).await.unwrap();
+    assert_eq!(twice().await, both("secret_not_found"));
+    secrets.undelete_versions("api/a", &[2]).await.unwrap();
+    assert_eq!(twice().await, both("a2"));
+    secrets.rotate_data_key().await.unwrap();
+    assert_eq!(twice().await, both("a2"));
+    // Whoever asked for this write goes away before it is done; the next write stands after it.
+    let put = secrets.put("api/a", data("a3"), None);
+    assert!(tokio::time::timeout(std::time::Duration::ZERO, put).await.is_err());
+    secrets.put("api/b", data("b1"), None).await.unwrap();
+    assert_eq!(twice().await, both("a3"));
+    secrets.destroy_versions("api/a", &[3]).await.unwrap();
+    assert_eq!(twice().await, both("secret_not_found"));
+}

@@ -46,8 +46,8 @@ impl Changes {
     /// Errors: `change_unknown`, those of [`rules::weigh`], `audit_unavailable`, `change_busy`. A refusal is on record; a plan or
     /// a ticket that is not what was submitted voids the change.
     pub async fn decide(&self, cx: &CallContext, id: &ChangeId, decision: Decision) -> Result<Change, Error> {
-        let change = match self.look(id, &cx.principal).await {
-            Ok(change) => change,
+        let change = match self.seen(&cx.principal, id).await {
+            Ok(kept) => kept.change,
             Err(error) => {
                 let mut entry = self.entry_about(cx, action_of(decision.verdict), Outcome::Refused, id);
                 entry.code = Some(error.code().to_owned());
@@ -71,6 +71,11 @@ impl Changes {
             && VOIDING.contains(&error.code())
         {
             self.void(&change, error).await?;
+        }
+        if let Err(error) = &decided
+            && error.code() == rules::EXPIRED
+        {
+            Box::pin(self.expire(id)).await?;
         }
         let after = decided?;
         if after.state == State::Approved {

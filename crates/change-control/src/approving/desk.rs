@@ -1,12 +1,11 @@
-//! Who may look at a change on its page, and which changes wait for whom.
+//! Which changes wait for whom.
 
 use platform::{Error, Principal};
 
 use super::rules;
 use crate::changes::Changes;
-use crate::model::change::{Change, ChangeId, unknown};
+use crate::model::change::{Change, ChangeId};
 use crate::model::state::State;
-use crate::view::sight::Sight;
 
 /// Rows that are read in one step.
 const PAGE: usize = 500;
@@ -14,14 +13,6 @@ const PAGE: usize = 500;
 const MOST: usize = 200;
 
 impl Changes {
-    /// A change as its page shows it. Error: `change_unknown`, for one that is not there and for one that this person may not
-    /// see alike.
-    pub async fn look(&self, id: &ChangeId, person: &Principal) -> Result<Change, Error> {
-        let change = self.book().get(id).await?.change;
-        let sight = Sight::of(self.road()?.visibility(), person).await?;
-        if sight.reaches(&change) { Ok(change) } else { Err(unknown()) }
-    }
-
     /// The submissions that this person may decide about now, the oldest first; at most 200.
     pub async fn waiting_for(&self, person: &Principal) -> Result<Vec<Change>, Error> {
         let (mut waiting, mut after, now_ms) = (Vec::new(), None::<ChangeId>, self.now_ms());

@@ -7,10 +7,12 @@
 //! - [`rules`]: what a decision has to meet; pure
 //! - [`giving`]: the grant that the last approval builds
 //! - [`ticket`]: which facts of a ticket an approval rests on (T17)
-//! - [`desk`]: who may look, and what waits for whom
+//! - [`desk`]: what waits for whom
+//! - `expiry`: what nobody decided about in time
 
 pub mod decide;
 pub mod desk;
+mod expiry;
 mod giving;
 pub mod rules;
 pub mod submit;

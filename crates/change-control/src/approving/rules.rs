@@ -190,7 +190,10 @@ fn not_allowed(why: &str) -> Error {
     Error::new(ErrorKind::Forbidden, "approver_not_allowed", why)
 }
 
-fn expired() -> Error {
+/// The code of a decision that comes too late.
+pub(super) const EXPIRED: &str = "submission_expired";
+
+pub(super) fn expired() -> Error {
     Error::new(
         ErrorKind::Conflict,
         "submission_expired",

@@ -32,7 +32,7 @@ impl Changes {
     /// Errors: `change_unknown`, `change_state`, `submitter_not_requester`, `plan_changes_nothing`, `plan_altered`,
     /// `submission_window_invalid`, `approvers_none`, `change_busy`, and those of the ticket's system.
     pub async fn submit(&self, cx: &CallContext, id: &ChangeId, request: SubmitRequest) -> Result<Change, Error> {
-        let change = self.look(id, &cx.principal).await?;
+        let change = self.seen(&cx.principal, id).await?.change;
         may_submit(&change, cx)?;
         let reference = change.plan.as_ref().ok_or_else(|| out_of_turn(&change))?;
         let plan = self.book().plan(id).await?.ok_or_else(|| Error::internal("a planned change without a plan"))?;

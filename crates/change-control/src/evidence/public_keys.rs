@@ -1,20 +1,61 @@
 //! The public halves of the key `changes`, as they are kept in a file: 32 bytes in base64 a line, the current one first. A platform
-//! writes them where an operator finds them; whoever verifies has a copy that was kept elsewhere.
+//! writes them where an operator finds them, at each start and at each rotation; whoever verifies has a copy that was kept elsewhere.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use platform::keys::PublicKey;
-use platform::{Error, ErrorKind, Result};
+use async_trait::async_trait;
+use platform::keys::{KeyReport, ManagedKey, PublicKey, Rotated, Rotation};
+use platform::{Error, ErrorKind, Result, private_file};
 
 use crate::gate::keys::GrantKeys;
 
 /// The file below the state folder.
 pub const KEYS_FILE: &str = "changes.pub";
 
-/// Writes the public halves down. Error: the file cannot be written.
-pub fn publish(state: &Path, keys: &GrantKeys) -> Result<()> {
+/// Everybody may read what is public; the folder has its own rule.
+const MODE: u32 = 0o644;
+
+/// Writes the public halves down, and again whenever the key is rotated by what is handed back, which is for `interlock keys`. Error:
+/// the file cannot be written.
+pub fn published(state: &Path, keys: &GrantKeys) -> Result<Arc<dyn ManagedKey>> {
+    publish(state, keys)?;
+    Ok(Arc::new(Published { state: state.to_owned(), keys: keys.clone(), key: keys.managed() }))
+}
+
+fn publish(state: &Path, keys: &GrantKeys) -> Result<()> {
     let text: String = keys.public_keys().into_iter().map(|key| format!("{}\n", key.key)).collect();
-    std::fs::write(state.join(KEYS_FILE), text).map_err(Error::internal)
+    private_file::write_as(&state.join(KEYS_FILE), text.as_bytes(), MODE).map_err(Error::internal)
+}
+
+/// The key `changes`, whose public halves stand in a file.
+struct Published {
+    state: PathBuf,
+    keys: GrantKeys,
+    key: Arc<dyn ManagedKey>,
+}
+
+#[async_trait]
+impl ManagedKey for Published {
+    fn name(&self) -> &'static str {
+        self.key.name()
+    }
+
+    async fn report(&self) -> Result<KeyReport> {
+        self.key.report().await
+    }
+
+    async fn rotate(&self, rotation: &Rotation) -> Result<Rotated> {
+        let mut rotated = self.key.rotate(rotation).await?;
+        // The new key is in force, whatever becomes of the file.
+        if let Err(error) = publish(&self.state, &self.keys) {
+            tracing::error!(error.message = error.detail(), "the public keys of changes could not be written");
+            let left =
+                format!("`{KEYS_FILE}` could not be written and still has the old keys; the next start writes it.");
+            rotated.note = Some(rotated.note.map_or(left.clone(), |note| format!("{note} {left}")));
+        }
+        Ok(rotated)
+    }
 }
 
 /// A public key as it is typed, or those of the file of this name. Error: `evidence_key_invalid`.

@@ -236,6 +236,9 @@ pub struct RunProgress {
     pub resume: Option<State>,
     /// Until when undo steps may be made, milliseconds since the epoch (T19).
     pub undo_until_ms: Option<i64>,
+    /// When a held run tries again by itself, milliseconds since the epoch; nothing where it waits for a person.
+    #[serde(default)]
+    pub goes_on_at_ms: Option<i64>,
     /// Somebody asked a held run to go on; the run takes it.
     #[serde(default)]
     pub resume_asked: bool,
@@ -350,6 +353,11 @@ pub struct Transition {
 }
 
 impl Change {
+    /// It stands still with its locks, and tries again by itself: then, milliseconds since the epoch.
+    pub fn goes_on_at_ms(&self) -> Option<i64> {
+        self.run.goes_on_at_ms.filter(|_| self.state == State::Held)
+    }
+
     /// Moves it, or says that this cannot follow.
     pub fn become_state(&mut self, to: State, at_ms: i64, why: impl Into<String>) -> Result<(), Error> {
         if !self.state.may_become(to) {

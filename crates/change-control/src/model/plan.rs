@@ -55,6 +55,10 @@ pub struct TypeReference {
     pub name: String,
     /// Its version.
     pub version: u32,
+    /// SHA-256, hexadecimal, of what makes the type what it is to whoever approves: name, version, schema of its inputs, checks
+    /// of each platform, tools of its steps. A plan without one was made by a program that told none, and does not run any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
 }
 
 /// A server instance.
@@ -257,6 +261,10 @@ pub struct Check {
     pub of: Json,
     /// How many worse than before are still good.
     pub tolerance: u64,
+    /// Commitment to what it saw when the plan was made, which is what later observations are compared with; nothing for the
+    /// check that compares with the plan's own prediction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
 }
 
 impl PublicPlan {

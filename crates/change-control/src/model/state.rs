@@ -155,9 +155,10 @@ impl State {
             Applying => matches!(next, Verifying | Checking | Held | Parked | Undoing),
             Verifying => matches!(next, Applying | Soaking | Checking | Held | Parked | Undoing | Done),
             Soaking => matches!(next, Applying | Checking | Verifying | Held | Parked | Undoing | Done),
+            // To itself where what it waited for became a person's to decide.
             Held => matches!(
                 next,
-                Checking
+                Held | Checking
                     | Applying
                     | Verifying
                     | Soaking

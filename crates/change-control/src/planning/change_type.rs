@@ -11,7 +11,7 @@ use platform::{Error, ErrorKind, Json};
 use serde_json::Map;
 use tool_runtime::ArtifactReference;
 use tool_runtime::ports::PortClient;
-use tool_runtime::ports::config_changer::Carrier;
+use tool_runtime::ports::config_changer::{APPLY, Carrier, SAVE};
 
 use super::checks;
 use super::template_deployment::TemplateDeployment;
@@ -50,9 +50,22 @@ pub trait ChangeType: Send + Sync + 'static {
         checks::usual(platform)
     }
 
-    /// Name and version.
-    fn reference(&self) -> TypeReference {
-        TypeReference { name: self.name().to_owned(), version: self.version() }
+    /// The tools that its steps call on a device: to do it, to undo it, and to keep it.
+    fn tools(&self) -> &'static [&'static str] {
+        &[APPLY, SAVE]
+    }
+
+    /// Name, version, and the digest of what an approval of it means (T15): a word of the schema is enough to make it another.
+    fn reference(&self) -> Result<TypeReference, Error> {
+        let checks = |platform: Platform| {
+            let own = self.checks(platform);
+            (platform.name(), std::iter::once(checks::first()).chain(own).collect::<Vec<_>>())
+        };
+        let digest = platform::canonical::digest_hex(&serde_json::json!({
+            "name": self.name(), "version": self.version(), "inputs": self.inputs(), "tools": self.tools(),
+            "checks": Platform::ALL.map(checks),
+        }))?;
+        Ok(TypeReference { name: self.name().to_owned(), version: self.version(), digest: Some(digest) })
     }
 }
 
@@ -96,4 +109,73 @@ pub fn change_type(name: &str) -> Result<&'static dyn ChangeType, Error> {
 /// The refusal of inputs, which says what is wrong and where, never with a value.
 pub(super) fn inputs_invalid(what: impl Into<String>) -> Error {
     Error::new(ErrorKind::Conflict, "change_inputs_invalid", what)
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use device_config::Platform;
+    use platform::{Error, Json};
+    use serde_json::json;
+    use tool_runtime::ports::PortClient;
+
+    use super::{Change, ChangeType, Changes, Check, PlanDraft, TYPES, checks};
+
+    #[derive(Clone)]
+    struct Like {
+        name: &'static str,
+        version: u32,
+        inputs: Json,
+        of: &'static str,
+        tools: &'static [&'static str],
+    }
+
+    #[async_trait]
+    impl ChangeType for Like {
+        fn name(&self) -> &'static str {
+            self.name
+        }
+
+        fn version(&self) -> u32 {
+            self.version
+        }
+
+        fn inputs(&self) -> Json {
+            self.inputs.clone()
+        }
+
+        fn check_inputs(&self, _: &Json, _: &[String]) -> Result<(), Error> {
+            Ok(())
+        }
+
+        async fn draft(&self, _: &Changes, _: &Change, _: &Json, _: &PortClient) -> Result<PlanDraft, Error> {
+            Err(Error::internal("it plans nothing"))
+        }
+
+        fn checks(&self, _: Platform) -> Vec<Check> {
+            vec![Check { of: json!({ "of": self.of }), ..checks::first() }]
+        }
+
+        fn tools(&self) -> &'static [&'static str] {
+            self.tools
+        }
+    }
+
+    #[test]
+    fn t15_the_digest_of_a_type_is_another_when_anything_of_it_is() {
+        let one =
+            Like { name: "a", version: 1, inputs: json!({"type": "object"}), of: "x", tools: &["port_apply_step"] };
+        let digest = |like: &Like| like.reference().unwrap().digest.unwrap();
+        assert_eq!(digest(&one), digest(&one.clone()));
+        for other in [
+            Like { name: "b", ..one.clone() },
+            Like { version: 2, ..one.clone() },
+            Like { inputs: json!({"type": "object", "required": ["vlan"]}), ..one.clone() },
+            Like { of: "y", ..one.clone() },
+            Like { tools: &["port_apply_step", "reload_device"], ..one.clone() },
+        ] {
+            assert_ne!(digest(&one), digest(&other));
+        }
+        assert_ne!(TYPES[0].reference().unwrap().digest, TYPES[1].reference().unwrap().digest);
+    }
 }

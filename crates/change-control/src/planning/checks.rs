@@ -13,13 +13,13 @@ pub const LIVE_EQUALS_PREDICTED: &str = "live_equals_predicted";
 
 /// The first check.
 pub(super) fn first() -> Check {
-    Check { name: LIVE_EQUALS_PREDICTED.to_owned(), of: json!({}), tolerance: 0 }
+    Check { name: LIVE_EQUALS_PREDICTED.to_owned(), of: json!({}), tolerance: 0, before: None }
 }
 
 /// Reachability, interfaces and neighbours. The last two are asked of the device itself, because an inventory is older than
 /// the write that is to be judged; where a platform's output is not read, they are left out rather than compared with something old.
 pub(super) fn usual(platform: Platform) -> Vec<Check> {
-    let check = |name: &str, of: Json| Check { name: name.to_owned(), of, tolerance: 0 };
+    let check = |name: &str, of: Json| Check { name: name.to_owned(), of, tolerance: 0, before: None };
     let mut checks = vec![check("reachability", json!({}))];
     if matches!(platform, Platform::IosXe | Platform::NxOs) {
         checks.push(check("interfaces", json!({"live": true})));

@@ -63,6 +63,8 @@ pub enum Part<'p> {
     Line(usize),
     /// A line of the undo, from 0; blank ones are not counted.
     Undo(usize),
+    /// What a check saw when the plan was made, by the check's name.
+    Before(&'p str),
 }
 
 impl std::fmt::Display for Place<'_> {
@@ -75,6 +77,7 @@ impl std::fmt::Display for Place<'_> {
             Part::Parameter(name) => write!(f, "/params/{}", escaped(name)),
             Part::Line(at) => write!(f, "/lines/{at}"),
             Part::Undo(at) => write!(f, "/undo/{at}"),
+            Part::Before(check) => write!(f, "/before/{}", escaped(check)),
         }
     }
 }
@@ -113,6 +116,7 @@ mod tests {
         let place = |part| Place { device_id: "a", part }.to_string();
         assert_eq!(place(Part::Parameter("x/y~z")), "/devices/a/params/x~1y~0z");
         assert_eq!(place(Part::Line(3)), "/devices/a/lines/3");
+        assert_eq!(place(Part::Before("neighbors")), "/devices/a/before/neighbors");
     }
 
     /// The construction of the decision record, written out: a change of it would make the evidence of old plans worthless.

@@ -66,8 +66,13 @@ impl Work<'_> {
         let (will, was) = (analysis.after.text(), analysis.before.text());
         let predicted = ports.seal(ArtifactKind::Configuration, "text/plain", will.as_bytes()).await?;
         let undo = self.undo(id, &analysis).await?;
-        let (checks, before) = checks::observed(ports, id, self.kind.checks(platform)).await?;
         let place = |part| Place { device_id: id, part };
+        let (mut checks, before) = checks::observed(ports, id, self.kind.checks(platform)).await?;
+        for check in &mut checks {
+            let seen = before.get(&check.name);
+            check.before =
+                seen.map(|seen| self.commitments.value(&place(Part::Before(&check.name)), seen)).transpose()?;
+        }
         let diff_group = group_of(&analysis)?;
         let no_undo = matches!(&undo.public, PlannedUndo::None { .. }) && analysis.undo.is_ok();
         let public = DevicePlan {

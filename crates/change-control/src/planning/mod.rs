@@ -74,7 +74,7 @@ impl Changes {
         let change = Change {
             id: ChangeId::mint(),
             state: State::Planning,
-            change_type: kind.reference(),
+            change_type: kind.reference()?,
             instance,
             title: request.title,
             reason: request.reason,
@@ -214,7 +214,7 @@ impl Changes {
         let public = PublicPlan {
             v: PLAN_VERSION,
             change: change.id.to_string(),
-            change_type: kind.reference(),
+            change_type: kind.reference()?,
             instance: change.instance.clone(),
             template: draft.template,
             order,

@@ -48,11 +48,36 @@ impl OpenedPlan {
     /// Whether the sealed part is that of the public one: the same devices, and steps that are the ones that were approved.
     /// What a step would enter is held to its commitments when it is compared ([`super::compare`]).
     fn agree(&self) -> Result<(), Error> {
-        let same_number = self.public.devices.len() == self.sealed.devices.len();
-        let all = self.public.devices.iter().all(|device| {
-            self.sealed_device(&device.device_id).is_some_and(|sealed| steps_agree(&self.public.change, device, sealed))
-        });
-        if same_number && all { Ok(()) } else { Err(altered()) }
+        let commitments = Commitments::of_nonce(&self.sealed.nonce)?;
+        let mut all = self.public.devices.len() == self.sealed.devices.len();
+        for device in &self.public.devices {
+            let sealed = self.sealed_device(&device.device_id).ok_or_else(altered)?;
+            all &= steps_agree(&self.public.change, device, sealed);
+            all &= self.before_agrees(device, sealed, &commitments)?;
+        }
+        if all { Ok(()) } else { Err(altered()) }
+    }
+
+    /// Whether what the checks saw before is what was approved: they are what later observations are compared with. A plan of
+    /// before types had digests has no commitments to that; it is opened for its undo alone.
+    fn before_agrees(
+        &self,
+        public: &DevicePlan,
+        sealed: &SealedDevice,
+        commitments: &Commitments,
+    ) -> Result<bool, Error> {
+        for (name, seen) in &sealed.before {
+            let check = public.checks.iter().find(|check| check.name == *name);
+            let place = Place { device_id: &public.device_id, part: Part::Before(name) };
+            let agrees = match check.and_then(|check| check.before.as_ref()) {
+                Some(committed) => commitments.value(&place, seen)? == *committed,
+                None => self.public.change_type.digest.is_none(),
+            };
+            if !agrees {
+                return Ok(false);
+            }
+        }
+        Ok(public.checks.iter().filter(|c| c.before.is_some()).all(|c| sealed.before.contains_key(&c.name)))
     }
 }
 
@@ -112,15 +137,16 @@ impl Changes {
                 let at = Place { device_id: &device.device_id, part };
                 if at.to_string() == place {
                     let value = value_of(device, sealed, ports, part).await?;
+                    let is_text = !matches!(part, Part::Parameter(_) | Part::Before(_));
                     let found = match &value {
-                        Json::String(text) if !matches!(part, Part::Parameter(_)) => commitments.text(&at, text),
+                        Json::String(text) if is_text => commitments.text(&at, text),
                         value => commitments.value(&at, value)?,
                     };
                     if found != commitment {
                         return Err(altered());
                     }
                     let value = match value {
-                        Json::String(text) if !matches!(part, Part::Parameter(_)) => text,
+                        Json::String(text) if is_text => text,
                         value => value.to_string(),
                     };
                     return Ok(OpenedValue { place: place.to_owned(), commitment, value: Secret::new(value) });
@@ -145,8 +171,9 @@ fn committed(device: &DevicePlan) -> Vec<(Part<'_>, String)> {
         PlannedUndo::None { .. } => Vec::new(),
     };
     let undo = undo.into_iter().enumerate().map(|(at, c)| (Part::Undo(at), c));
+    let before = device.checks.iter().filter_map(|c| Some((Part::Before(&c.name), c.before.clone()?)));
     let whole = [(Part::Baseline, device.baseline.commitment.clone()), (Part::Predicted, device.predicted.clone())];
-    whole.into_iter().chain(params).chain(forward).chain(undo).collect()
+    whole.into_iter().chain(params).chain(forward).chain(undo).chain(before).collect()
 }
 
 async fn value_of(
@@ -167,6 +194,7 @@ async fn value_of(
             let artifact = sealed.undo_lines.as_ref().ok_or_else(altered)?;
             line(&text(ports, artifact).await?, at)
         }
+        Part::Before(check) => sealed.before.get(check).cloned().ok_or_else(altered),
         Part::Parameter(name) => {
             let artifact = sealed.forward.secrets.as_ref().ok_or_else(altered)?;
             sealed_params(ports, artifact).await?.remove(name).ok_or_else(altered)

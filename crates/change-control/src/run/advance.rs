@@ -4,7 +4,7 @@ use platform::Error;
 
 use super::contract::{Advance, Finish, Looked};
 use super::locks;
-use crate::book::Refused;
+use super::record::Stop;
 use crate::changes::Changes;
 use crate::model::change::{CancelMode, Change, DeviceState};
 use crate::model::plan::{DevicePlan, PlannedUndo};
@@ -14,12 +14,12 @@ impl Changes {
     /// See [`super::contract::ADVANCE`]. A move that was made already is not made again.
     pub(super) async fn advance_run(&self, step: Advance) -> Result<Looked, Error> {
         let (now, now_s) = (self.now_ms(), self.parts.clock.epoch_seconds());
-        if let (Some(to), Some(trouble)) = (step.to, &step.trouble) {
-            let change = self.book().get(&step.change).await?.change;
-            if change.state != to && !change.state.is_terminal() {
-                self.record_stop(&change, to, &step.why, Some(trouble)).await?;
+        let stop = |change: &Change| match (step.to, &step.trouble) {
+            (Some(to), Some(trouble)) if is_news(change, &step, to) && !change.state.is_terminal() => {
+                Some(Stop { to, why: &step.why, trouble: Some(trouble) })
             }
-        }
+            _ => None,
+        };
         let edit = |with_locks: bool| {
             let step = &step;
             move |change: &mut Change| {
@@ -32,11 +32,11 @@ impl Changes {
                 Ok((looked(change, with_locks && !change.run.fences.is_empty()), keep))
             }
         };
-        match self.book().update_where(&step.change, edit(true)).await {
+        match self.update_on_record(&step.change, stop, edit(true)).await {
             Ok((looked, _)) => Ok(looked),
             // To stand still or to say why takes no lock.
             Err(refused) if locks::is_lost(&refused) && may_move_unlocked(step.to) => {
-                self.book().update(&step.change, edit(false)).await.map(|(looked, _)| looked)
+                Ok(self.update_on_record(&step.change, stop, edit(false)).await?.0)
             }
             Err(refused) if locks::is_lost(&refused) => {
                 let change = self.book().get(&step.change).await?.change;
@@ -50,10 +50,10 @@ impl Changes {
     pub(super) async fn finish_run(&self, end: Finish) -> Result<(), Error> {
         let now = self.now_ms();
         let plan = self.plan_to_run(&end.change).await?;
-        let change = self.book().get(&end.change).await?.change;
-        if !change.state.is_terminal() {
-            self.record_stop(&change, end.to, &end.why, end.trouble.as_ref()).await?;
-        }
+        let stop = |change: &Change| {
+            let stop = Stop { to: end.to, why: &end.why, trouble: end.trouble.as_ref() };
+            (!change.state.is_terminal()).then_some(stop)
+        };
         let edit = |change: &mut Change| {
             let freed = locks::free(&change.run.fences);
             change.run.fences.clear();
@@ -63,6 +63,7 @@ impl Changes {
                 change.run.parked_on = None;
                 change.run.resume = None;
                 change.run.resume_asked = false;
+                change.run.goes_on_at_ms = None;
                 for device in &plan.devices {
                     let progress = change.run.devices.get_mut(&device.device_id);
                     if let Some(progress) = progress.filter(|progress| progress.state == DeviceState::NotRestored) {
@@ -73,7 +74,7 @@ impl Changes {
             }
             Ok(((), freed))
         };
-        self.book().update(&end.change, edit).await?;
+        self.update_on_record(&end.change, stop, edit).await?;
         // What is kept about the change does not decide how it ended; whoever asks for it later has it put together then.
         if let Err(error) = self.assemble_evidence(&end.change).await {
             tracing::warn!(change = %end.change, code = error.code(), "evidence was not put together at the end of a run");
@@ -82,11 +83,18 @@ impl Changes {
     }
 }
 
+/// Whether the step says something new: another state, or of a run that went on by itself, that it needs a person now.
+fn is_news(change: &Change, step: &Advance, to: State) -> bool {
+    change.state != to || (to == State::Held && step.again_in_ms.is_none() && change.run.goes_on_at_ms.is_some())
+}
+
 fn moved(change: &mut Change, step: &Advance, to: State, now: i64) -> Result<(), Error> {
-    if change.state != to {
+    if is_news(change, step, to) {
         let from = change.state;
         change.become_state(to, now, step.why.clone())?;
-        change.run.resume = matches!(to, State::Held | State::Parked).then_some(from);
+        if from != to {
+            change.run.resume = matches!(to, State::Held | State::Parked).then_some(from);
+        }
         if from == State::Held {
             // Whoever asked it to go on has what they asked for.
             change.run.resume_asked = false;
@@ -99,6 +107,8 @@ fn moved(change: &mut Change, step: &Advance, to: State, now: i64) -> Result<(),
             change.run.parked_on = None;
         }
     }
+    let again = step.again_in_ms.filter(|_| to == State::Held);
+    change.run.goes_on_at_ms = again.map(|ms| now.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX)));
     change.trouble.clone_from(&step.trouble);
     if let Some(batch) = step.batch {
         change.run.batch = batch;
@@ -138,13 +148,4 @@ fn by_hand(device: &DevicePlan) -> Vec<String> {
 
 const fn may_move_unlocked(to: Option<State>) -> bool {
     matches!(to, None | Some(State::Held | State::Parked))
-}
-
-impl From<Refused> for Error {
-    fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::Error(error) => error,
-            Refused::Condition { index, conflict } => Self::internal(format!("operation {index}: {conflict}")),
-        }
-    }
 }

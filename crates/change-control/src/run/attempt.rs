@@ -310,8 +310,7 @@ impl Changes {
             match self.book().store().transact(vec![put]).await {
                 Ok(_) => return Ok(attempt),
                 Err(TransactError::Conflict { conflict: Conflict::Revision { .. }, .. }) => {}
-                Err(TransactError::Conflict { conflict, .. }) => return Err(Error::internal(conflict)),
-                Err(TransactError::Store(error)) => return Err(error),
+                Err(error) => return Err(error.into()),
             }
         }
         Err(Error::internal("an attempt is being changed by others all the time"))

@@ -124,6 +124,9 @@ pub struct Advance {
     pub why: String,
     /// Why it waits; replaces what stood there.
     pub trouble: Option<Trouble>,
+    /// When a held run tries again by itself, milliseconds from now; nothing where it waits for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again_in_ms: Option<u64>,
     /// The batch that begins.
     pub batch: Option<u32>,
     /// What becomes of devices.

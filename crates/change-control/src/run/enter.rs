@@ -1,10 +1,13 @@
 //! How a run begins: what it needs of the plan, its window, and its locks.
 
+use std::collections::BTreeSet;
+
 use platform::Error;
 use platform::store::Op;
 
 use super::contract::{Begun, Entered, Of, Outline};
 use super::locks::{self, Taken};
+use super::record::Stop;
 use crate::changes::Changes;
 use crate::model::attempt::Attempt;
 use crate::model::change::{Change, ChangeId, DeviceProgress, DeviceState, Trouble};
@@ -102,7 +105,10 @@ impl Changes {
             }
             Ok(((), Vec::new()))
         };
-        self.book().update(&change.id, edit).await?;
+        let stop = |change: &Change| {
+            (change.state == State::Scheduled).then_some(Stop { to: end.0, why: end.1, trouble: None })
+        };
+        self.update_on_record(&change.id, stop, edit).await?;
         Ok(Some(Entered::Ended))
     }
 
@@ -162,18 +168,22 @@ impl Changes {
     }
 
     /// Settles what earlier holders of these devices left open, by the target's own records; the first one that cannot be
-    /// told now, if any.
+    /// told now, if any. A device is known by its serial numbers, as its locks are: the earlier holder may have reached it by
+    /// another server.
     async fn settle_others(&self, id: &ChangeId, plan: &PublicPlan) -> Result<Option<Attempt>, Error> {
-        let mine = |attempt: &Attempt| plan.devices.iter().any(|device| device.device_id == attempt.device_id);
+        let mine: BTreeSet<&String> = plan.devices.iter().flat_map(|device| &device.serials).collect();
         for outcome in ["open", "accepted", "unknown"] {
             for attempt in self.book().attempts_that_are(outcome).await? {
-                if attempt.change == id.as_str() || !mine(&attempt) {
+                if attempt.change == id.as_str() {
                     continue;
                 }
-                let other = self.book().get(&ChangeId::parse(&attempt.change)?).await?.change;
-                if other.instance.name != plan.instance.name {
+                let other = ChangeId::parse(&attempt.change)?;
+                let theirs = self.plan_to_run(&other).await?;
+                let device = theirs.devices.iter().find(|device| device.device_id == attempt.device_id);
+                if !device.is_some_and(|device| device.serials.iter().any(|serial| mine.contains(serial))) {
                     continue;
                 }
+                let other = self.book().get(&other).await?.change;
                 let settled = Box::pin(self.settled_row(&other, attempt.clone())).await?;
                 if !settled.is_over() {
                     return Ok(Some(attempt));

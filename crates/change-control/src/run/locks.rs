@@ -76,8 +76,7 @@ impl Changes {
                 let lock = names.get(index).cloned().unwrap_or_default();
                 Ok(Taken::Busy { lock, holder, lease_until })
             }
-            Err(TransactError::Conflict { conflict, .. }) => Err(Error::internal(conflict)),
-            Err(TransactError::Store(error)) => Err(error),
+            Err(error) => Err(error.into()),
         }
     }
 

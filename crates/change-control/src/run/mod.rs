@@ -7,7 +7,7 @@
 //! - `locks`: taken together, numbered, renewed by a keeper
 //! - `advance`: how a change moves, together with its locks
 //! - `recheck`: compared with the plan once more, under the locks (T18)
-//! - `record`: what a run puts on record by itself
+//! - `record`: what the platform puts on record by itself, before the row that says so
 //! - `attempt`: announced, sent once, followed, settled (T20)
 //! - `verify`, `health`: compared with what was predicted, or with what it was before; checked
 //! - `save`: the startup configuration
@@ -22,7 +22,7 @@ mod enter;
 mod health;
 mod locks;
 mod recheck;
-mod record;
+pub(crate) mod record;
 mod save;
 mod verify;
 

@@ -13,6 +13,7 @@ use crate::changes::Changes;
 use crate::model::attempt::Direction;
 use crate::model::change::{Change, CheckResult, Trouble};
 use crate::model::plan::{OnStale, PublicPlan, plan_hash};
+use crate::planning::change_type::{ChangeType, change_type};
 use crate::planning::compare::{Comparison, Difference};
 use crate::planning::{is_worth_repeating, trouble};
 
@@ -34,6 +35,9 @@ impl Changes {
         }
         if let Err(error) = self.still_submitted(&change, &plan).await {
             return Ok(answered(&error));
+        }
+        if let Some(trouble) = other_type(&plan)? {
+            return Ok(Rechecked::Stale { trouble });
         }
         if let Err(error) = self.still_allowed(&change).await {
             return Ok(answered(&error));
@@ -102,6 +106,20 @@ fn stale(device_id: &str, difference: &Difference) -> Trouble {
         ),
         detail: difference.detail(device_id),
     }
+}
+
+/// Why the plan is stale as a whole: its type is not what it was when the plan was made and approved (T15).
+fn other_type(plan: &PublicPlan) -> Result<Option<Trouble>, Error> {
+    let planned = &plan.change_type;
+    let found = change_type(&planned.name).ok().map(ChangeType::reference).transpose()?;
+    if found.as_ref() == Some(planned) {
+        return Ok(None);
+    }
+    Ok(Some(Trouble {
+        code: "plan_stale".to_owned(),
+        message: "The type of this change is not what it was when the plan was made. Plan the change again.".to_owned(),
+        detail: json!({"compared": "change_type", "planned": planned, "found": found}),
+    }))
 }
 
 /// Whether the window is too short for these devices and for the undo of all that would then be written to.

@@ -1,5 +1,6 @@
 //! What people do to a change after it was handed in: cancel, undo, go on, and say what happened where nobody else can tell. All
-//! of it is a row that the run reads at its next step; the nudge only makes that soon. Each is a record of its own.
+//! of it is a row that the run reads at its next step; the nudge only makes that soon. Each is a record of its own. Who has a part
+//! in a change is `view::sight`'s to say, and it is asked about the row that is written.
 
 use platform::audit::Outcome;
 use platform::principal::PrincipalKind;
@@ -13,7 +14,7 @@ use crate::book::{ChangeBook, Refused};
 use crate::changes::Changes;
 use crate::model::approval::PersonRef;
 use crate::model::attempt::AttemptOutcome;
-use crate::model::change::{Cancel, CancelMode, Change, ChangeId, unknown};
+use crate::model::change::{Cancel, CancelMode, Change, ChangeId};
 use crate::model::state::State;
 use crate::planning::{PlanOptions, PlanRequest};
 
@@ -29,7 +30,7 @@ pub struct SettleRequest {
 
 impl Changes {
     /// Stops a change: before its run holds devices it ends; later the run stops after the device that is under way, and stands
-    /// still or undoes. Errors: `change_unknown`, `change_state` where it has ended or is undone already.
+    /// still or undoes. Errors: `change_unknown`, `change_not_yours`, `change_state` where it has ended or is undone already.
     pub async fn cancel(
         &self,
         cx: &CallContext,
@@ -37,9 +38,9 @@ impl Changes {
         mode: CancelMode,
         reason: &str,
     ) -> Result<Change, Error> {
-        let now = self.now_ms();
+        let (now, sight) = (self.now_ms(), self.sight(&cx.principal).await?);
         let edit = |change: &mut Change| {
-            require_involved(cx, change)?;
+            sight.require_part_in(change)?;
             match change.state {
                 State::Planning | State::Planned | State::Submitted | State::Approved | State::Scheduled => {
                     change.cancel = Some(cancel(cx, mode, reason, now));
@@ -65,11 +66,11 @@ impl Changes {
     }
 
     /// Undoes a change. A run under way undoes what it wrote; a change that is done gets a new one, planned against what the
-    /// devices are now, which needs its own approval (T19): that one is the answer. Errors: `change_unknown`, `change_state`
-    /// where there is nothing to undo.
+    /// devices are now, which needs its own approval (T19): that one is the answer. Errors: `change_unknown`,
+    /// `change_not_yours`, `change_state` where there is nothing to undo.
     pub async fn undo(&self, cx: &CallContext, id: &ChangeId, reason: &str) -> Result<Change, Error> {
         let change = self.book().get(id).await?.change;
-        require_involved(cx, &change)?;
+        self.sight(&cx.principal).await?.require_part_in(&change)?;
         match change.state {
             State::Done => {
                 // Server, type and devices are those of the change that is undone.
@@ -94,11 +95,11 @@ impl Changes {
     }
 
     /// Lets a held run go on with what is left of its plan; its devices are compared again first. Errors: `change_unknown`,
-    /// `change_state` where it is not held.
+    /// `change_not_yours`, `change_state` where it is not held.
     pub async fn resume(&self, cx: &CallContext, id: &ChangeId, reason: &str) -> Result<Change, Error> {
-        let now = self.now_ms();
+        let (now, sight) = (self.now_ms(), self.sight(&cx.principal).await?);
         let edit = |change: &mut Change| {
-            require_involved(cx, change)?;
+            sight.require_part_in(change)?;
             if change.state != State::Held {
                 return Err(wrong_state(change.state, "resumed"));
             }
@@ -114,9 +115,12 @@ impl Changes {
     }
 
     /// A person says what became of the attempt that parked the run (T20): it happened, and the device is compared next; or it
-    /// did not, and the device is compared and the step tried again. Errors: `change_unknown`, `change_state` where the run is
-    /// not parked, `settled_by_person` for a program.
+    /// did not, and the device is compared and the step tried again. Errors: `change_unknown`, `change_not_yours`,
+    /// `settled_by_person` for a program, `change_state` where the run is not parked.
     pub async fn settle(&self, cx: &CallContext, id: &ChangeId, request: SettleRequest) -> Result<Change, Error> {
+        let now = self.now_ms();
+        let kept = self.book().get(id).await?.change;
+        self.sight(&cx.principal).await?.require_part_in(&kept)?;
         if cx.principal.kind != PrincipalKind::Person || !cx.principal.actors.is_empty() {
             return Err(Error::new(
                 ErrorKind::Forbidden,
@@ -124,9 +128,6 @@ impl Changes {
                 "Only a person in a session of their own says what became of a step. Nobody and nothing does it for them.",
             ));
         }
-        let now = self.now_ms();
-        let kept = self.book().get(id).await?.change;
-        require_involved(cx, &kept)?;
         let parked_on = kept.run.parked_on.clone().filter(|_| kept.state == State::Parked);
         let parked_on = parked_on.ok_or_else(|| wrong_state(kept.state, "settled"))?;
         let (mut attempt, revision) =
@@ -178,15 +179,6 @@ impl Changes {
         }
         self.parts.audit.append(entry).await.map(drop)
     }
-}
-
-/// The requester, and members of the groups that approve it. For others it is not there.
-fn require_involved(cx: &CallContext, change: &Change) -> Result<(), Error> {
-    let caller = PersonRef::from(cx.principal.as_ref());
-    let groups = change.approvers.iter().flat_map(|needed| &needed.groups);
-    let involved =
-        caller.is_same_person(&change.requester.who) || groups.into_iter().any(|g| cx.principal.groups.contains(g));
-    if involved { Ok(()) } else { Err(unknown()) }
 }
 
 fn cancel(cx: &CallContext, mode: CancelMode, reason: &str, at_ms: i64) -> Cancel {

@@ -8,6 +8,7 @@ use serde_json::{Map, json};
 use crate::model::approval::Verdict;
 use crate::model::change::{Change, RunResult};
 use crate::model::state::State;
+use crate::view::shown::time;
 
 /// How long a caller is told to wait for something to happen, seconds.
 pub const WAIT_S: u64 = 20;
@@ -27,9 +28,15 @@ pub enum Standing {
 }
 
 impl Standing {
-    /// How a change in this state stands.
-    pub const fn of(state: State) -> Self {
+    /// How a change stands. A held one that tries again by itself is as much under way as any other.
+    pub fn of(change: &Change) -> Self {
+        Self::of_state(change.state, change.goes_on_at_ms().is_some())
+    }
+
+    /// The same, by its state and by whether it tries again by itself.
+    pub(super) fn of_state(state: State, goes_on: bool) -> Self {
         match state {
+            State::Held if goes_on => Self::InProgress,
             State::Planning
             | State::Approved
             | State::Scheduled
@@ -86,11 +93,18 @@ pub(super) fn message(change: &Change, nothing_to_do: bool) -> String {
         State::Applying => "A device is being written to.".to_owned(),
         State::Verifying => "A device is being compared with what was predicted.".to_owned(),
         State::Soaking => "All is applied; the checks go on for the soak time.".to_owned(),
-        State::Held => {
-            "It stands still with its devices locked. A person decides: `resume_change` goes on, `undo_change` \
-             takes back what was done."
-                .to_owned()
-        }
+        State::Held => match change.goes_on_at_ms() {
+            Some(at) => format!(
+                "It stands still with its devices locked, and goes on by itself as soon as it can: it tries again at {}. \
+                 Nobody has to do anything; `cancel_change` stops it.",
+                time(at)
+            ),
+            None => {
+                "It stands still with its devices locked. A person decides: `resume_change` goes on, `undo_change` \
+                     takes back what was done."
+                    .to_owned()
+            }
+        },
         State::Parked => {
             "Whether a step happened cannot be told from the target's records. Look at the device; then a \
              person settles it with `settle_change`. It keeps its devices locked."
@@ -130,8 +144,8 @@ fn waits_for_approval(change: &Change) -> String {
 }
 
 /// Tools that make sense.
-pub(super) fn possible(state: State, nothing_to_do: bool) -> &'static [&'static str] {
-    match state {
+pub(super) fn possible(change: &Change, nothing_to_do: bool) -> &'static [&'static str] {
+    match change.state {
         State::Planning => &["get_change", "cancel_change"],
         State::Planned if nothing_to_do => &["get_change_plan", "cancel_change"],
         State::Planned => &["get_change_plan", "submit_change", "cancel_change"],
@@ -140,6 +154,7 @@ pub(super) fn possible(state: State, nothing_to_do: bool) -> &'static [&'static 
         }
         State::Applying | State::Verifying => &["get_change", "cancel_change"],
         State::Soaking => &["get_change", "cancel_change", "undo_change"],
+        State::Held if change.goes_on_at_ms().is_some() => &["get_change", "cancel_change", "undo_change"],
         State::Held => &["get_change", "resume_change", "undo_change"],
         State::Parked => &["get_change", "settle_change"],
         State::Undoing => &["get_change"],
@@ -156,7 +171,7 @@ pub(super) fn next(change: &Change, revision: u64, nothing_to_do: bool) -> Optio
         State::Planned if nothing_to_do => return None,
         State::Planned => ("submit_change", json!({ "change_id": id })),
         // Which way it goes is not for a model to choose.
-        State::Held => return None,
+        State::Held if change.goes_on_at_ms().is_none() => return None,
         State::Parked => ("settle_change", json!({ "change_id": id })),
         State::PlanFailed | State::Stale | State::Expired | State::Voided => (
             "plan_change",

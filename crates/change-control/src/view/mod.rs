@@ -20,7 +20,6 @@ use tool_runtime::combinators::{Poll, poll_until};
 
 use self::difference::PlanView;
 use self::shown::{ChangeRow, ChangeView};
-use self::sight::Sight;
 use crate::book::{Kept, Listed, Newest};
 use crate::changes::Changes;
 use crate::model::change::{Change, ChangeId, unknown};
@@ -68,7 +67,7 @@ pub struct ChangePage {
 impl Changes {
     /// A change as this caller sees it. Error: `change_unknown`, also for one that the caller may not see.
     pub async fn view(&self, cx: &CallContext, id: &ChangeId) -> Result<ChangeView, Error> {
-        let kept = self.seen(cx, id).await?;
+        let kept = self.seen(&cx.principal, id).await?;
         self.shown(kept).await
     }
 
@@ -81,7 +80,7 @@ impl Changes {
         since: Option<u64>,
         until: Instant,
     ) -> Result<ChangeView, Error> {
-        let first = self.seen(cx, id).await?;
+        let first = self.seen(&cx.principal, id).await?;
         let since = since.unwrap_or(first.revision);
         let looked = |kept: Kept| {
             let over = kept.revision != since || kept.change.state.is_terminal();
@@ -105,7 +104,7 @@ impl Changes {
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<ChangePage, Error> {
-        let sight = Sight::of(self.road()?.visibility(), &cx.principal).await?;
+        let sight = self.sight(&cx.principal).await?;
         let mut before = cursor.map(ChangeId::parse).transpose().map_err(|_| {
             Error::new(
                 ErrorKind::NotFound,
@@ -164,17 +163,18 @@ impl Changes {
     /// Whether this person may see the change: whoever asked for it, may approve it, may use the tools of its server that
     /// change something, or reads the audit log.
     pub async fn may_see(&self, person: &Principal, change: &Change) -> Result<bool, Error> {
-        Ok(Sight::of(self.road()?.visibility(), person).await?.reaches(change))
+        Ok(self.sight(person).await?.reaches(change))
     }
 
-    /// A change that this caller may see. Error: `change_unknown`.
-    pub async fn seen(&self, cx: &CallContext, id: &ChangeId) -> Result<Kept, Error> {
+    /// A change that this caller may see. Error: `change_unknown`, for one that is not there and for one that the caller may
+    /// not see alike.
+    pub async fn seen(&self, caller: &Principal, id: &ChangeId) -> Result<Kept, Error> {
         let kept = self.book().get(id).await?;
-        if self.may_see(&cx.principal, &kept.change).await? { Ok(kept) } else { Err(unknown()) }
+        if self.may_see(caller, &kept.change).await? { Ok(kept) } else { Err(unknown()) }
     }
 
     async fn seen_plan(&self, cx: &CallContext, id: &ChangeId) -> Result<(Kept, PublicPlan), Error> {
-        let kept = self.seen(cx, id).await?;
+        let kept = self.seen(&cx.principal, id).await?;
         let plan = self.book().plan(id).await?.filter(|_| kept.change.plan.is_some()).ok_or_else(|| {
             let error = Error::new(
                 ErrorKind::Conflict,

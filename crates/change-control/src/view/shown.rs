@@ -51,7 +51,7 @@ impl ChangeRow {
         Self {
             change_id: change.id.to_string(),
             state: change.state,
-            status: Standing::of(change.state),
+            status: Standing::of_state(change.state, change.run.goes_on_at_ms.is_some()),
             title: change.title,
             server: change.instance.name,
             change_type: change.change_type.name,
@@ -78,6 +78,8 @@ pub struct ChangeView {
     pub state: State,
     /// What that means, and what comes next, in a sentence or two.
     pub message: String,
+    /// When a held change tries again by itself, RFC 3339; nothing where it waits for a person.
+    pub goes_on_at: Option<String>,
     /// What and where.
     pub title: String,
     /// Why, in the requester's words.
@@ -221,9 +223,10 @@ impl ChangeView {
         Ok(Self {
             change_id: change.id.to_string(),
             revision: kept.revision,
-            status: Standing::of(change.state),
+            status: Standing::of(change),
             state: change.state,
             message: message(change, nothing_to_do),
+            goes_on_at: change.goes_on_at_ms().map(time),
             title: change.title.clone(),
             reason: change.reason.clone(),
             change_type: change.change_type.name.clone(),
@@ -263,7 +266,7 @@ impl ChangeView {
                 .collect(),
             created_at: time(change.created_at_ms),
             updated_at: time(change.updated_at_ms),
-            possible: possible(change.state, nothing_to_do).iter().map(|tool| (*tool).to_owned()).collect(),
+            possible: possible(change, nothing_to_do).iter().map(|tool| (*tool).to_owned()).collect(),
             next: next(change, kept.revision, nothing_to_do),
         })
     }

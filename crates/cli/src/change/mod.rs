@@ -93,10 +93,12 @@ async fn follow(terminal: &Terminal, rest: &Rest, first: Json, enough: impl Fn(&
     let mut change = first;
     let mut told = None;
     loop {
-        let state = text(&change["state"]);
-        if told.as_ref() != Some(&state) {
+        // A held change that goes on by itself says another time at each try; that alone is no news.
+        let (state, status) = (text(&change["state"]), text(&change["status"]));
+        let news = format!("{state} {status}");
+        if told.as_ref() != Some(&news) {
             terminal.progress(&format!("{state}: {}", words::plain(&text(&change["message"]))));
-            told = Some(state);
+            told = Some(news);
         }
         if enough(&change) {
             return Ok(change);
@@ -118,7 +120,7 @@ fn print(terminal: &Terminal, change: &Json) -> Outcome {
 
 /// The exit of a command that waited for a change.
 fn verdict(change: &Json) -> Outcome {
-    let stuck = ["held", "parked"].iter().any(|state| change["state"] == *state);
+    let stuck = ["held", "parked"].iter().any(|state| change["state"] == *state) && change["status"] != "in_progress";
     if change["status"] == "ended" || stuck { Err(Failure::Shown(Exit::Failed)) } else { Ok(()) }
 }
 

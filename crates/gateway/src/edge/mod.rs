@@ -44,7 +44,7 @@ struct Limits {
     failures: Failures,
 }
 
-/// Puts the list around the doors. Read from the bottom: the last layer added is the first that a request meets.
+/// Puts the list around the doors: origin nearest to them, then the body's limit, and around both the others, outermost first.
 pub(crate) fn around(gateway: &Arc<Gateway>, doors: Router) -> Router {
     let options = &gateway.parts.options;
     let limits = Arc::new(Limits {
@@ -55,12 +55,17 @@ pub(crate) fn around(gateway: &Arc<Gateway>, doors: Router) -> Router {
     });
     let timeout = options.request_timeout;
     let (per_second, grace) = (options.body_bytes_per_s, options.body_grace);
-    doors
-        .layer(from_fn_with_state(Arc::clone(gateway), origin::check))
-        .layer(RequestBodyLimitLayer::new(options.max_body))
-        .layer(map_response(in_our_words))
-        .layer(from_fn(move |request: Request, next: Next| steady::steady(per_second, grace, request, next)))
-        .layer(from_fn(move |request: Request, next: Next| async move {
+    // One value of one type: a list of single layers makes a box of each for the next one, and every layer copies all boxes
+    // below it for every request. The two that are left change what a body is.
+    let list = (
+        from_fn_with_state(Arc::clone(gateway), identify::identify),
+        from_fn_with_state(Arc::clone(gateway), cors::share),
+        CatchPanicLayer::custom(|_panic| Problem::from(Error::internal("a handler panicked")).into_response()),
+        from_fn(move |request: Request, next: Next| {
+            let limits = Arc::clone(&limits);
+            async move { limits.let_in(request, next).await }
+        }),
+        from_fn(move |request: Request, next: Next| async move {
             tokio::time::timeout(timeout, next.run(request)).await.unwrap_or_else(|_| {
                 Problem::from(Error::new(
                     ErrorKind::Timeout,
@@ -69,14 +74,14 @@ pub(crate) fn around(gateway: &Arc<Gateway>, doors: Router) -> Router {
                 ))
                 .into_response()
             })
-        }))
-        .layer(from_fn(move |request: Request, next: Next| {
-            let limits = Arc::clone(&limits);
-            async move { limits.let_in(request, next).await }
-        }))
-        .layer(CatchPanicLayer::custom(|_panic| Problem::from(Error::internal("a handler panicked")).into_response()))
-        .layer(from_fn_with_state(Arc::clone(gateway), cors::share))
-        .layer(from_fn_with_state(Arc::clone(gateway), identify::identify))
+        }),
+        from_fn(move |request: Request, next: Next| steady::steady(per_second, grace, request, next)),
+        map_response(in_our_words),
+    );
+    doors
+        .layer(from_fn_with_state(Arc::clone(gateway), origin::check))
+        .layer(RequestBodyLimitLayer::new(options.max_body))
+        .layer(list)
 }
 
 /// Libraries below us refuse in plain text or without a word: a length over the limit, a method that a path does not have, a

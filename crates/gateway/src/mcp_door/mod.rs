@@ -80,6 +80,5 @@ fn route(gateway: &Arc<Gateway>, resource: Resource, endpoint: &Endpoint) -> Rou
     let door = Door { gateway: Arc::clone(gateway), resource, protocol: Protocol::Mcp };
     Router::new()
         .route_service(&path, endpoint.clone())
-        .layer(from_fn_with_state(Arc::clone(gateway), step_up::answer))
-        .layer(from_fn_with_state(door, authenticate))
+        .layer((from_fn_with_state(door, authenticate), from_fn_with_state(Arc::clone(gateway), step_up::answer)))
 }

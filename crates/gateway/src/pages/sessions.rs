@@ -277,7 +277,7 @@ impl BrowserSessions {
                     let newest = self.store.get(SESSIONS, &session.id).await?.and_then(Session::of);
                     session = newest.ok_or_else(super::visitor::not_signed_in)?;
                 }
-                Err(error) => return Err(failed(error)),
+                Err(error) => return Err(error.into()),
             }
         }
         Err(Error::internal("a session is written to all the time"))
@@ -289,7 +289,7 @@ impl BrowserSessions {
         let delete = |id| Op::Delete { collection: SESSIONS, id, expect: Expect::Any };
         let mut ops: Vec<Op> = ending.into_iter().map(delete).collect();
         ops.push(kept.put(id.clone(), Expect::Absent)?);
-        self.store.transact(ops).await.map_err(failed)?;
+        self.store.transact(ops).await?;
         Ok((Secret::new(value), Session { id, revision: 1, kept }))
     }
 
@@ -311,7 +311,7 @@ impl BrowserSessions {
             Err(TransactError::Conflict { conflict: Conflict::Revision { .. }, .. }) => {
                 Ok(self.store.get(SESSIONS, &session.id).await?.and_then(Session::of))
             }
-            Err(error) => Err(failed(error)),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -381,15 +381,8 @@ impl BrowserSessions {
         let count = ids.len();
         let delete = |id| Op::Delete { collection: SESSIONS, id, expect: Expect::Any };
         if count > 0 {
-            self.store.transact(ids.into_iter().map(delete).collect()).await.map_err(failed)?;
+            self.store.transact(ids.into_iter().map(delete).collect()).await?;
         }
         Ok(count)
-    }
-}
-
-fn failed(error: TransactError) -> Error {
-    match error {
-        TransactError::Store(error) => error,
-        TransactError::Conflict { index, conflict } => Error::internal(format!("operation {index}: {conflict}")),
     }
 }

@@ -53,8 +53,7 @@ pub(crate) fn router(gateway: &Arc<Gateway>) -> Router {
         .route("/mcp/{server}/tools/{tool}", any(by_method))
         .merge(changes::routes())
         .fallback(not_found)
-        .layer(from_fn(negotiate::accept))
-        .layer(from_fn_with_state(door, authenticate))
+        .layer((from_fn_with_state(door, authenticate), from_fn(negotiate::accept)))
         .with_state(Arc::clone(gateway));
     Router::new().nest("/api/v1", inside)
 }

@@ -250,6 +250,25 @@ async fn t16_who_asked_cannot_decide_and_who_comes_back_as_somebody_else_has_see
 }
 
 #[tokio::test]
+async fn t22_a_held_change_says_on_its_page_whether_it_goes_on_by_itself() {
+    let server = Server::start().await;
+    let change = submitted(&server).await;
+    let bob = signed_in(&server, &change, "bob").await;
+    for (goes_on_at_ms, said) in [(Some(3_600_000), "Next try: 1970-01-01 01:00 UTC"), (None, "It waits for a person")]
+    {
+        let edit = |change: &mut Change| {
+            change.state = State::Held;
+            change.run.goes_on_at_ms = goes_on_at_ms;
+            Ok(((), Vec::new()))
+        };
+        server.changes.book().update(&change.id, edit).await.unwrap();
+        let page = server.get(&path(&change), &[&bob]).await;
+        assert!(page.body.contains(said), "{}", page.body);
+        assert_eq!(page.body.contains("It waits for a person"), goes_on_at_ms.is_none(), "{}", page.body);
+    }
+}
+
+#[tokio::test]
 async fn t16_who_may_not_see_a_change_learns_nothing_of_it() {
     let server = Server::start().await;
     let change = submitted(&server).await;

@@ -134,8 +134,7 @@ impl Journal {
                 Ok(())
             }
             Err(TransactError::Conflict { conflict: Conflict::Revision { .. }, .. }) => Err(in_progress()),
-            Err(TransactError::Store(error)) => Err(error),
-            Err(other) => Err(Error::internal(other)),
+            Err(error) => Err(error.into()),
         }
     }
 }

@@ -6,16 +6,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use change_control::model::change::{ApproversNeeded, Change, Requester, RunProgress};
+use change_control::model::change::{ApproversNeeded, CancelMode, Change, Requester, RunProgress};
 use change_control::model::plan::{PlanReference, PublicPlan, plan_hash};
 use change_control::model::state::State;
 use change_control::model::submission::{Submission, Window};
+use change_control::run::contract::SettledBy;
+use change_control::run::steer::SettleRequest;
 use change_control::{ChangeBook, ChangeId, Changes, RunStarter};
 use platform::context::CallReferences;
 use platform::policy::{Risk, TargetFacts};
+use platform::principal::{Actor, PrincipalKind};
 use platform::resource::Resource;
 use platform::revocation::RunFloors;
-use platform::{Error, Json, Principal};
+use platform::{Error, ErrorKind, Json, Principal};
 use platform_suites::tokens::person;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -354,6 +357,60 @@ async fn t14_steps_answer_with_the_change_as_it_is_then_and_only_to_those_who_ma
     assert_eq!(call(&road, carol(), "cancel_change", asked).await.1.unwrap_err().code(), "change_state");
     let late = json!({ "change_id": kept.id });
     assert_eq!(call(&road, carol(), "submit_change", late).await.1.unwrap_err().code(), "change_state");
+}
+
+/// What comes of looking at a held change, and of moving it in each way: `done`, or the code of the refusal.
+async fn tried(changes: &Arc<Changes>, who: &Principal) -> [String; 5] {
+    let mut came_of = Vec::new();
+    for step in ["see", "cancel", "undo", "resume", "settle"] {
+        let mut held = change(&carol(), State::Held);
+        held.approvers = Some(ApproversNeeded { groups: vec!["board".into()], count: 1 });
+        changes.book().add(&held).await.unwrap();
+        let (cx, id) = (context(who.clone()), &held.id);
+        let settled = SettleRequest { outcome: SettledBy::Done, reason: "I looked.".into() };
+        let done = match step {
+            "see" => changes.view(&cx, id).await.map(drop),
+            "cancel" => changes.cancel(&cx, id, CancelMode::Hold, "Wait.").await.map(drop),
+            "undo" => Box::pin(changes.undo(&cx, id, "Back.")).await.map(drop),
+            "resume" => changes.resume(&cx, id, "Go on.").await.map(drop),
+            _ => changes.settle(&cx, id, settled).await.map(drop),
+        };
+        if step != "see" {
+            let kept = changes.book().get(id).await.unwrap().change;
+            assert_eq!(kept != held, done.is_ok(), "{} {step}", who.name);
+        }
+        came_of.push(done.map_or_else(|error| error.code().to_owned(), |()| "done".to_owned()));
+    }
+    came_of.try_into().unwrap()
+}
+
+#[tokio::test]
+async fn t10_one_answer_says_who_sees_a_change_and_who_cancels_undoes_resumes_and_settles_it() {
+    let (_road, changes) = road().await;
+    let (done, unknown, not_yours) = ("done", "change_unknown", "change_not_yours");
+    // A held change has nothing to settle: whoever is told so was let through.
+    let all = [done, done, done, done, "change_state"];
+    let but_settle = [done, done, done, done, "settled_by_person"];
+    let program = |name: &str, groups: &[&str]| Principal { kind: PrincipalKind::Client, ..person(name, groups) };
+    let agent = Actor { subject: "agent".into(), issuer: None };
+    for (who, expected) in [
+        (carol(), all),
+        (person("ann", &["board"]), all),
+        (person("nel", &["netops"]), all),
+        (person("ada", &["admin"]), all),
+        (person("dave", &["desk"]), [unknown; 5]),
+        (person("audrey", &["auditors"]), [done, not_yours, not_yours, not_yours, not_yours]),
+        (program("robot", &["netops"]), but_settle),
+        (program("other", &["desk"]), [unknown; 5]),
+        (Principal { actors: vec![agent], ..carol() }, but_settle),
+    ] {
+        assert_eq!(tried(&changes, &who).await, expected, "{} of {:?}", who.name, who.groups);
+    }
+    let held = change(&carol(), State::Held);
+    changes.book().add(&held).await.unwrap();
+    let refused = changes.resume(&context(person("audrey", &["auditors"])), &held.id, "Go on.").await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Forbidden);
+    assert_eq!(refused.refusal().next.as_ref().map(|next| next.tool.as_str()), Some("get_change"));
 }
 
 #[tokio::test]

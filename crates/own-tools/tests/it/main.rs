@@ -47,7 +47,7 @@ async fn road_with(with_echo: bool, more: Vec<Instance>) -> (Arc<Pipeline>, Arc<
 }
 
 /// The same, with the tools for changes where they are wanted: then policy shows `search_audit` to the group `auditors` only,
-/// and what changes something to the group `netops`.
+/// and what changes something to the groups `netops` and `admin`.
 async fn road_and_changes(
     with_echo: bool,
     more: Vec<Instance>,
@@ -67,7 +67,7 @@ async fn road_and_changes(
                 (t.tool.name != "search_tools" || holds("netops"))
                     && (t.server.name != "records" || holds("cmdb"))
                     && (t.tool.name != "search_audit" || !with_changes || holds("auditors"))
-                    && (t.tool.risk != Risk::Change || holds("netops"))
+                    && (t.tool.risk != Risk::Change || holds("netops") || holds("admin"))
             };
             let pair = |t: &platform::policy::CatalogueEntry| (t.server.name.clone(), t.tool.name.clone());
             Ok(input.tools.iter().filter(shown).map(pair).collect())

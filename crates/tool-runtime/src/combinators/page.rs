@@ -226,7 +226,7 @@ fn split(mut arguments: Json) -> Result<(Json, Asked, Option<Vec<String>>), Erro
 }
 
 fn binding_of(tool: &str, arguments: &Json) -> Result<String, Error> {
-    let mut digest = canonical::digest_hex(&(tool, arguments))?;
+    let mut digest = canonical::json_digest_hex(&json!([tool, arguments]))?;
     digest.truncate(16);
     Ok(digest)
 }

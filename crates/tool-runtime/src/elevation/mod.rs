@@ -197,7 +197,7 @@ impl Elevations {
         match self.store.transact(ops).await {
             Ok(_) => {}
             Err(TransactError::Conflict { conflict: Conflict::Revision { .. }, .. }) => return Err(request_unknown()),
-            Err(e) => return Err(store_failed(e)),
+            Err(error) => return Err(error.into()),
         }
         self.granted.notify_waiters();
         Ok(Granted { id, facts: elevation.facts() })
@@ -259,7 +259,7 @@ impl Elevations {
             )
         })?;
         let delete = Op::Delete { collection: ELEVATIONS, id: id.to_owned(), expect: Expect::Any };
-        self.store.transact(vec![delete]).await.map_err(store_failed)?;
+        self.store.transact(vec![delete]).await?;
         Ok(found)
     }
 
@@ -269,7 +269,7 @@ impl Elevations {
         let count = held.len();
         let delete = |held: HeldElevation| Op::Delete { collection: ELEVATIONS, id: held.id, expect: Expect::Any };
         if count > 0 {
-            self.store.transact(held.into_iter().map(delete).collect()).await.map_err(store_failed)?;
+            self.store.transact(held.into_iter().map(delete).collect()).await?;
         }
         Ok(count)
     }
@@ -293,12 +293,5 @@ impl Elevation {
     fn put(&self, id: String, expect: Expect) -> Result<Op, Error> {
         let body = serde_json::to_value(self).map_err(Error::internal)?;
         Ok(Op::Put { collection: ELEVATIONS, id, expect, body, expires_at: Some(self.expires_at) })
-    }
-}
-
-pub(crate) fn store_failed(error: TransactError) -> Error {
-    match error {
-        TransactError::Store(error) => error,
-        TransactError::Conflict { index, conflict } => Error::internal(format!("operation {index}: {conflict}")),
     }
 }

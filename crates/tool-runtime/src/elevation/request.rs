@@ -11,8 +11,8 @@ use platform::store::{Collection, Conflict, Expect, Op, Record, TransactError};
 use platform::{CallContext, Error, ErrorKind, canonical};
 use serde::{Deserialize, Serialize};
 
+use super::Elevations;
 use super::shown::Shown;
-use super::{Elevations, store_failed};
 
 /// How long a refusal's link can be followed, seconds.
 const REQUEST_S: i64 = 15 * 60;
@@ -152,7 +152,7 @@ impl Elevations {
         };
         match self.store.transact(vec![put]).await {
             Ok(_) | Err(TransactError::Conflict { conflict: Conflict::Revision { .. }, .. }) => Ok(id),
-            Err(e) => Err(store_failed(e)),
+            Err(error) => Err(error.into()),
         }
     }
 

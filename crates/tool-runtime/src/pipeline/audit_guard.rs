@@ -203,15 +203,18 @@ impl AuditGuard {
         self.describe(&result, took);
         self.open = false;
         let started = Instant::now();
-        let entry = self.take();
-        let outcome = (entry.phase == Phase::Outcome).then(|| entry.clone());
+        // Nothing is kept of the record but what is said of it below; that of a write may have to be written once more.
+        let request_id = self.entry.request_id.clone();
+        let outcome = (self.entry.phase == Phase::Outcome).then(|| self.entry.clone());
+        let nothing = AuditEntry::event(self.entry.at, "", Outcome::Unknown);
+        let entry = std::mem::replace(&mut self.entry, nothing);
         let appended = self.log.append(entry).await;
         self.metrics.stage("audit_close", started.elapsed());
         if let Err(error) = &result
             && let Some(detail) = error.detail()
         {
             tracing::warn!(
-                http.request.id = self.entry.request_id.as_deref(),
+                http.request.id = request_id.as_deref(),
                 error.code = error.code(),
                 error.message = detail,
                 "tool call failed"

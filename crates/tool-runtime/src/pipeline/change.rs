@@ -118,7 +118,7 @@ fn keep(road: &Pipeline, covered: &Covered) -> Vec<Op> {
 fn not_held(error: TransactError) -> Error {
     match error {
         TransactError::Conflict { conflict: Conflict::LockLost, .. } => lock_lost(),
-        other => crate::elevation::store_failed(other),
+        other => other.into(),
     }
 }
 

@@ -74,7 +74,7 @@ impl IntentJournal {
     pub async fn started(&self, handle: Json) -> Result<(), Error> {
         self.progress.0.store(STARTED, Ordering::SeqCst);
         let set = Op::SetHandle { call_id: self.call_id.clone(), handle };
-        self.store.transact(vec![set]).await.map(drop).map_err(crate::elevation::store_failed)
+        Ok(self.store.transact(vec![set]).await.map(drop)?)
     }
 
     /// The call's id, for the target's own record where it has room for it (T29).
@@ -99,7 +99,7 @@ pub(super) async fn open(
         "principal": cx.principal.key(), "client": cx.principal.client_id,
     });
     let open = Op::OpenIntent { call_id: call_id.clone(), body };
-    road.parts.store.transact(vec![open]).await.map_err(crate::elevation::store_failed)?;
+    road.parts.store.transact(vec![open]).await?;
     if let Err(error) = guard.intent().await {
         // Stored later where it cannot be now; what the caller hears is the audit's refusal.
         drop(close(road, &call_id, "not_started", None).await);

@@ -317,7 +317,7 @@ impl Pipeline {
         if let Some(answer) = guard.stage("cache", cache::find(self, &call, &authorised)).await? {
             return Ok(Admitted::Answered(answer));
         }
-        guard.stage("limit", limit::obliged(self, &authorised)).await?;
+        guard.stage("limit", limit::obliged(self, cx, &authorised)).await?;
         Ok(Admitted::Granted(Box::new(Granted { call, authorised })))
     }
 

@@ -92,7 +92,7 @@ async fn refused(road: &Pipeline, key: Option<&ReservedKey>, digest: &str, error
                 Err(error) => error,
             }
         }
-        (error, _) => crate::elevation::store_failed(error),
+        (error, _) => error.into(),
     }
 }
 

@@ -16,7 +16,6 @@ use platform::{CallContext, Error, ErrorKind, Json, Principal, canonical, seal};
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, CallRequest, Pipeline, Reach, limit, resolve};
-use crate::elevation::store_failed;
 use crate::tool::FollowUp;
 
 /// How long a task is kept after it began, seconds.
@@ -132,7 +131,7 @@ impl Pipeline {
             body: serde_json::to_value(&stored).map_err(Error::internal)?,
             expires_at: Some(self.parts.clock.epoch_seconds() + TASK_S),
         };
-        self.parts.store.transact(vec![put]).await.map_err(store_failed)?;
+        self.parts.store.transact(vec![put]).await?;
         Ok(seen(id, stored, None))
     }
 

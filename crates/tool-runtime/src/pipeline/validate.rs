@@ -68,7 +68,7 @@ pub(super) fn validate(
     let references = merge([&cx.references, &request.references, &inline])?;
     let (hash, server) = (&road.parts.secret_arguments, tool.server.name.as_str());
     let secrets = tool.secrets.take(&mut arguments, &|path, value| hashed(hash, server, tool.name(), path, value));
-    let digest = canonical::digest_hex(&arguments)?;
+    let digest = canonical::json_digest_hex(&arguments)?;
     Ok(Validated { tool, arguments, secrets: Arc::new(secrets), references, digest })
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use platform::context::RunStep;
+use platform::context::{Protocol, RunStep};
 use platform::error::NextCall;
 use platform::policy::{ChangeFacts, Effect, Risk};
 use platform::shared::RateLimit;
@@ -183,6 +183,42 @@ async fn t19_rates_hold_no_undo_up_and_a_persons_calls_do_not_count_against_thei
     lab.gate.covers([covered(Basis::ApprovedPlan, 1)]);
     lab.call_as(of_run(cx(), true), "configure_device", device()).await.unwrap();
     assert_eq!(lab.runs(), 3);
+}
+
+#[tokio::test]
+async fn t19_what_is_read_for_a_change_is_counted_for_it_alone_and_has_an_end_too() {
+    let lab = Lab::new().await;
+    lab.policy.decide_by(|_| {
+        let mut rated = decision(Effect::Allow, &[("rate", true)]);
+        rated.obligations.get_mut("rate").unwrap().parameters.insert("per_minute".into(), json!(2));
+        rated
+    });
+    lab.gate.covers([Covered { risk: Risk::Read, ..covered(Basis::Grant, 1) }]);
+    let look = async |cx: CallContext| lab.call_as(cx, "show_device", device()).await.map(drop);
+    let naming = |protocol: Protocol| {
+        let mut cx = cx();
+        (cx.protocol, cx.references.change) = (protocol, Some("chg-2".into()));
+        cx
+    };
+    for _ in 0..2 {
+        look(cx()).await.unwrap();
+    }
+    assert_eq!(look(cx()).await.unwrap_err().code(), "rate_limited");
+    assert_eq!(
+        look(naming(Protocol::Mcp)).await.unwrap_err().code(),
+        "rate_limited",
+        "whoever names a change is no run"
+    );
+    for _ in 0..20 {
+        look(of_run(cx(), false)).await.unwrap();
+        look(naming(Protocol::Internal)).await.unwrap();
+    }
+    assert_eq!(look(cx()).await.unwrap_err().code(), "rate_limited", "a run uses up nobody's, and gives nobody any");
+    let mut refused = None;
+    for _ in 0..500 {
+        refused = refused.or(look(of_run(cx(), false)).await.err());
+    }
+    assert_eq!(refused.unwrap().code(), "rate_limited");
 }
 
 #[tokio::test]

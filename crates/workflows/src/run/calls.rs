@@ -75,19 +75,21 @@ impl<C: WorkflowContext> Calls<C> {
         self.advance(self.step(Some(to), why)).await
     }
 
-    /// Moves, and says what is wrong.
+    /// Moves, and says what is wrong: where it waits then, it waits for a person.
     pub(super) async fn go_with(&self, to: State, why: &str, trouble: &Trouble) -> Result<Looked, WorkflowError> {
         self.advance(Advance { trouble: Some(trouble.clone()), ..self.step(Some(to), why) }).await
     }
 
-    /// Moves to a waiting state, and says why it waits.
-    pub(super) async fn wait_in(&self, to: State, why: &str, trouble: Trouble) -> Result<Looked, WorkflowError> {
-        self.advance(Advance { trouble: Some(trouble), ..self.step(Some(to), why) }).await
+    /// Stands still, says why, and when it is tried again: nobody has to do anything.
+    pub(super) async fn delayed(&self, why: &str, trouble: Trouble, again: Duration) -> Result<Looked, WorkflowError> {
+        let again_in_ms = u64::try_from(again.as_millis()).ok();
+        let step = self.step(Some(State::Held), why);
+        self.advance(Advance { trouble: Some(trouble), again_in_ms, ..step }).await
     }
 
     pub(super) fn step(&self, to: Option<State>, why: &str) -> Advance {
         let (change, why) = (self.change.clone(), why.to_owned());
-        Advance { change, to, why, trouble: None, batch: None, devices: Vec::new() }
+        Advance { change, to, why, trouble: None, again_in_ms: None, batch: None, devices: Vec::new() }
     }
 
     pub(super) async fn advance(&self, step: Advance) -> Result<Looked, WorkflowError> {

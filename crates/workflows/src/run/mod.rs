@@ -79,6 +79,8 @@ struct Run<C> {
     attempts: BTreeMap<(String, Direction), u32>,
     /// Devices that a forward step was announced for, in that order.
     touched: Vec<String>,
+    /// Those among them that a step may have reached.
+    written: Vec<String>,
     /// Devices that are left out.
     skipped: Vec<String>,
     /// Devices that failed.
@@ -124,8 +126,9 @@ impl Stop {
 
 impl<C: WorkflowContext> Run<C> {
     fn new(calls: Calls<C>, outline: Outline) -> Self {
-        let (attempts, touched, skipped) = (BTreeMap::new(), Vec::new(), Vec::new());
-        Self { calls, outline, attempts, touched, skipped, failed: Vec::new(), verified: Vec::new(), checked: false }
+        let (touched, written, skipped) = (Vec::new(), Vec::new(), Vec::new());
+        let (failed, verified) = (Vec::new(), Vec::new());
+        Self { calls, outline, attempts: BTreeMap::new(), touched, written, skipped, failed, verified, checked: false }
     }
 
     /// Waits for the window and for the devices; false when it ended before.
@@ -139,12 +142,22 @@ impl<C: WorkflowContext> Run<C> {
         }
     }
 
-    /// Takes locks again that were lost: from here on everything has to be compared again.
+    /// Takes locks again that were lost: from here on everything has to be compared again. A device that no step of this run
+    /// has reached is not this run's any more: what is found on it may be another holder's, and is not undone.
     async fn relock(&mut self) -> Result<(), WorkflowError> {
         self.checked = false;
+        let (mine, others): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.touched).into_iter().partition(|device| self.written.contains(device));
+        self.touched = mine;
         let trouble =
             Trouble::new("lock_lost", "The run lost its locks. It takes them again and looks at its devices.");
-        self.calls.wait_in(State::Held, "its locks were lost", trouble).await?;
+        let step = Advance {
+            trouble: Some(trouble),
+            again_in_ms: Some(0),
+            devices: others.into_iter().map(|device| (device, DeviceState::Waiting)).collect(),
+            ..self.calls.step(Some(State::Held), "its locks were lost, and are taken again")
+        };
+        self.calls.advance(step).await?;
         self.enter().await.map(drop)
     }
 
@@ -270,7 +283,7 @@ impl<C: WorkflowContext> Run<C> {
             if self.is_last_call() {
                 return Ok(Some(Stop { trouble, mode: None, unwritten: State::Expired }));
             }
-            let looked = self.calls.wait_in(State::Held, "it cannot be read now", trouble).await?;
+            let looked = self.calls.delayed("it cannot be read now, and is asked again", trouble, wait).await?;
             if let Some(stop) = wish_to_stop(&looked) {
                 return Ok(Some(stop));
             }

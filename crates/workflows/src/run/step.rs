@@ -21,6 +21,9 @@ const AGAIN: Duration = Duration::from_secs(10);
 /// Wait before a handle that was denied is looked for.
 const LOST: Duration = Duration::from_secs(2);
 
+/// Why a run stands still whose target does not say how far a step is.
+const SILENT: &str = "the target does not answer, and is asked again";
+
 /// What came of it.
 pub(super) enum Stepped {
     /// It is what was predicted, or what it was before.
@@ -60,7 +63,11 @@ impl<C: WorkflowContext> Run<C> {
     pub(super) async fn step(&mut self, device: &str) -> Result<Stepped, WorkflowError> {
         let calls = self.calls.shielded();
         let which = self.next_try(device, Direction::Forward);
-        let failed = match self.sent(&calls, &which).await? {
+        let outcome = self.sent(&calls, &which).await;
+        if !matches!(outcome, Ok(Outcome::Refused { .. } | Outcome::NotDone { .. })) {
+            self.written.push(device.to_owned());
+        }
+        let failed = match outcome? {
             Outcome::Ended { failed } => failed,
             Outcome::Refused { trouble } => {
                 // Where the locks were lost, that is why; they are taken again, and the device is compared again.
@@ -72,7 +79,9 @@ impl<C: WorkflowContext> Run<C> {
             }
             Outcome::NotDone { trouble } => return self.not_done(&calls, &which, trouble).await,
         };
-        calls.go(State::Verifying, "the step ended: the device is compared").await?;
+        while !calls.go(State::Verifying, "the step ended: the device is compared").await?.locked {
+            self.relock().await?;
+        }
         let verify = self.verify_of(device, Direction::Forward, failed);
         let mut held = false;
         loop {
@@ -86,9 +95,10 @@ impl<C: WorkflowContext> Run<C> {
                 }
                 Verified::Bad { trouble, .. } => return Ok(Stepped::Bad { trouble }),
                 Verified::Later { unreadable, trouble, again_in_ms } => {
+                    let again = Duration::from_millis(again_in_ms);
                     let looked = if unreadable {
                         held = true;
-                        calls.wait_in(State::Held, "it cannot be compared now", trouble.clone()).await?
+                        calls.delayed("it cannot be compared now, and is read again", trouble.clone(), again).await?
                     } else {
                         calls.look().await?
                     };
@@ -96,7 +106,7 @@ impl<C: WorkflowContext> Run<C> {
                         self.failed.push(device.to_owned());
                         return Ok(Stepped::Stopped(Stop { trouble, ..stop }));
                     }
-                    calls.nudged(Duration::from_millis(again_in_ms)).await?;
+                    calls.nudged(again).await?;
                 }
             }
         }
@@ -117,7 +127,8 @@ impl<C: WorkflowContext> Run<C> {
             return Ok(Stepped::Stopped(Stop::planned(trouble)));
         }
         if said {
-            let looked = calls.wait_in(State::Held, "the target does not take the step now", trouble).await?;
+            let why = "the target does not take the step now, and is asked again";
+            let looked = calls.delayed(why, trouble, AGAIN).await?;
             if let Some(stop) = wish_to_stop(&looked) {
                 return Ok(Stepped::Stopped(stop));
             }
@@ -156,15 +167,16 @@ impl<C: WorkflowContext> Run<C> {
                         return Ok(Outcome::NotDone { trouble: None });
                     }
                     Settling::Pending { again_in_ms, trouble } => {
+                        let again = Duration::from_millis(again_in_ms);
                         if let Some(trouble) = trouble {
                             waits = true;
-                            calls.wait_in(State::Held, "the target does not answer", trouble).await?;
+                            calls.delayed(SILENT, trouble, again).await?;
                         }
-                        calls.nudged(Duration::from_millis(again_in_ms)).await?;
+                        calls.nudged(again).await?;
                     }
                     Settling::Unknown { trouble } => {
                         waits = true;
-                        calls.wait_in(State::Parked, "the outcome of a step cannot be told", trouble).await?;
+                        calls.go_with(State::Parked, "the outcome of a step cannot be told", &trouble).await?;
                         calls.nudged(LOOK_EVERY).await?;
                     }
                 }
@@ -187,8 +199,9 @@ impl<C: WorkflowContext> Run<C> {
                 }
                 Followed::Unreadable { trouble, again_in_ms } => {
                     waits = true;
-                    calls.wait_in(State::Held, "the target does not answer", trouble).await?;
-                    calls.nudged(Duration::from_millis(again_in_ms)).await?;
+                    let again = Duration::from_millis(again_in_ms);
+                    calls.delayed(SILENT, trouble, again).await?;
+                    calls.nudged(again).await?;
                 }
                 Followed::Lost => {
                     unclear = true;

@@ -59,7 +59,7 @@ impl<C: WorkflowContext> Run<C> {
     /// Stands still until a person wants something.
     async fn held(&self, trouble: &Trouble) -> Result<Wish, WorkflowError> {
         loop {
-            let looked = self.calls.wait_in(State::Held, "it waits for a person", trouble.clone()).await?;
+            let looked = self.calls.go_with(State::Held, "it waits for a person", trouble).await?;
             if looked.cancel == Some(CancelMode::Undo) {
                 return Ok(Wish::Undo);
             }
@@ -76,7 +76,7 @@ impl<C: WorkflowContext> Run<C> {
         for device in self.touched.clone().into_iter().rev() {
             self.begin_back(&device, &trouble).await?;
             match self.back(&device).await? {
-                DeviceState::Restored => {}
+                DeviceState::Restored | DeviceState::Skipped => {}
                 DeviceState::RestoredWithDifferences if result == RunResult::Restored => {
                     result = RunResult::RestoredWithDifferences;
                 }
@@ -84,7 +84,9 @@ impl<C: WorkflowContext> Run<C> {
                 _ => result = RunResult::NotRestored,
             }
         }
-        self.calls.go_with(State::Undoing, "all devices were gone through", &trouble).await?;
+        while !self.calls.go_with(State::Undoing, "all devices were gone through", &trouble).await?.locked {
+            self.relock().await?;
+        }
         let (to, why) = match result {
             RunResult::NotRestored => (State::UndoFailed, "some device has to be put right by hand"),
             _ => (State::Undone, "what was written is undone"),
@@ -110,6 +112,9 @@ impl<C: WorkflowContext> Run<C> {
 
     /// One device back. What could not be done is told, and the others still get their turn.
     async fn back(&mut self, device: &str) -> Result<DeviceState, WorkflowError> {
+        if !self.is_touched(device) {
+            return self.left_alone(device).await;
+        }
         let began = self.now_s();
         // A step that never reached the device leaves nothing to undo.
         let before = Verify { before: true, ..self.verify_of(device, Direction::Undo, false) };
@@ -130,6 +135,9 @@ impl<C: WorkflowContext> Run<C> {
                     }
                     self.relock().await?;
                     self.calls.go(State::Undoing, "its locks are held again").await?;
+                    if !self.is_touched(device) {
+                        return self.left_alone(device).await;
+                    }
                 }
                 // It was settled, perhaps by a person and after days: another try, unless there were many.
                 Outcome::NotDone { trouble: None } => {
@@ -180,6 +188,21 @@ impl<C: WorkflowContext> Run<C> {
                 }
             }
         }
+    }
+
+    /// Whether an undo of the device is this run's: its locks were never lost, or a step has reached it.
+    fn is_touched(&self, device: &str) -> bool {
+        self.touched.iter().any(|touched| touched == device)
+    }
+
+    /// A device that was another holder's meanwhile, and that nothing of this run has reached.
+    async fn left_alone(&self, device: &str) -> Result<DeviceState, WorkflowError> {
+        let step = Advance {
+            devices: vec![(device.to_owned(), DeviceState::Skipped)],
+            ..self.calls.step(Some(State::Undoing), "nothing of this run has reached the device")
+        };
+        self.calls.advance(step).await?;
+        Ok(DeviceState::Skipped)
     }
 
     async fn given_up(&self, device: &str, why: &str) -> Result<DeviceState, WorkflowError> {

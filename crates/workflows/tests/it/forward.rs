@@ -3,7 +3,7 @@
 use change_control::State;
 use change_control::model::change::{CancelMode, DeviceState, RunResult};
 use change_control::model::plan::{OnStop, SaveStartup};
-use change_control::run::contract::{Entered, Followed, Rechecked, Saved, Verified};
+use change_control::run::contract::{Entered, Followed, Rechecked, Saved, Sent, Settling, Verified};
 use workflow_api::WorkflowError;
 
 use crate::script::{World, trouble};
@@ -113,6 +113,28 @@ fn t18_what_cannot_be_read_holds_the_run_until_it_can() {
         "until the window has room only for the undo"
     );
     assert!(ended.sent().is_empty());
+}
+
+#[test]
+fn t22_a_run_says_when_it_goes_on_by_itself_and_when_it_needs_a_person() {
+    let limited = || trouble("rate_limited");
+    let mut world = World::of(&["d1"]);
+    world.answer("recheck", Rechecked::Unreadable { trouble: limited(), again_in_ms: 10_000 });
+    world.answer("apply d1 forward", Sent::NotSent { trouble: limited() });
+    world.answer("apply d1 forward", Sent::Unclear);
+    world.answer("settle d1 forward", Settling::Pending { again_in_ms: 5_000, trouble: Some(limited()) });
+    world.answer("follow d1 forward", Followed::Unreadable { trouble: limited(), again_in_ms: 4_000 });
+    world.answer("verify d1 forward", Verified::Later { unreadable: true, trouble: limited(), again_in_ms: 3_000 });
+    let ended = world.run();
+    assert_eq!(ended.end().0, State::Done);
+    assert_eq!(ended.holds, [10_000, 10_000, 5_000, 4_000, 3_000].map(Some));
+    let mut world = World::of(&["d1", "d2"]);
+    world.outline.on_stop = OnStop::Hold;
+    world.answer("verify d1 forward", Verified::Bad { state: DeviceState::Failed, trouble: trouble("check_failed") });
+    world.then(|world| world.cancel = Some(CancelMode::Undo));
+    let ended = world.run();
+    assert_eq!(ended.end().0, State::Undone);
+    assert!(!ended.holds.is_empty() && ended.holds.iter().all(Option::is_none), "{:?}", ended.holds);
 }
 
 #[test]

@@ -40,6 +40,8 @@ pub(crate) struct World {
     pub(crate) trouble: Option<Trouble>,
     pub(crate) finished: Option<Finish>,
     pub(crate) devices: BTreeMap<String, DeviceState>,
+    /// Each time that it stood still: when it would try again by itself, milliseconds, or nothing for a person.
+    pub(crate) holds: Vec<Option<u64>>,
     /// What was asked for, in order: `apply d1 forward 1`.
     pub(crate) log: Vec<String>,
     /// Answers by what is asked; the last one is for everything after it.
@@ -75,6 +77,7 @@ impl World {
             trouble: None,
             finished: None,
             devices: BTreeMap::new(),
+            holds: Vec::new(),
             log: Vec::new(),
             answers: BTreeMap::new(),
             events: VecDeque::new(),
@@ -140,6 +143,9 @@ impl World {
                     && (self.locked || matches!(to, State::Held | State::Parked))
                 {
                     self.move_to(to);
+                    if to == State::Held {
+                        self.holds.push(step.again_in_ms);
+                    }
                     self.trouble.clone_from(&step.trouble);
                     self.devices.extend(step.devices);
                 }

@@ -84,6 +84,28 @@ fn t20_what_cannot_be_told_parks_the_run_with_its_locks_until_a_person_settles_i
 }
 
 #[test]
+fn t20_a_parked_run_that_lost_its_locks_meanwhile_takes_them_again_before_it_goes_on() {
+    let mut world = World::of(&["d1"]);
+    world.answer("apply d1 forward", Sent::Unclear);
+    world.answer("settle d1 forward", Settling::Unknown { trouble: trouble("outcome_unknown") });
+    world.answer("settle d1 forward", Settling::Ended);
+    world.then(|world| world.locked = false);
+    let ended = world.run();
+    assert_eq!(ended.end().0, State::Done);
+    assert_eq!(ended.log.iter().filter(|line| *line == "enter").count(), 2);
+    let mut world = World::of(&["d1"]);
+    world.answer("follow d1 forward", Followed::Failed);
+    world.answer("apply d1 undo", Sent::Unclear);
+    world.answer("settle d1 undo", Settling::Unknown { trouble: trouble("outcome_unknown") });
+    world.answer("settle d1 undo", Settling::Ended);
+    world.then(|world| world.locked = false);
+    let ended = world.run();
+    assert_eq!(ended.end().0, State::Undone);
+    assert_eq!(ended.log.iter().filter(|line| *line == "enter").count(), 2);
+    assert_eq!(ended.sent(), ["d1 forward 1", "d1 undo 1"]);
+}
+
+#[test]
 fn t20_the_same_holds_for_undo_steps() {
     let mut world = World::of(&["d1"]);
     world.answer("follow d1 forward", Followed::Failed);

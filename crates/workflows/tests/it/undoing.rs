@@ -3,7 +3,7 @@
 use change_control::State;
 use change_control::model::change::{CancelMode, DeviceState, RunResult};
 use change_control::model::plan::OnStop;
-use change_control::run::contract::{Followed, Sent, Verified};
+use change_control::run::contract::{Followed, Rechecked, Sent, Verified};
 
 use workflow_api::WorkflowError;
 
@@ -125,6 +125,25 @@ fn t18_an_undo_needs_the_locks_too() {
     let ended = world.run();
     assert_eq!(ended.end().0, State::Undone);
     assert_eq!(ended.log.iter().filter(|line| *line == "enter").count(), 2);
+}
+
+#[test]
+fn t18_a_device_that_no_step_has_reached_is_not_undone_once_its_lock_was_lost() {
+    for lost in [true, false] {
+        let mut world = World::of(&["d1", "d2"]);
+        world.answer("recheck", Rechecked::Good { skip: vec![] });
+        world.answer("recheck", Rechecked::Good { skip: vec![] });
+        world.answer("recheck", Rechecked::Stale { trouble: trouble("plan_stale") });
+        world.answer("apply d2 forward", Sent::NotSent { trouble: trouble("target_unreachable") });
+        world.then(move |world| world.locked = !lost);
+        let ended = world.run();
+        assert_eq!(ended.end(), (State::Undone, "plan_stale".to_owned()));
+        // As long as the locks were held, whatever is there came by this run.
+        let back = if lost { &["d1 undo 1"][..] } else { &["d2 undo 1", "d1 undo 1"] };
+        assert_eq!(ended.sent()[2..], *back, "{:#?}", ended.log);
+        let expected = if lost { DeviceState::Waiting } else { DeviceState::Undoing };
+        assert_eq!(ended.devices["d2"], expected);
+    }
 }
 
 #[test]

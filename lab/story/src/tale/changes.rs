@@ -169,7 +169,8 @@ impl<'a> Chapters<'a> {
                 arguments["since"] = since;
             }
             let (view, _) = who.result(OWN, "get_change", &arguments).await?;
-            if wanted(view["state"].as_str().unwrap_or_default()) {
+            let goes_on = view["state"] == "held" && view["status"] == "in_progress";
+            if !goes_on && wanted(view["state"].as_str().unwrap_or_default()) {
                 return Ok(view);
             }
             if !waited {

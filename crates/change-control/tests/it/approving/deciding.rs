@@ -204,6 +204,54 @@ async fn t18_a_window_without_room_is_not_approved_and_may_be_rejected_until_it_
 }
 
 #[tokio::test]
+async fn t16_a_submission_that_nobody_decided_about_in_time_is_expired_on_record_and_takes_no_decision() {
+    let rig = Rig::new().await;
+    let change = rig.submit_needing(NETOPS, 2).await;
+    // One of two has approved, which is no decision.
+    rig.approve(rig.fresh("bob", NETOPS), &change).await.unwrap();
+    rig.clock.advance(7 * 24 * 3_600 - 1);
+    assert_eq!(rig.changes.expire_overdue().await.unwrap(), 0);
+    assert_eq!(rig.now(&change).await.state, State::Submitted);
+    rig.clock.advance(1);
+    assert_eq!(rig.changes.expire_overdue().await.unwrap(), 1);
+    let expired = rig.now(&change).await;
+    assert_eq!(expired.state, State::Expired);
+    assert_eq!(expired.trouble.as_ref().map(|trouble| trouble.code.as_str()), Some("submission_expired"));
+    let record = rig.audit.entries().pop().unwrap();
+    assert_eq!((record.action.as_str(), record.code.as_deref()), ("change.ended", Some("submission_expired")));
+    assert_eq!((&record.facts["from"], &record.facts["state"]), (&"submitted".into(), &"expired".into()));
+    for verdict in [Verdict::Approve, Verdict::Reject] {
+        let late = rig.decision(&change, verdict);
+        assert_eq!(code(rig.decide(rig.fresh("carl", NETOPS), &change, late).await), "change_state");
+    }
+    assert_eq!(rig.changes.expire_overdue().await.unwrap(), 0, "once");
+    assert_eq!(rig.now(&change).await, expired);
+    assert!(rig.started.runs().is_empty());
+}
+
+#[tokio::test]
+async fn t16_a_decision_that_comes_too_late_ends_what_it_was_about() {
+    let rig = Rig::new().await;
+    let change = rig.submit().await;
+    rig.clock.advance(7 * 24 * 3_600);
+    assert_eq!(code(rig.approve(rig.fresh("bob", NETOPS), &change).await), "submission_expired");
+    assert_eq!(rig.now(&change).await.state, State::Expired);
+    assert_eq!(code(rig.approve(rig.fresh("bob", NETOPS), &change).await), "change_state");
+}
+
+#[tokio::test]
+async fn t25_an_expiry_that_cannot_be_put_on_record_does_not_happen() {
+    let rig = Rig::new().await;
+    let change = rig.submit().await;
+    rig.clock.advance(7 * 24 * 3_600);
+    rig.audit.fail_appends(true);
+    assert_eq!(code(rig.changes.expire_overdue().await), "audit_unavailable");
+    rig.audit.fail_appends(false);
+    assert_eq!(rig.now(&change).await.state, State::Submitted);
+    assert_eq!(rig.changes.expire_overdue().await.unwrap(), 1);
+}
+
+#[tokio::test]
 async fn t25_what_cannot_be_put_on_record_is_not_decided() {
     let rig = Rig::new().await;
     let change = rig.submit().await;

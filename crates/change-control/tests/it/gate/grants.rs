@@ -1,6 +1,7 @@
 //! T15, T16, T28: what a grant binds, who signed it, and whose acts it rests on.
 
 use change_control::Change;
+use change_control::evidence::public_keys;
 use change_control::model::approval::{Approval, PersonRef};
 use change_control::model::grant::Grant;
 use platform::Error;
@@ -141,6 +142,27 @@ async fn t28_a_rotation_leaves_running_changes_alone_and_one_after_a_loss_stops_
     key.rotate(&Rotation { compromised: true, ..Rotation::default() }).await.unwrap();
     assert_eq!(code(rig.forward(&change, "dev-2").await), "grant_invalid");
     assert_eq!(rig.keys.public_keys().len(), 1);
+}
+
+#[tokio::test]
+async fn t28_the_public_halves_are_written_down_at_a_rotation_as_at_a_start() {
+    let (rig, state) = (Rig::new().await, tempfile::tempdir().unwrap());
+    let written =
+        || -> Vec<String> { public_keys::beside(state.path()).unwrap().into_iter().map(|key| key.key).collect() };
+    let kept = || -> Vec<String> { rig.keys.public_keys().into_iter().map(|key| key.key).collect() };
+    let key = public_keys::published(state.path(), &rig.keys).unwrap();
+    let first = written();
+    assert_eq!((first.len(), &first), (1, &kept()));
+    key.rotate(&Rotation::default()).await.unwrap();
+    assert_eq!((written().len(), written()), (2, kept()));
+    assert_eq!(written()[1], first[0], "what the old one signed still verifies");
+    key.rotate(&Rotation { compromised: true, ..Rotation::default() }).await.unwrap();
+    assert_eq!((written().len(), written()), (1, kept()), "nobody is told to rely on a key that was lost");
+    // A file that cannot be written takes no rotation back, and is told.
+    std::fs::remove_file(state.path().join(public_keys::KEYS_FILE)).unwrap();
+    std::fs::create_dir(state.path().join(public_keys::KEYS_FILE)).unwrap();
+    let rotated = key.rotate(&Rotation::default()).await.unwrap();
+    assert!(rotated.note.is_some_and(|note| note.contains("could not be written")));
 }
 
 #[tokio::test]

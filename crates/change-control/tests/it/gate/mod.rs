@@ -4,6 +4,7 @@
 mod door;
 mod grants;
 mod locks;
+mod recorded;
 pub(crate) mod rig;
 mod steps;
 mod undo;

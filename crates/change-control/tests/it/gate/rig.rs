@@ -223,13 +223,14 @@ impl RunStarter for Starter {
     }
 }
 
+type Which = fn(&AuditEntry) -> bool;
 type Hook = Box<dyn FnOnce() -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
-/// The log; something may happen between an intent and what it announces.
+/// The log; something may happen between a record and what it announces.
 #[derive(Default)]
 pub(crate) struct Watched {
     inner: MemoryAudit,
-    after_intent: Mutex<Option<Hook>>,
+    after: Mutex<Option<(Which, Hook)>>,
     signed: Mutex<Option<u64>>,
 }
 
@@ -248,16 +249,25 @@ impl Watched {
         &self,
         hook: impl FnOnce() -> F + Send + 'static,
     ) {
-        *self.after_intent.lock().unwrap() = Some(Box::new(move || Box::pin(hook())));
+        self.after(|entry| entry.phase == Phase::Intent, hook);
+    }
+
+    /// What happens after the next such record is durable.
+    pub(crate) fn after<F: Future<Output = ()> + Send + 'static>(
+        &self,
+        which: Which,
+        hook: impl FnOnce() -> F + Send + 'static,
+    ) {
+        *self.after.lock().unwrap() = Some((which, Box::new(move || Box::pin(hook()))));
     }
 }
 
 #[async_trait]
 impl AuditLog for Watched {
     async fn append(&self, entry: AuditEntry) -> Result<AuditPosition, Error> {
-        let hook = if entry.phase == Phase::Intent { self.after_intent.lock().unwrap().take() } else { None };
+        let hook = self.after.lock().unwrap().take_if(|(which, _)| which(&entry));
         let position = self.inner.append(entry).await?;
-        if let Some(hook) = hook {
+        if let Some((_, hook)) = hook {
             hook().await;
         }
         Ok(position)
@@ -679,7 +689,7 @@ fn public_plan(id: &ChangeId, now_ms: i64) -> PublicPlan {
     PublicPlan {
         v: 1,
         change: id.to_string(),
-        change_type: TypeReference { name: "template_deployment".into(), version: 1 },
+        change_type: TypeReference { name: "template_deployment".into(), version: 1, digest: None },
         instance: InstanceReference {
             name: SERVER.into(),
             connector: "lab-controller".into(),

@@ -4,8 +4,10 @@ use change_control::model::attempt::Direction;
 use change_control::model::change::{Change, CheckResult};
 use change_control::planning::compare::Compared;
 use change_control::planning::{Comparison, Difference};
+use platform::Json;
+use platform::artifacts::ArtifactKind;
 use platform::store::{Expect, Op};
-use serde_json::json;
+use serde_json::{Map, json};
 
 use super::network::unreachable;
 use super::{Lab, RUNNING, deployment, vlan};
@@ -119,6 +121,30 @@ async fn t15_one_character_changed_in_the_store_refuses_the_plan() {
     let refused = lab.changes.compare_device(&change, "d1", None).await.unwrap_err();
     assert_eq!(refused.code(), "plan_altered");
     assert!(refused.refusal().details.as_ref().unwrap()["found"].is_string());
+}
+
+#[tokio::test]
+async fn t15_what_a_check_saw_before_is_bound_by_the_plan_and_no_other_value_is_taken_for_it() {
+    let lab = Lab::start().await;
+    let (mut change, plan) = lab.planned(vlan(&["d1"])).await;
+    let ports = lab.ports(&change);
+    let (first, others) = plan.devices[0].checks.split_first().unwrap();
+    assert!(first.before.is_none() && !others.is_empty() && others.iter().all(|check| check.before.is_some()));
+    let name = others[0].name.clone();
+    for alter in [
+        (|before, name| drop(before.insert(name, json!({"answers": "perhaps"})))) as fn(&mut Map<String, Json>, String),
+        |before, name| drop(before.remove(&name)),
+        |before, _| drop(before.insert("weather".to_owned(), json!("fine"))),
+    ] {
+        let mut sealed = lab.changes.open_plan(&change, &ports).await.unwrap().sealed;
+        alter(&mut sealed.devices[0].before, name.clone());
+        let bytes = serde_json::to_vec(&sealed).unwrap();
+        let altered = ports.seal(ArtifactKind::Plan, "application/json", &bytes).await.unwrap();
+        let kept = std::mem::replace(&mut change.plan.as_mut().unwrap().sealed, altered);
+        let refused = lab.changes.compare_device(&change, "d1", None).await.unwrap_err();
+        assert_eq!(refused.code(), "plan_altered");
+        change.plan.as_mut().unwrap().sealed = kept;
+    }
 }
 
 #[tokio::test]

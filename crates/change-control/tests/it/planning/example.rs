@@ -26,7 +26,7 @@ fn without_what_changes(value: &mut Json, change: &str) {
         Json::Object(members) => {
             for (name, member) in members {
                 match name.as_str() {
-                    "commitment" | "predicted" => *member = json!("…"),
+                    "commitment" | "predicted" | "digest" | "before" => *member = json!("…"),
                     "read_at_ms" | "source_at_ms" => *member = json!(0),
                     _ => without_what_changes(member, change),
                 }

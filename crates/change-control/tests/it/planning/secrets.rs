@@ -68,6 +68,11 @@ async fn t15_an_auditor_is_shown_single_values_and_sees_that_they_are_the_ones()
     assert_eq!(open("/devices/d1/params/psk").await.unwrap().value.expose(), "\"canary-template\"");
     assert!(open("/devices/d1/baseline").await.unwrap().value.expose().contains("canary-community"));
     assert!(open("/devices/d1/predicted").await.unwrap().value.expose().contains("canary-unmarked"));
+    let check = plan.devices[0].checks.last().unwrap();
+    let before = open(&format!("/devices/d1/before/{}", check.name)).await.unwrap();
+    assert_eq!(Some(&before.commitment), check.before.as_ref());
+    let sealed = lab.changes.open_plan(&change, &ports).await.unwrap().sealed;
+    assert_eq!(before.value.expose(), sealed.devices[0].before[&check.name].to_string());
     for unknown in ["/devices/d1/lines/99", "/devices/d2/baseline", "lines", ""] {
         assert_eq!(open(unknown).await.unwrap_err().code(), "place_unknown", "{unknown}");
     }

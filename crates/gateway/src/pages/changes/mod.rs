@@ -77,7 +77,7 @@ struct Seen {
 /// The change that a signed-in person may see; nothing where nobody is signed in. Error: `change_unknown`.
 async fn seen(gateway: &Gateway, id: &str, headers: &HeaderMap) -> Result<Option<Seen>> {
     let Some(session) = visitor::session(gateway, headers).await? else { return Ok(None) };
-    let change = gateway.parts.changes.look(&ChangeId::parse(id)?, session.principal()?).await?;
+    let change = gateway.parts.changes.seen(session.principal()?, &ChangeId::parse(id)?).await?.change;
     Ok(Some(Seen { session, change }))
 }
 

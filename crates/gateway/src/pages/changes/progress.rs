@@ -3,6 +3,7 @@
 use change_control::model::approval::{Approval, Verdict};
 use change_control::model::change::{Change, DeviceProgress, DeviceState};
 use change_control::model::plan::PublicPlan;
+use change_control::model::state::State;
 use maud::{Markup, html};
 
 use super::text;
@@ -21,6 +22,18 @@ pub(super) fn trouble(change: &Change) -> Markup {
                     } }
                 }
             }
+        }
+    }
+}
+
+/// Of a change that stands still: whether it goes on by itself, and when, or needs somebody.
+pub(super) fn standstill(change: &Change) -> Markup {
+    html! {
+        @match (change.state, change.goes_on_at_ms()) {
+            (State::Held, Some(at)) => p { "It goes on by itself. Next try: " (text::moment(at)) "." },
+            (State::Held, None) => p { "It waits for a person who resumes it or has it undone. Its devices stay locked." },
+            (State::Parked, _) => p { "It waits for a person who looks at the device and settles it. Its devices stay locked." },
+            _ => {}
         }
     }
 }

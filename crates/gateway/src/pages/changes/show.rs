@@ -59,6 +59,7 @@ enum Offer {
 fn whole(change: &Change, plan: Option<&PublicPlan>, offer: &Offer) -> Markup {
     html! {
         p { strong.state { (progress::words(change.state.as_str())) } @if let Some(risk) = change.risk { " " span.risk { (risk.as_str()) } } }
+        (progress::standstill(change))
         (progress::trouble(change))
         (summary(change))
         @if matches!(offer, Offer::Altered) {

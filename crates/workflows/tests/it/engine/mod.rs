@@ -1,16 +1,20 @@
 //! Whole runs: the body on the engine that ships, real activities, the road with its gate, over a network of texts. Where to go
-//! next: `network` for what a device and its controller do, `rig` for the rest.
+//! next: `network` for what a device and its controller do, `rig` for the rest, `holders` for two platforms over one store.
 
+mod holders;
 mod network;
 mod rig;
+mod standing;
 
 use std::sync::Arc;
 
 use change_control::model::attempt::Direction;
 use change_control::model::change::{CancelMode, DeviceState, RunResult};
+use change_control::model::plan::{OnStop, plan_hash};
 use change_control::run::contract::SettledBy;
 use change_control::run::steer::SettleRequest;
-use change_control::{PlanOptions, State};
+use change_control::view::meaning::Standing;
+use change_control::{Change, ChangeBook, PlanOptions, State};
 use platform::principal::PrincipalKind;
 use platform::store::{Op, Store as _};
 use platform::{CallContext, Clock as _, Principal};
@@ -103,6 +107,31 @@ async fn t18_a_template_version_committed_after_the_approval_stops_it() {
     rig.approved(&change, &plan, (0, 36_000)).await;
     let change = rig.ended(&change.id).await;
     assert_eq!((change.state, trouble(&change)), (State::Stale, "plan_stale"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t15_a_plan_of_a_type_that_is_another_by_now_does_not_run() {
+    for digest in [Some("00".repeat(32)), None] {
+        let rig = Rig::of(&["d1"]).await;
+        let (mut change, mut plan) = rig.planned(&["d1"], quick()).await;
+        assert!(plan.change_type.digest.is_some());
+        // As another program would have planned and hashed it.
+        plan.change_type.digest = digest;
+        change.plan.as_mut().unwrap().hash = plan_hash(&plan).unwrap();
+        let reference = change.plan.clone();
+        let edit = |kept: &mut Change| {
+            kept.plan.clone_from(&reference);
+            Ok(((), vec![ChangeBook::put_plan(&kept.id, &plan)?]))
+        };
+        rig.changes.book().update(&change.id, edit).await.unwrap();
+        rig.approved(&change, &plan, (0, 36_000)).await;
+        let ended = rig.ended(&change.id).await;
+        assert_eq!((ended.state, trouble(&ended)), (State::Stale, "plan_stale"));
+        let detail = &ended.trouble.as_ref().unwrap().detail;
+        assert_eq!(detail["compared"], "change_type");
+        assert_ne!(detail["planned"]["digest"], detail["found"]["digest"]);
+        assert!(rig.network.reached().is_empty());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -221,12 +250,37 @@ async fn a_controller_that_answers_nothing_for_minutes_holds_the_run_until_it_do
     rig.network.state().down = true;
     rig.approved(&change, &plan, (0, 36_000)).await;
     let held = rig.in_state(&change.id, State::Held).await;
+    assert!(held.run.goes_on_at_ms.is_some_and(|at| at >= held.updated_at_ms), "{:?}", held.run.goes_on_at_ms);
+    let shown = rig.changes.view(&cx_of("alice"), &change.id).await.unwrap();
+    if shown.state == State::Held {
+        assert_eq!(shown.status, Standing::InProgress);
+        assert!(shown.message.contains("goes on by itself") && shown.goes_on_at.is_some(), "{}", shown.message);
+        assert_eq!(shown.next.as_ref().map(|next| next.tool.as_str()), Some("get_change"));
+        assert!(!shown.possible.iter().any(|tool| tool == "resume_change"), "{:?}", shown.possible);
+    }
     let since = held.updated_at_ms;
     let still = rig.until(&change.id, |_| rig.clock.now().as_millisecond() > since + 300_000).await;
     assert_eq!((still.state, trouble(&still)), (State::Held, "target_unreachable"));
     rig.network.state().down = false;
     assert_eq!(rig.ended(&change.id).await.state, State::Done);
     assert_eq!(rig.network.reached(), ["d1 forward", "d2 forward"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t22_what_went_on_by_itself_and_now_needs_a_person_says_so_anew() {
+    let rig = Rig::of(&["d1"]).await;
+    rig.network.fail("d1", &[Fault::ManagementLost]);
+    let (change, plan) = rig.planned(&["d1"], PlanOptions { on_stop: OnStop::Hold, ..quick() }).await;
+    rig.approved(&change, &plan, (0, 1_200)).await;
+    let by_itself = rig.in_state(&change.id, State::Held).await;
+    assert!(by_itself.run.goes_on_at_ms.is_some(), "{:?}", by_itself.trouble);
+    let waits = rig.until(&change.id, |c| c.state == State::Held && c.run.goes_on_at_ms.is_none()).await;
+    let told: Vec<&str> = waits.history.iter().filter(|t| t.to == State::Held).map(|t| t.why.as_str()).collect();
+    assert_eq!(told.last(), Some(&"it waits for a person"), "{told:?}");
+    let shown = rig.changes.view(&cx_of("alice"), &change.id).await.unwrap();
+    assert_eq!((shown.status, shown.goes_on_at.as_ref(), shown.next.as_ref()), (Standing::Waiting, None, None));
+    let stops: Vec<_> = rig.audit.entries().into_iter().filter(|entry| entry.action == "change.stopped").collect();
+    assert_eq!(stops.last().map(|entry| &entry.facts["why"]), Some(&"it waits for a person".into()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

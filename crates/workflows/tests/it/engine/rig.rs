@@ -1,4 +1,5 @@
-//! The whole of it but the doors: plan, grant, gate, road, engine, over a network of texts and a clock that tests move.
+//! The whole of it but the doors: plan, grant, gate, road, engine, over a network of texts and a clock that tests move. Several
+//! platforms may stand over one network and one store, each with an engine of its own.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -15,6 +16,7 @@ use change_control::{
     Change, ChangeBook, ChangeId, ChangeParts, Changes, GrantKeys, PlanOptions, PlanRequest, RunStarter, State, run,
 };
 use interlock_workflows::{ChangePlan, ChangeRun, run_id};
+use platform::artifacts::Artifacts;
 use platform::clock::AdjustableClock;
 use platform::context::{CallReferences, LOCAL_SOURCE, Protocol, RequestId, TraceContext};
 use platform::keyed_hash::KeyedHash;
@@ -23,6 +25,7 @@ use platform::resource::{BaseUrl, Resource};
 use platform::revocation::RunFloors;
 use platform::seal::Sealer;
 use platform::secret::SecretKey;
+use platform::store::Op;
 use platform::telemetry::Metrics;
 use platform::{CallContext, Clock as _, Error, SharedClock};
 use platform_suites::tokens::person;
@@ -36,8 +39,11 @@ use workflow_api::{Activities, ActivityError, WorkflowClient as _};
 use workflow_sqlite::{Definitions, Driver, WorkflowEngine};
 
 use super::network::Network;
+use super::standing::{Standing, WatchedStore};
 
 const SERVER: &str = "catalyst-center";
+/// Another way to the same devices.
+pub(crate) const OTHER_SERVER: &str = "catalyst-center-emea";
 
 /// Whose runs are ended.
 #[derive(Default)]
@@ -74,6 +80,20 @@ impl RunStarter for Starter {
     }
 }
 
+/// What platforms over one store share: the network, the clock, and all that is kept.
+#[derive(Clone)]
+struct Common {
+    network: Network,
+    clock: Arc<AdjustableClock>,
+    floors: Arc<Floors>,
+    audit: Arc<MemoryAudit>,
+    store: Arc<MemoryStore>,
+    secrets: Arc<MemorySecrets>,
+    artifacts: Arc<Artifacts>,
+    shared: Arc<MemoryShared>,
+    keys: GrantKeys,
+}
+
 /// Everything a test looks at.
 pub(crate) struct Rig {
     pub(crate) network: Network,
@@ -82,7 +102,8 @@ pub(crate) struct Rig {
     pub(crate) floors: Arc<Floors>,
     pub(crate) audit: Arc<MemoryAudit>,
     pub(crate) store: Arc<MemoryStore>,
-    keys: GrantKeys,
+    common: Common,
+    watched: Arc<WatchedStore>,
     starter: Arc<Starter>,
     driver: Option<Driver>,
     _road: Arc<Pipeline>,
@@ -107,40 +128,64 @@ pub(crate) fn cx_of(name: &str) -> CallContext {
 
 impl Rig {
     pub(crate) async fn of(devices: &[&str]) -> Self {
-        let network = Network::of(devices);
         let clock = Arc::new(AdjustableClock::default());
         let shared: SharedClock = Arc::clone(&clock) as SharedClock;
-        let store = Arc::new(MemoryStore::new(Arc::clone(&shared)));
-        let audit = Arc::new(MemoryAudit::default());
         let secrets = Arc::new(MemorySecrets::new(Arc::clone(&shared)));
-        let policy = Arc::new(StaticPolicy::allowing());
+        Self::over(Common {
+            network: Network::of(devices),
+            clock,
+            floors: Arc::new(Floors::default()),
+            audit: Arc::new(MemoryAudit::default()),
+            store: Arc::new(MemoryStore::new(Arc::clone(&shared))),
+            keys: GrantKeys::open(Arc::clone(&secrets) as _).await.unwrap(),
+            secrets,
+            artifacts: sealed_artifacts(Arc::new(MemoryArtifacts::default()) as _, shared),
+            shared: Arc::new(MemoryShared::default()),
+        })
+    }
+
+    /// Another platform over the same store, as another process is.
+    pub(crate) fn beside(&self) -> Self {
+        Self::over(self.common.clone())
+    }
+
+    fn over(common: Common) -> Self {
+        let Common { network, clock, floors, audit, store, secrets, artifacts, shared, keys } = common.clone();
+        let now: SharedClock = Arc::clone(&clock) as SharedClock;
+        let watched = Arc::new(WatchedStore::over(Arc::clone(&store)));
+        let policy = Arc::new(StaticPolicy::allowing().with_visible(|input| {
+            let tools = input.tools.iter().filter(|_| input.groups.iter().any(|group| group == "network-engineers"));
+            Ok(tools.map(|t| (t.server.name.clone(), t.tool.name.clone())).collect())
+        }));
         let visibility = Arc::new(Visibility::new(Arc::clone(&policy) as _));
-        let connector = Arc::new(network.clone());
-        let instance = Instance { name: SERVER.into(), environment: "test".into(), connector };
+        let instance = |name: &str| Instance {
+            name: name.into(),
+            environment: "test".into(),
+            connector: Arc::new(network.clone()),
+        };
         let risks: RiskTable = serde_json::from_str(include_str!("../../../../../policies/risk.json")).unwrap();
-        visibility.publish(Catalogue::build(vec![instance], &risks).unwrap());
-        let keys = GrantKeys::open(Arc::clone(&secrets) as _).await.unwrap();
-        let floors = Arc::new(Floors::default());
+        let instances = vec![instance(SERVER), instance(OTHER_SERVER)];
+        visibility.publish(Catalogue::build(instances, &risks).unwrap());
         let base = BaseUrl::new(&url::Url::parse("https://interlock.test").unwrap());
         let changes = Changes::new(ChangeParts {
-            book: ChangeBook::new(Arc::clone(&store) as _),
-            clock: Arc::clone(&shared),
+            book: ChangeBook::new(Arc::clone(&watched) as _),
+            clock: Arc::clone(&now),
             base: base.clone(),
             policy: Arc::clone(&policy) as _,
             audit: Arc::clone(&audit) as _,
-            grants: keys.clone(),
+            grants: keys,
             floors: Arc::clone(&floors) as _,
         });
         let road = Pipeline::new(Parts {
             visibility,
             policy,
-            store: Arc::clone(&store) as _,
-            shared: Arc::new(MemoryShared::default()),
+            store: Arc::clone(&watched) as _,
+            shared,
             audit: Arc::clone(&audit) as _,
-            artifacts: sealed_artifacts(Arc::new(MemoryArtifacts::default()) as _, Arc::clone(&shared)),
+            artifacts,
             secrets,
             metrics: Metrics::new(),
-            clock: Arc::clone(&shared),
+            clock: now,
             changes: Arc::clone(&changes) as _,
             results: Arc::new(Sealer::derive(&SecretKey::new([7; 32]), "results").unwrap()),
             secret_arguments: KeyedHash::derive(&SecretKey::new([8; 32]), "secret arguments").unwrap(),
@@ -150,8 +195,9 @@ impl Rig {
         let folder = tempfile::tempdir().unwrap();
         let starter = Arc::new(Starter(Mutex::new(None)));
         changes.attach(&road, Arc::clone(&starter) as _).unwrap();
+        let (driver, _road) = (None, road);
         let mut rig =
-            Self { network, clock, changes, floors, audit, store, keys, starter, driver: None, _road: road, folder };
+            Self { network, clock, changes, floors, audit, store, common, watched, starter, driver, _road, folder };
         rig.drive();
         rig
     }
@@ -179,17 +225,55 @@ impl Rig {
         *self.starter.0.lock().unwrap() = Some(engine);
     }
 
-    /// Ends the driver as a crash does, in the middle of whatever it is at, and begins another one.
-    pub(crate) fn crash(&mut self) {
+    /// Ends the driver as a crash does, in the middle of whatever it is at.
+    pub(crate) fn die(&mut self) {
         drop(self.driver.take());
         *self.starter.0.lock().unwrap() = None;
+    }
+
+    /// Begins another driver over what the dead one left.
+    pub(crate) fn live_again(&mut self) {
         self.drive();
+    }
+
+    /// Both.
+    pub(crate) fn crash(&mut self) {
+        self.die();
+        self.live_again();
+    }
+
+    /// This platform, and it alone, will stand still before it does this to the store.
+    pub(crate) fn stands_before(&self, what: impl Fn(&Op) -> bool + Send + 'static) -> Standing {
+        self.watched.stands_before(what)
+    }
+
+    /// Waits until it stands still. The clock goes forward meanwhile.
+    pub(crate) async fn stands(&self, standing: &mut Standing) {
+        for _ in 0..9_000 {
+            if standing.is_reached() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            self.clock.advance(2);
+            self.changes.keep_all().await.unwrap();
+        }
+        panic!("it never gets there");
     }
 
     /// A planned change of these devices.
     pub(crate) async fn planned(&self, devices: &[&str], options: PlanOptions) -> (Change, PublicPlan) {
+        self.planned_at(SERVER, devices, options).await
+    }
+
+    /// The same, of devices that another server reaches.
+    pub(crate) async fn planned_at(
+        &self,
+        server: &str,
+        devices: &[&str],
+        options: PlanOptions,
+    ) -> (Change, PublicPlan) {
         let request = PlanRequest {
-            server: SERVER.into(),
+            server: server.into(),
             change_type: None,
             inputs: json!({"template_id": "t"}),
             device_ids: devices.iter().map(|id| (*id).to_owned()).collect(),
@@ -232,7 +316,7 @@ impl Rig {
             plan: hash,
             requester: change.requester.clone(),
             approvals: vec![approval.clone()],
-            server: SERVER.into(),
+            server: plan.instance.name.clone(),
             tools: vec!["port_apply_step".into(), "port_save_startup".into()],
             targets: plan.devices.iter().map(|device| device.device_id.clone()).collect(),
             window,
@@ -240,7 +324,7 @@ impl Rig {
             undo_for_s: 86_400,
             issued_at_ms: now,
         };
-        let signed = self.keys.sign(grant).unwrap();
+        let signed = self.common.keys.sign(grant).unwrap();
         let edit = |change: &mut Change| {
             change.submission = Some(submission.clone());
             change.approvers = Some(ApproversNeeded { groups: vec!["network-engineers".into()], count: 1 });
