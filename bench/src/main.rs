@@ -4,10 +4,12 @@
 //! Where to go next: [`case`] for what is sent, [`load`] and [`http`] for how, [`process`] and [`stages`] for what is
 //! read, [`bare`] for the yardsticks, [`lab`] and [`serve`] for what is started, [`report`] for what comes out; [`records`]
 //! for the audit log by itself, [`targets`] for 10,000 devices, [`workflows`] for runs that wait
-//! and runs that have ended. What the numbers mean: `docs/performance.md`.
+//! and runs that have ended, [`changes`] for the changes behind them. What the numbers mean: `docs/performance.md`.
 
 mod bare;
 mod case;
+mod changes;
+mod ended;
 mod http;
 mod lab;
 mod load;
@@ -73,6 +75,8 @@ enum Part {
     Targets,
     /// Runs of workflows: 1,000 that wait, 100,000 that have ended.
     Workflows,
+    /// 100,000 changes in the store: lists of them, and a look at one.
+    Changes,
 }
 
 fn main() -> Result<()> {
@@ -87,6 +91,11 @@ fn main() -> Result<()> {
         let myself = std::env::current_exe()?;
         let here = myself.parent().context("this program is in no folder")?;
         return workflows::measure(here, arguments.into.as_ref());
+    }
+    if let Some(Part::Changes) = arguments.part {
+        let myself = std::env::current_exe()?;
+        let here = myself.parent().context("this program is in no folder")?;
+        return changes::measure(here, arguments.into.as_ref());
     }
     if let Some(bare) = arguments.bare {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -3,13 +3,16 @@
 
 use std::sync::Arc;
 
+use platform::policy::Risk;
 use platform::store::{Collection, Conflict, Expect, Index, Op, OpResult, Query, Record, Store, TransactError};
 use platform::{Error, ErrorKind};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::model::approval::PersonRef;
 use crate::model::attempt::{Attempt, Direction};
-use crate::model::change::{Change, ChangeId, unknown};
-use crate::model::plan::PublicPlan;
+use crate::model::change::{ApproversNeeded, Change, ChangeId, unknown};
+use crate::model::plan::{InstanceReference, PublicPlan, TypeReference};
 use crate::model::state::State;
 
 /// Changes, by id.
@@ -34,6 +37,60 @@ pub struct Kept {
     pub change: Change,
     /// Revision of its row.
     pub revision: u64,
+}
+
+/// What a list needs of a change. The rest of its row, by far the larger part, is not looked at.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Listed {
+    /// Id.
+    pub id: ChangeId,
+    /// Where it is.
+    pub state: State,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub change_type: TypeReference,
+    /// Where it is done.
+    pub instance: InstanceReference,
+    /// A line for people.
+    pub title: String,
+    /// Who asked.
+    pub requester: ListedRequester,
+    /// Device ids that the requester named.
+    pub device_ids: Vec<String>,
+    /// The highest risk of its steps, once planned.
+    pub risk: Option<Risk>,
+    /// What was handed in.
+    pub submission: Option<ListedSubmission>,
+    /// Who must approve.
+    pub approvers: Option<ApproversNeeded>,
+    /// How far its run is.
+    pub run: ListedRun,
+    /// When it was asked for, milliseconds since the epoch.
+    pub created_at_ms: i64,
+    /// When something happened last.
+    pub updated_at_ms: i64,
+}
+
+/// Who asked, in a list.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct ListedRequester {
+    /// The person, or the program.
+    pub who: PersonRef,
+}
+
+/// How far a run is, in a list.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct ListedRun {
+    /// When a held one tries again by itself, milliseconds since the epoch.
+    #[serde(default)]
+    pub goes_on_at_ms: Option<i64>,
+}
+
+/// What was handed in, in a list.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct ListedSubmission {
+    /// The ticket.
+    pub ticket: Option<String>,
 }
 
 /// Which changes are wanted, the newest first.
@@ -114,7 +171,12 @@ impl ChangeBook {
     }
 
     /// Changes, the newest first, older than `before`; at most `limit`, at most 1,000.
-    pub async fn newest(&self, which: Newest<'_>, before: Option<&ChangeId>, limit: usize) -> Result<Vec<Kept>, Error> {
+    pub async fn newest(
+        &self,
+        which: Newest<'_>,
+        before: Option<&ChangeId>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, Error> {
         let filter = match which {
             Newest::All => None,
             Newest::InState(state) => Some(("state", state.as_str())),
@@ -123,7 +185,7 @@ impl ChangeBook {
         let after = before.map(ChangeId::as_str);
         let query = Query { collection: CHANGES, filter, after, limit, descending: true };
         let records = self.store.list(query).await?;
-        records.into_iter().map(|r| Ok(Kept { revision: r.revision, change: read(r)? })).collect()
+        records.into_iter().map(read).collect()
     }
 
     /// Changes a change: `edit` is called again with the newest row when somebody else was faster. What `edit` refuses is

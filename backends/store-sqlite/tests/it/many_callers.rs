@@ -8,7 +8,7 @@ use std::time::Instant;
 use interlock_store_sqlite::SqliteStore;
 use platform::Clock;
 use platform::clock::AdjustableClock;
-use platform::store::{Collection, Conflict, Expect, Index, Op, OpResult, Query, Store, TransactError};
+use platform::store::{Collection, Conflict, Expect, Op, OpResult, Store, TransactError};
 use serde_json::json;
 
 const TASKS: u64 = 8;
@@ -131,39 +131,5 @@ async fn durable_transactions_per_second() {
         }
         let rate = (callers * each) as f64 / begun.elapsed().as_secs_f64();
         println!("{callers} callers: {rate:.0} durable transactions/s");
-    }
-}
-
-/// Not a test of anything: `cargo test -p interlock-store-sqlite -- --ignored --nocapture newest` prints how long a page of the
-/// newest of 100,000 records of 8 kB takes, all of them and those with one value of an index.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement"]
-async fn newest_of_a_hundred_thousand_records() {
-    const BIG: Collection = Collection { name: "big", indexes: &[Index { name: "state", pointer: "/state" }] };
-    let folder = tempfile::tempdir_in(".").unwrap();
-    let store = SqliteStore::open(&folder.path().join("store.db"), Arc::new(AdjustableClock::default())).unwrap();
-    let text = "x".repeat(8_000);
-    for block in 0..200 {
-        let put = |n: u32| Op::Put {
-            collection: BIG,
-            id: format!("{:08}", block * 500 + n),
-            expect: Expect::Absent,
-            body: json!({"state": if n.is_multiple_of(500) { "open" } else { "done" }, "text": text}),
-            expires_at: None,
-        };
-        store.transact((0..500).map(put).collect()).await.unwrap();
-    }
-    for (said, filter) in [("all", None), ("done", Some(("state", "done"))), ("open", Some(("state", "open")))] {
-        for after in [None, Some("00050000")] {
-            let mut times = Vec::new();
-            for _ in 0..50 {
-                let begun = Instant::now();
-                let query = Query { collection: BIG, filter, after, limit: 100, descending: true };
-                assert!(store.list(query).await.unwrap().len() >= 99);
-                times.push(begun.elapsed());
-            }
-            times.sort();
-            println!("{said}, after {after:?}: p50 {:?}, most {:?}", times[25], times[49]);
-        }
     }
 }

@@ -30,8 +30,13 @@ pub enum Standing {
 impl Standing {
     /// How a change stands. A held one that tries again by itself is as much under way as any other.
     pub fn of(change: &Change) -> Self {
-        match change.state {
-            State::Held if change.goes_on_at_ms().is_some() => Self::InProgress,
+        Self::of_state(change.state, change.goes_on_at_ms().is_some())
+    }
+
+    /// The same, by its state and by whether it tries again by itself.
+    pub(super) fn of_state(state: State, goes_on: bool) -> Self {
+        match state {
+            State::Held if goes_on => Self::InProgress,
             State::Planning
             | State::Approved
             | State::Scheduled

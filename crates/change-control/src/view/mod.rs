@@ -20,7 +20,7 @@ use tool_runtime::combinators::{Poll, poll_until};
 
 use self::difference::PlanView;
 use self::shown::{ChangeRow, ChangeView};
-use crate::book::{Kept, Newest};
+use crate::book::{Kept, Listed, Newest};
 use crate::changes::Changes;
 use crate::model::change::{Change, ChangeId, unknown};
 use crate::model::plan::PublicPlan;
@@ -120,10 +120,10 @@ impl Changes {
             (Requesters::All, Some(state)) => Newest::InState(state),
             (Requesters::All, None) => Newest::All,
         };
-        let wanted = |kept: &Kept| {
-            filter.state.is_none_or(|state| kept.change.state == state)
-                && filter.server.as_ref().is_none_or(|server| kept.change.instance.name == *server)
-                && sight.reaches(&kept.change)
+        let wanted = |change: &Listed| {
+            filter.state.is_none_or(|state| change.state == state)
+                && filter.server.as_ref().is_none_or(|server| change.instance.name == *server)
+                && sight.reaches_listed(change)
         };
         let (mut items, mut looked_at) = (Vec::new(), 0);
         loop {
@@ -133,13 +133,13 @@ impl Changes {
             let read = self.book().newest(newest, before.as_ref(), step).await?;
             let last = read.len() < step;
             looked_at += read.len();
-            for kept in read {
+            for change in read {
                 if items.len() == limit {
                     return Ok(ChangePage { items, next_cursor: before.map(|id| id.to_string()) });
                 }
-                before = Some(kept.change.id.clone());
-                if wanted(&kept) {
-                    items.push(ChangeRow::of(&kept.change));
+                before = Some(change.id.clone());
+                if wanted(&change) {
+                    items.push(ChangeRow::of(change));
                 }
             }
             if last || looked_at >= LOOKED_AT {

@@ -10,7 +10,7 @@ use serde_json::json;
 use tool_runtime::{ArtifactReference, FollowUp};
 
 use super::meaning::{NextStep, Standing, WAIT_S, message, next, possible};
-use crate::book::Kept;
+use crate::book::{Kept, Listed};
 use crate::model::approval::Verdict;
 use crate::model::change::{ApproversNeeded, CancelMode, Change, CheckResult, DeviceState, RunResult, Trouble};
 use crate::model::plan::{DevicePlan, PlannedUndo, PublicPlan};
@@ -47,18 +47,18 @@ pub struct ChangeRow {
 
 impl ChangeRow {
     /// The row of a change.
-    pub fn of(change: &Change) -> Self {
+    pub fn of(change: Listed) -> Self {
         Self {
             change_id: change.id.to_string(),
             state: change.state,
-            status: Standing::of(change),
-            title: change.title.clone(),
-            server: change.instance.name.clone(),
-            change_type: change.change_type.name.clone(),
-            requested_by: change.requester.who.name.clone(),
+            status: Standing::of_state(change.state, change.run.goes_on_at_ms.is_some()),
+            title: change.title,
+            server: change.instance.name,
+            change_type: change.change_type.name,
+            requested_by: change.requester.who.name,
             risk: change.risk.map(name_of),
             devices: change.device_ids.len(),
-            ticket: change.submission.as_ref().and_then(|s| s.ticket.clone()),
+            ticket: change.submission.and_then(|s| s.ticket),
             created_at: time(change.created_at_ms),
             updated_at: time(change.updated_at_ms),
         }

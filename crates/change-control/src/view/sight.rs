@@ -10,9 +10,10 @@ use serde_json::json;
 use tool_runtime::Visibility;
 use tool_runtime::catalogue::{OWN_SERVER, Server};
 
+use crate::book::Listed;
 use crate::changes::Changes;
 use crate::model::approval::PersonRef;
-use crate::model::change::{Change, unknown};
+use crate::model::change::{ApproversNeeded, Change, unknown};
 
 /// The tool by which auditors are known: who reads everybody's records sees everybody's changes.
 const OF_AUDITORS: &str = "search_audit";
@@ -49,6 +50,11 @@ impl Sight {
         self.everything || self.has_part_in(change)
     }
 
+    /// The same, of a change in a list.
+    pub(crate) fn reaches_listed(&self, change: &Listed) -> bool {
+        self.everything || self.has_part(&change.instance.name, &change.requester.who, change.approvers.as_ref())
+    }
+
     /// The caller may move the change on. Errors: `change_unknown` where they do not even see it, `change_not_yours`.
     pub(crate) fn require_part_in(&self, change: &Change) -> Result<(), Error> {
         match (self.has_part_in(change), self.everything) {
@@ -60,8 +66,12 @@ impl Sight {
 
     /// Whoever asked for it, may approve it, or may change something on its server.
     fn has_part_in(&self, change: &Change) -> bool {
-        let approves = || change.approvers.iter().flat_map(|a| &a.groups).any(|group| self.groups.contains(group));
-        self.servers.contains(&change.instance.name) || change.requester.who.is_same_person(&self.who) || approves()
+        self.has_part(&change.instance.name, &change.requester.who, change.approvers.as_ref())
+    }
+
+    fn has_part(&self, server: &str, requester: &PersonRef, approvers: Option<&ApproversNeeded>) -> bool {
+        let approves = || approvers.iter().flat_map(|a| &a.groups).any(|group| self.groups.contains(group));
+        self.servers.contains(server) || requester.is_same_person(&self.who) || approves()
     }
 }
 
