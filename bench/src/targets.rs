@@ -29,7 +29,8 @@ const AT_A_TIME: usize = 64;
 const EVERY: Duration = Duration::from_millis(200);
 /// Most calls of that.
 const MOST_PACED: usize = 2_560;
-/// What 99 of 100 calls must stay below, milliseconds.
+/// What 99 of 100 calls of paced callers must stay below, milliseconds. Callers who ask again at once measure how many calls a
+/// second the machine answers: they wait longer the fewer processors there are, and no limit of time says anything about them.
 const MOST_P99_MS: f64 = 50.0;
 /// Longest time for the first reading of all sources.
 const LOADED_WITHIN: Duration = Duration::from_secs(120);
@@ -45,8 +46,6 @@ struct Report {
     command: String,
     devices: u64,
     loaded_after: Duration,
-    /// Whether the CMDB was read too before the last call.
-    all_read: bool,
     start: [Memory; 2],
     end: [Memory; 2],
     rows: Vec<Row>,
@@ -196,6 +195,7 @@ pub(crate) async fn measure(
     let began = Instant::now();
     let devices = loaded(&lab, began).await?;
     let loaded_after = began.elapsed();
+    all_read(&lab, began).await?;
     tokio::time::sleep(crate::lab::SETTLE).await;
     let start = lab.memory()?;
 
@@ -239,23 +239,32 @@ pub(crate) async fn measure(
     }
     ensure!(!rows.is_empty(), "no row has `{}` in its name", only.unwrap_or_default());
     let end = lab.memory()?;
-    let all_read = lab.ask("interlock", "list_target_sources", &json!({})).await?["fit_for_changes"] == true;
     lab.platform.stop()?;
     let release = program.components().any(|part| part.as_os_str() == "release");
     let profile = if release { "release" } else { "dev (the platform and the simulator are not optimised)" };
     let command = format!("cargo xtask bench --part targets -- --calls {calls}");
-    let report = Report { machine, profile, command, devices, loaded_after, all_read, start, end, rows };
+    let report = Report { machine, profile, command, devices, loaded_after, start, end, rows };
     say(&report)?;
     if let Some(into) = into {
         report::write_between(into, MARKS, &report.to_string())?;
     }
-    let over: Vec<_> = report.rows.iter().filter(|r| r.counts && r.p99_ms > MOST_P99_MS).map(|r| r.what).collect();
-    ensure!(over.is_empty(), "above {MOST_P99_MS} ms: {}", over.join("; "));
+    let over: Vec<_> =
+        report.rows.iter().filter(|r| r.counts && r.paced_p99_ms > MOST_P99_MS).map(|r| r.what).collect();
+    ensure!(over.is_empty(), "paced callers wait longer than {MOST_P99_MS} ms: {}", over.join("; "));
     Ok(())
 }
 
-/// Waits until every source that the callers may use was read, and tells how many devices there are. A CMDB that reads longer is
-/// read on beside the calls, as in a platform that has just started.
+/// Waits until the sources that the callers may not use were read too: the first reading of a CMDB takes the longest, and would be
+/// measured with the first rows.
+async fn all_read(lab: &Lab, began: Instant) -> Result<()> {
+    while lab.ask("interlock", "list_target_sources", &json!({})).await?["fit_for_changes"] != true {
+        ensure!(began.elapsed() < LOADED_WITHIN, "the CMDB was not read in time");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    Ok(())
+}
+
+/// Waits until every source that the callers may use was read, and tells how many devices there are.
 async fn loaded(lab: &Lab, began: Instant) -> Result<u64> {
     loop {
         let sources = lab.ask("interlock", "list_target_sources", &json!({})).await?;
@@ -332,16 +341,13 @@ fn base64(bytes: &[u8]) -> String {
 
 impl Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { machine, profile, command, devices, loaded_after, all_read, start, end, rows } = self;
+        let Self { machine, profile, command, devices, loaded_after, start, end, rows } = self;
         writeln!(f, "{command}\n{}\nprofile: {profile}", machine.line())?;
         writeln!(
             f,
             "{devices} devices in the target directory, read {:.1} s after the ready line; {AT_A_TIME} callers at a time\n",
             loaded_after.as_secs_f64()
         )?;
-        if !all_read {
-            writeln!(f, "the simulated CMDB was being read in the background the whole time\n")?;
-        }
         writeln!(
             f,
             "{:<38} {:>6} {:>8} {:>7} {:>7} {:>10} {:>12} {:>13} {:>10}",
