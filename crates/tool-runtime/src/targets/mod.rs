@@ -138,15 +138,17 @@ impl TargetDirectory {
 
     /// Takes what a source said. Rows with the same id are one row: a source may page through several lists of its own.
     pub(crate) fn publish(&self, name: &str, read_at: i64, rows: Vec<TargetRow>) {
-        let rows = one_per_id(rows);
-        if let Some(source) = self.lock().iter_mut().find(|s| s.name == name) {
-            let said = Snapshot { name: name.to_owned(), kind: source.kind, read_at, rows };
-            (source.said, source.failed) = (Some(said), None);
-        }
+        let Some(kind) = self.lock().iter().find(|s| s.name == name).map(|s| s.kind) else { return };
+        let new = Snapshot { name: name.to_owned(), kind, read_at, rows: one_per_id(rows) };
         // One at a time: of two sources that arrive together, the index that stays must have both.
         let building = self.building.lock().unwrap_or_else(PoisonError::into_inner);
-        let said = self.lock().iter().filter_map(|s| s.said.clone()).collect();
+        let latest = |s: &Source| if s.name == name { Some(new.clone()) } else { s.said.clone() };
+        let said = self.lock().iter().filter_map(latest).collect();
         self.index.store(Arc::new(Index::build(said)));
+        // Only now: whoever waits until the source is young looks into the index next.
+        if let Some(source) = self.lock().iter_mut().find(|s| s.name == name) {
+            (source.said, source.failed) = (Some(new), None);
+        }
         drop(building);
         self.refreshed.send_modify(|count| *count += 1);
     }
