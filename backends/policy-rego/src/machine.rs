@@ -37,7 +37,7 @@ impl Limits {
     /// One query over a whole catalogue.
     pub(crate) const CATALOGUE: Self = Self::new(500, 20_000_000);
     /// Activation: nobody waits for it, and a busy machine must not make a good policy fail.
-    pub(crate) const ACTIVATION: Self = Self::new(2_000, 250_000);
+    pub(crate) const ACTIVATION: Self = Self::new(10_000, 250_000);
 
     const fn new(milliseconds: u64, instructions: usize) -> Self {
         let limit = Duration::from_millis(milliseconds);
