@@ -12,18 +12,29 @@ pub(super) struct Body {
 impl Body {
     /// Whether this line is a part of a secret that goes on over lines.
     pub(super) fn holds(&mut self, platform: Platform, section: &str, line: &str) -> bool {
-        let mark = line.trim().trim_start_matches('-');
-        if line.trim().starts_with("-----BEGIN ") && mark.contains("PRIVATE KEY") {
-            self.private_key = true;
-            return false;
-        }
-        if line.trim().starts_with("-----END ") {
-            self.private_key = false;
-            return false;
+        if let Some(mark) = mark_of(line) {
+            match mark.strip_prefix("BEGIN ") {
+                Some(what) if what.contains("PRIVATE KEY") => {
+                    self.private_key = true;
+                    return false;
+                }
+                None if mark.starts_with("END ") => {
+                    self.private_key = false;
+                    return false;
+                }
+                _ => {}
+            }
         }
         let hidden = self.private_key || in_certificate_chain(platform, section, line);
         hidden && !line.trim().is_empty()
     }
+}
+
+/// What stands behind the five dashes of a line that may begin or end a key, by one blank between two words, whatever stood there:
+/// a secret is not less of one behind a tab.
+fn mark_of(line: &str) -> Option<String> {
+    let mark = line.trim_start().strip_prefix("-----")?;
+    Some(mark.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 fn in_certificate_chain(platform: Platform, section: &str, line: &str) -> bool {

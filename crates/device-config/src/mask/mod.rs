@@ -133,17 +133,19 @@ fn credentials(word: &str) -> Option<(&str, &str, &str)> {
 /// The password is hidden, whatever it holds, in every URL of the line.
 fn url_credentials(line: &str) -> Option<String> {
     let mut found = false;
-    let words: Vec<String> = line
-        .split(' ')
-        .map(|word| match credentials(word) {
+    let mut out = String::with_capacity(line.len());
+    for piece in line.split_inclusive(char::is_whitespace) {
+        let word = piece.trim_end();
+        match credentials(word) {
             Some((before, _, after)) => {
                 found = true;
-                format!("{before}{MASK}{after}")
+                out.extend([before, MASK, after]);
             }
-            None => word.to_owned(),
-        })
-        .collect();
-    found.then(|| words.join(" "))
+            None => out.push_str(word),
+        }
+        out.push_str(piece.get(word.len()..).unwrap_or_default());
+    }
+    found.then_some(out)
 }
 
 #[cfg(test)]
@@ -209,6 +211,7 @@ mod tests {
             "tacacs server T\n key 123456@",
             "archive\n path scp://backup:@/x@y@10.0.0.9/$h",
             " copy tftp://a:@@10.0.0.1/x ftp://b:@@10.0.0.2/y",
+            " copy tftp://a:@@10.0.0.1/x\tftp://b:@@10.0.0.2/y",
         ] {
             let with = if form.contains("://") {
                 form.replace(":@", &format!(":{canary}"))

@@ -103,6 +103,8 @@ fn secrets_of_several_lines_are_hidden_line_by_line() {
     let expected = "-----BEGIN RSA PRIVATE KEY-----\n@\n\n@\n-----END RSA PRIVATE KEY-----\nhostname r1";
     for platform in Platform::ALL {
         assert_eq!(mask(platform, key).text, expected.replace('@', MASK), "{platform}");
+        let (key, expected) = (key.replace(' ', "\t "), expected.replace(' ', "\t "));
+        assert_eq!(mask(platform, &key).text, expected.replace('@', MASK), "{platform}");
     }
 }
 
