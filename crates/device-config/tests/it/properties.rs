@@ -124,3 +124,14 @@ proptest! {
         prop_assert_eq!(once.after.text(), twice.after.text());
     }
 }
+
+/// A text that an editor wrote may say a thing twice; a device has it once.
+#[test]
+fn what_a_text_says_twice_is_taken_away_at_once() {
+    for (base, line) in
+        [("  policy-map Q\npolicy-map Q\n", "no policy-map Q\n"), ("  hostname sw1\nhostname sw1\n", "no hostname\n")]
+    {
+        let after = parse(Platform::IosXe, base).merge(&Lines::new(line)).after;
+        assert_eq!(after.text(), "", "{line} on {base}");
+    }
+}

@@ -132,10 +132,18 @@ impl Level<'_> {
         if hit.rule.fixed || hit.rule.given || line.stays {
             return Effect::doubt(Why::Refused);
         }
-        if let Some(at) = self.place_of(hit) {
-            self.nodes.remove(at);
-        }
+        self.take_away(hit);
         Effect::default()
+    }
+
+    /// Empties a slot, and says whether something stood there. A text may say a thing twice; a device has it once.
+    fn take_away(&mut self, hit: &Hit<'_>) -> bool {
+        let mut there = false;
+        while let Some(at) = self.place_of(hit) {
+            self.nodes.remove(at);
+            there = true;
+        }
+        there
     }
 
     /// `default interface X` leaves it without a line.
@@ -172,15 +180,11 @@ impl Level<'_> {
                 }
                 _ => false,
             },
-            (Some(at), None) => {
-                self.nodes.remove(at);
-                true
-            }
+            (_, None) => self.take_away(hit),
             (None, Some(text)) => {
                 self.insert(Some(hit), text);
                 true
             }
-            (None, None) => false,
         };
         if changed && !hit.rule.wipes.is_empty() {
             let own = text.unwrap_or_default();
