@@ -426,7 +426,7 @@ async fn t20_twenty_kills_in_a_change_of_three_devices_do_nothing_twice_and_gues
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "an hour; `cargo xtask crash --part changes` runs it"]
+#[ignore = "half an hour; `cargo xtask crash --part changes` runs it"]
 async fn as_many_deaths_of_changes_as_asked() {
     let number = |name: &str, otherwise: u64| asked(name).map_or(otherwise, |text| text.parse().unwrap());
     die(number("INTERLOCK_CRASH_RUNS", 100), number("INTERLOCK_CRASH_SEED", any_seed())).await;
