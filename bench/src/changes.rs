@@ -28,9 +28,9 @@ use tool_runtime::pipeline::{Limits, Parts};
 use tool_runtime::{Pipeline, Visibility};
 
 use crate::ended;
-use crate::load::percentile;
-use crate::machine::Machine;
-use crate::report::{self, progress, say};
+use crate::load::Asked;
+use crate::machine::{Machine, PROFILE};
+use crate::report::{self, progress};
 
 /// Changes in the store.
 const KEPT: usize = 100_000;
@@ -49,17 +49,9 @@ const MOST_P99_MS: f64 = 50.0;
 /// The text between these lines of a document is written anew.
 const MARKS: [&str; 2] = ["<!-- changes: begin -->", "<!-- changes: end -->"];
 
-/// Times of one kind of question, milliseconds.
-struct Asked {
-    what: &'static str,
-    p50_ms: f64,
-    p99_ms: f64,
-}
-
 /// What was measured.
 struct Report {
     machine: Machine,
-    profile: &'static str,
     /// Size of one row and its plan, as text.
     kib_each: f64,
     file_mib: f64,
@@ -82,11 +74,7 @@ pub(crate) fn measure(here: &Path, into: Option<&PathBuf>) -> Result<()> {
     let folder = tempfile::Builder::new().prefix("bench-changes-").tempdir_in(here)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let report = runtime.block_on(run(machine, folder.path()))?;
-    say(&report)?;
-    match into {
-        Some(into) => report::write_between(into, MARKS, &report.to_string()),
-        None => Ok(()),
-    }
+    report::publish(&report, into, MARKS)
 }
 
 async fn run(machine: Machine, folder: &Path) -> Result<Report> {
@@ -101,17 +89,15 @@ async fn run(machine: Machine, folder: &Path) -> Result<Report> {
     for question in questions()? {
         asked.push(pages(&changes, &question).await?);
     }
-    let profile =
-        if cfg!(debug_assertions) { "dev (libraries at opt-level 1, SQLite and cryptography at 3)" } else { "release" };
     let file_mib = std::fs::metadata(&file)?.len() as f64 / f64::from(1 << 20);
-    Ok(Report { machine, profile, kib_each, file_mib, asked })
+    Ok(Report { machine, kib_each, file_mib, asked })
 }
 
 impl Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { machine, profile, kib_each, file_mib, asked } = self;
+        let Self { machine, kib_each, file_mib, asked } = self;
         writeln!(f, "{}", machine.line())?;
-        writeln!(f, "profile: {profile}\n")?;
+        writeln!(f, "profile: {PROFILE}\n")?;
         writeln!(f, "{:<52} {kib_each:>9.2} KiB", "a change and its plan, as kept")?;
         writeln!(f, "{:<52} {file_mib:>9.2} MiB", format!("store with {KEPT} changes"))?;
         for Asked { what, p50_ms, p99_ms } in asked {
@@ -266,7 +252,7 @@ async fn pages(changes: &Changes, question: &Question) -> Result<Asked> {
         took.push(u64::try_from(begun.elapsed().as_nanos())?);
         ensure!(page.items.len() == *rows, "{what}: {} rows in place of {rows}", page.items.len());
     }
-    Ok(asked(what, took))
+    Ok(Asked::of(what, took))
 }
 
 async fn looks(changes: &Changes) -> Result<Asked> {
@@ -279,12 +265,7 @@ async fn looks(changes: &Changes) -> Result<Asked> {
         took.push(u64::try_from(begun.elapsed().as_nanos())?);
         view.plan_hash.context("a change without its plan")?;
     }
-    Ok(asked("get_change", took))
-}
-
-fn asked(what: &'static str, mut took: Vec<u64>) -> Asked {
-    took.sort_unstable();
-    Asked { what, p50_ms: percentile(&took, 50) / 1e3, p99_ms: percentile(&took, 99) / 1e3 }
+    Ok(Asked::of("get_change", took))
 }
 
 fn context(who: &Principal) -> CallContext {

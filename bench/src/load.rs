@@ -87,6 +87,21 @@ pub(crate) fn percentile(sorted: &[u64], percent: usize) -> f64 {
     sorted.get(rank).map_or(0.0, |nanos| *nanos as f64 / 1e3)
 }
 
+/// Times of one kind of question, milliseconds.
+pub(crate) struct Asked {
+    pub(crate) what: &'static str,
+    pub(crate) p50_ms: f64,
+    pub(crate) p99_ms: f64,
+}
+
+impl Asked {
+    /// Out of the nanoseconds of each.
+    pub(crate) fn of(what: &'static str, mut took: Vec<u64>) -> Self {
+        took.sort_unstable();
+        Self { what, p50_ms: percentile(&took, 50) / 1e3, p99_ms: percentile(&took, 99) / 1e3 }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::percentile;

@@ -8,6 +8,10 @@ use serde::Serialize;
 
 use crate::process;
 
+/// What this program, and the libraries in it, were built as.
+pub(crate) const PROFILE: &str =
+    if cfg!(debug_assertions) { "dev (libraries at opt-level 1, SQLite and cryptography at 3)" } else { "release" };
+
 /// The machine.
 #[derive(Debug, Serialize)]
 pub(crate) struct Machine {

@@ -21,8 +21,8 @@ use postgres_database::{Database, Options};
 use serde::Serialize;
 
 use crate::load::percentile;
-use crate::machine::Machine;
-use crate::report::{self, progress, say};
+use crate::machine::{Machine, PROFILE};
+use crate::report::{self, progress};
 
 /// How many callers wait at a time.
 const CALLERS: [usize; 3] = [1, 64, 512];
@@ -42,7 +42,6 @@ enum Kind {
 #[derive(Serialize)]
 struct Report {
     machine: Machine,
-    profile: &'static str,
     postgres: String,
     disk: Disk,
     rows: Vec<Row>,
@@ -92,14 +91,8 @@ pub(crate) fn measure(here: &Path, calls: usize, into: Option<&PathBuf>) -> Resu
             }
         }
     }
-    let profile =
-        if cfg!(debug_assertions) { "dev (libraries at opt-level 1, SQLite and cryptography at 3)" } else { "release" };
-    let report = Report { machine, profile, postgres: server.installation().version.clone(), disk, rows };
-    say(&report)?;
-    match into {
-        Some(into) => report::write_between(into, MARKS, &report.to_string()),
-        None => Ok(()),
-    }
+    let report = Report { machine, postgres: server.installation().version.clone(), disk, rows };
+    report::publish(&report, into, MARKS)
 }
 
 fn disk(path: &Path) -> Result<Disk> {
@@ -213,9 +206,9 @@ fn entry(phase: Phase, outcome: Outcome) -> AuditEntry {
 
 impl Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { machine, profile, postgres, disk, rows } = self;
+        let Self { machine, postgres, disk, rows } = self;
         writeln!(f, "{}", machine.line())?;
-        writeln!(f, "profile: {profile}; PostgreSQL {postgres}, fsync on, same disk")?;
+        writeln!(f, "profile: {PROFILE}; PostgreSQL {postgres}, fsync on, same disk")?;
         writeln!(
             f,
             "the disk alone: {:.0} fdatasync of 512 B a second, p50 {:.0} µs, p99 {:.0} µs\n",

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -101,8 +101,18 @@ pub(crate) fn progress(line: impl Display) {
     drop(writeln!(std::io::stderr().lock(), "{line}"));
 }
 
+/// Prints a table, and writes it into a document where one is named.
+pub(crate) fn publish(table: &impl Display, into: Option<&PathBuf>, marks: [&str; 2]) -> Result<()> {
+    let table = table.to_string();
+    say(&table)?;
+    match into {
+        Some(into) => write_between(into, marks, &table),
+        None => Ok(()),
+    }
+}
+
 /// Puts a table into a document, in the place of what stands between these two lines.
-pub(crate) fn write_between(path: &Path, marks: [&str; 2], table: &str) -> Result<()> {
+fn write_between(path: &Path, marks: [&str; 2], table: &str) -> Result<()> {
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
     let text =
         between(&text, marks, table).with_context(|| format!("{} has no place for the table", path.display()))?;

@@ -19,7 +19,7 @@ use crate::lab::CALLERS;
 use crate::load::{self, Request, percentile};
 use crate::machine::Machine;
 use crate::process::{self, Memory, Process};
-use crate::report::{self, progress, say};
+use crate::report::{self, progress};
 
 /// Devices of each simulated controller.
 const DEVICES: u32 = 10_000;
@@ -244,10 +244,7 @@ pub(crate) async fn measure(
     let profile = if release { "release" } else { "dev (the platform and the simulator are not optimised)" };
     let command = format!("cargo xtask bench --part targets -- --calls {calls}");
     let report = Report { machine, profile, command, devices, loaded_after, start, end, rows };
-    say(&report)?;
-    if let Some(into) = into {
-        report::write_between(into, MARKS, &report.to_string())?;
-    }
+    report::publish(&report, into, MARKS)?;
     let over: Vec<_> =
         report.rows.iter().filter(|r| r.counts && r.paced_p99_ms > MOST_P99_MS).map(|r| r.what).collect();
     ensure!(over.is_empty(), "paced callers wait longer than {MOST_P99_MS} ms: {}", over.join("; "));

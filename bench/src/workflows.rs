@@ -16,10 +16,10 @@ use workflow_api::{
 };
 use workflow_sqlite::{Definitions, WorkflowEngine};
 
-use crate::load::percentile;
-use crate::machine::Machine;
+use crate::load::Asked;
+use crate::machine::{Machine, PROFILE};
 use crate::process::{Memory, cpu_seconds, memory};
-use crate::report::{self, progress, say};
+use crate::report::{self, progress};
 
 /// Runs that wait.
 const WAITING: usize = 1_000;
@@ -64,15 +64,8 @@ impl WorkflowDefinition for Ends {
     }
 }
 
-struct Asked {
-    what: &'static str,
-    p50_ms: f64,
-    p99_ms: f64,
-}
-
 struct Report {
     machine: Machine,
-    profile: &'static str,
     /// Before the engine was opened, and with all runs waiting.
     memory: [Memory; 2],
     cpu_percent: f64,
@@ -88,11 +81,7 @@ pub(crate) fn measure(here: &Path, into: Option<&PathBuf>) -> Result<()> {
     let folder = tempfile::Builder::new().prefix("bench-workflows-").tempdir_in(here)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let report = runtime.block_on(run(machine, folder.path()))?;
-    say(&report)?;
-    match into {
-        Some(into) => report::write_between(into, MARKS, &report.to_string()),
-        None => Ok(()),
-    }
+    report::publish(&report, into, MARKS)
 }
 
 async fn run(machine: Machine, folder: &Path) -> Result<Report> {
@@ -161,15 +150,12 @@ async fn run(machine: Machine, folder: &Path) -> Result<Report> {
             }
             took.push(u64::try_from(begun.elapsed().as_nanos())?);
         }
-        took.sort_unstable();
-        asked.push(Asked { what, p50_ms: percentile(&took, 50) / 1e3, p99_ms: percentile(&took, 99) / 1e3 });
+        asked.push(Asked::of(what, took));
     }
     driver.stop(Duration::from_secs(10)).await;
-    let profile =
-        if cfg!(debug_assertions) { "dev (libraries at opt-level 1, SQLite and cryptography at 3)" } else { "release" };
     let file_mib = std::fs::metadata(&file)?.len() as f64 / f64::from(1 << 20);
     let memory = [before, waiting];
-    Ok(Report { machine, profile, memory, cpu_percent, runs_per_second, cpu_us_per_run, file_mib, asked })
+    Ok(Report { machine, memory, cpu_percent, runs_per_second, cpu_us_per_run, file_mib, asked })
 }
 
 async fn start(engine: &WorkflowEngine, kind: &'static str, first: usize, count: usize) -> Result<()> {
@@ -210,9 +196,9 @@ async fn until(engine: &WorkflowEngine, is: impl AsyncFn() -> Result<bool>) -> R
 
 impl Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { machine, profile, memory: [before, waiting], .. } = self;
+        let Self { machine, memory: [before, waiting], .. } = self;
         writeln!(f, "{}", machine.line())?;
-        writeln!(f, "profile: {profile}\n")?;
+        writeln!(f, "profile: {PROFILE}\n")?;
         let mut row = |what: &str, measured: f64, unit: &str, most: Option<f64>| {
             let most = most.map_or_else(String::new, |most| {
                 let over = if measured > most { "  over" } else { "" };
